@@ -1,0 +1,1 @@
+"""Headrace: a durable job queue for Python."""

@@ -1,0 +1,149 @@
+"""What a job is: its states, its options, and the records in which stores hand jobs out."""
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from headrace.core.backoff import Backoff
+
+State: TypeAlias = Literal["waiting", "prioritized", "delayed", "active", "waiting-children", "completed", "failed"]
+STATES: Final[tuple[State, ...]] = (
+    "waiting",
+    "prioritized",
+    "delayed",
+    "active",
+    "waiting-children",
+    "completed",
+    "failed",
+)
+FINISHED: Final[frozenset[State]] = frozenset({"completed", "failed"})
+
+Policy: TypeAlias = Literal["fail_parent", "continue_parent", "ignore", "drop", "wait"]
+"""What a child's final failure does to its parent. This release applies `fail_parent` and `wait`."""
+
+Cause: TypeAlias = Literal[
+    "error", "unrecoverable", "timeout", "cancelled", "stalled", "child-failed", "invalid-data", "expired"
+]
+
+PRIORITY_MAX: Final = 2**21 - 1
+ATTEMPTS_MAX: Final = 1_000_000
+HISTORY_MAX: Final = 20  # failed attempts remembered per job; older ones are forgotten first
+LINES_MAX: Final = 1_000  # log lines kept per job
+
+
+class JobRef(Struct, frozen=True, array_like=True):
+    """The identity of a job, written `queue/id` wherever people read it."""
+
+    queue: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.queue}/{self.id}"
+
+
+class Parent(Struct, frozen=True):
+    """The parent of a job, and what the job's final failure does to it."""
+
+    queue: str
+    id: str
+    policy: Policy = "fail_parent"
+
+
+class Keep(Struct, frozen=True, omit_defaults=True):
+    """How much of the finished jobs stays: the newest `count`, none older than `age_ms`; None is without bound."""
+
+    count: int | None = None
+    age_ms: int | None = None
+
+
+class Options(Struct, frozen=True, omit_defaults=True):
+    """How a job is to be run; written once when it is added."""
+
+    attempts: int = 1
+    backoff: Backoff | None = None
+    timeout_ms: int | None = None
+    max_stalled: int = 1
+    lifo: bool = False
+    keep_completed: Keep | None = None
+    keep_failed: Keep | None = None
+
+
+class Failure(Struct, frozen=True, omit_defaults=True):
+    """Why an attempt, or a job, failed: text for people, `cause` for machines. Nothing in it is ever executed."""
+
+    reason: str
+    cause: Cause = "error"
+    kind: str = ""  # the exception's class name
+    trace: str = ""
+    attempt: int = 0  # the number of the attempt, counted from 1; 0 when no attempt was made
+    at: int = 0  # set by the store
+
+
+class NewJob(Struct, frozen=True, omit_defaults=True):
+    """A job to be added. `data` is JSON text and is stored as it is, byte for byte.
+
+    Without `id` the job takes the queue's next decimal number. `has_children` sends it to `waiting-children`; the
+    children follow it in the same `Add` and name it in `parent`.
+    """
+
+    queue: str
+    name: str
+    data: str = "{}"
+    id: str | None = None
+    priority: int = 0
+    delay_ms: int = 0
+    options: Options = Options()
+    parent: Parent | None = None
+    has_children: bool = False
+
+
+class Lease(Struct, frozen=True):
+    """A job in a worker's hands: what the worker needs to run it, and the token that lets it settle.
+
+    `attempts_started` counts this run; `attempts_made` does not. A job with `deferred` must be settled as failed
+    for that reason, without being run.
+    """
+
+    queue: str
+    id: str
+    token: str
+    name: str
+    data: str
+    options: Options
+    priority: int
+    added_at: int
+    attempts_made: int
+    attempts_started: int
+    stalls: int
+    deferred: Failure | None = None
+    parent: JobRef | None = None
+
+
+class JobRecord(Struct, frozen=True):
+    """Everything a store knows of a job at one moment. `data`, `result`, `progress` and `notes` are JSON text."""
+
+    queue: str
+    id: str
+    name: str
+    state: State
+    data: str
+    options: Options
+    priority: int
+    added_at: int
+    attempts_made: int = 0
+    attempts_started: int = 0
+    stalls: int = 0
+    due_at: int | None = None  # delayed: when it may run
+    started_at: int | None = None  # the start of the last run
+    finished_at: int | None = None
+    expires_at: int | None = None  # active: the end of the lease
+    worker: str | None = None  # active: who runs it
+    is_cancel_requested: bool = False
+    progress: str | None = None
+    notes: str | None = None
+    result: str | None = None
+    failure: Failure | None = None  # failed: why. Otherwise: the deferred failure that its next claim will settle
+    failures: tuple[Failure, ...] = ()  # the attempts that failed, oldest first, the last HISTORY_MAX
+    parent: Parent | None = None
+    children_pending: int = 0
+    children: int = 0

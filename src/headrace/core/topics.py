@@ -1,0 +1,20 @@
+"""The names of what can be waited for, and of the logs: one spelling, used by stores and engine alike."""
+
+from typing import Final
+
+CONTROL: Final = "control"  # moves when a running job is asked to stop, or a worker is
+
+
+def ready(queue: str) -> str:
+    """The topic that moves when `queue` may have a job to claim, or a nearer due time."""
+    return f"ready/{queue}"
+
+
+def log(channel: str) -> str:
+    """The topic that moves when `channel` has new entries."""
+    return f"log/{channel}"
+
+
+def job_events(queue: str) -> str:
+    """The channel to which every transition of a job of `queue` is appended."""
+    return f"jobs/{queue}"

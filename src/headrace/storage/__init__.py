@@ -1,0 +1,56 @@
+"""Where jobs live. `open(url)` alone knows the engines by name, and imports only the one it needs."""
+
+from typing import Final
+
+from headrace.core.errors import BadUrl
+from headrace.storage.protocol import Clock, Storage
+
+COMPLETE: Final = frozenset({"memory", "sqlite"})
+"""The engines on which every command has its home."""
+
+
+def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> Storage:
+    """The store at `url`, not yet opened: `memory://`, `sqlite:///path/to/file.db`, `postgresql://…`, `redis://…`.
+
+    `sqlite:///:memory:` lives as long as the store. `prefix` separates several apps on one PostgreSQL (a schema) or
+    Redis (a key prefix) and is refused elsewhere. Raises `BadUrl` before anything is touched.
+    """
+    scheme, sign, rest = url.partition("://")
+    if not sign:
+        raise BadUrl(url=url, problem="has no scheme; write sqlite:///path/to/file.db, for instance")
+    match scheme:
+        case "memory":
+            return _memory(url, rest, prefix, clock)
+        case "sqlite":
+            return _sqlite(url, rest, prefix, clock)
+        case "postgresql" | "postgres" | "redis" | "rediss" | "valkey":
+            raise BadUrl(
+                url=_masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///"
+            )
+        case _:
+            known = "memory, sqlite"
+            raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
+
+
+def _memory(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:
+    from headrace.storage.memory import MemoryStore
+
+    if rest or prefix:
+        raise BadUrl(url=url, problem="must be just memory://, without a prefix")
+    return MemoryStore(clock=clock)
+
+
+def _sqlite(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:
+    from headrace.storage.sql.sqlite import SqliteStore
+
+    if prefix:
+        raise BadUrl(url=url, problem="takes no prefix; use another file for another app")
+    if not rest.startswith("/") or rest == "/" or "?" in rest:
+        raise BadUrl(url=url, problem="must be sqlite:/// and a path (four slashes for an absolute one), nothing else")
+    return SqliteStore(rest[1:], clock=clock)
+
+
+def _masked(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    user, sign, host = rest.rpartition("@")
+    return f"{scheme}://{user.partition(':')[0]}:***@{host}" if sign and ":" in user else url
