@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# tests/types says what a type checker must accept and refuse of the public interface.
+TYPED  := src $(wildcard tests/types)
 UV     := $(shell command -v uv 2>/dev/null)
 
 .PHONY: help demo test check format bench soak clean
@@ -27,8 +29,8 @@ check: $(VENV)/.installed-dev
 	@code=0; \
 	$(BIN)/ruff check -q . || code=1; \
 	$(BIN)/ruff format -q --check . || { echo 'ruff format would change files: make format'; code=1; }; \
-	$(BIN)/mypy --no-error-summary src $(wildcard tests/types) || code=1; \
-	out=$$(PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright 2>&1) || { echo "$$out"; code=1; }; \
+	$(BIN)/mypy --no-error-summary $(TYPED) || code=1; \
+	out=$$(PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright $(TYPED) 2>&1) || { echo "$$out"; code=1; }; \
 	out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; code=1; }; \
 	$(BIN)/python -m pytest -q -p no:xdist tests/house || code=1; \
 	exit $$code
