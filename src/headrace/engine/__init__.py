@@ -1,0 +1,1 @@
+"""What turns stored jobs into runs of handlers: it knows the store by its protocol only."""
