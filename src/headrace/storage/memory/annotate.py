@@ -1,0 +1,35 @@
+"""Annotate: progress, log lines, notes and data of a job."""
+
+import msgspec
+
+from headrace.core.commands import Annotate, Annotated
+from headrace.core.errors import LeaseLost, NoSuchJob, Refused
+from headrace.core.jobs import LINES_MAX
+from headrace.storage.memory.journal import happened
+from headrace.storage.memory.settle import leased
+from headrace.storage.memory.world import World
+
+
+def annotate(world: World, command: Annotate, now: int) -> Annotated | Refused:
+    ref = command.job
+    job = world.job(ref)
+    if command.token is not None and not leased(world, ref, command.token):
+        return LeaseLost(queue=ref.queue, id=ref.id)
+    if job is None:
+        return NoSuchJob(queue=ref.queue, id=ref.id)
+    if command.data is not None:
+        job.data = command.data
+    if command.notes is not None:
+        job.notes = _merged(job.notes or "{}", command.notes)
+    job.lines = [*job.lines, *command.lines][-LINES_MAX:]
+    job.lines_count += len(command.lines)
+    if command.progress is not None:
+        job.progress = command.progress
+        happened(world, job, now, "progress")
+    return Annotated()
+
+
+def _merged(notes: str, more: str) -> str:
+    """Key by key, not deeper: a null removes its key."""
+    both = {**msgspec.json.decode(notes), **msgspec.json.decode(more)}
+    return msgspec.json.encode({key: value for key, value in both.items() if value is not None}).decode()

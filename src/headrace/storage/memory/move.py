@@ -1,0 +1,71 @@
+"""Move: what people do to jobs by hand."""
+
+from headrace.core import topics
+from headrace.core.commands import Move, Moved
+from headrace.core.errors import NoSuchJob, Refused, WrongState
+from headrace.core.jobs import Failure
+from headrace.core.lifecycle import STARTS
+from headrace.storage.memory.journal import happened
+from headrace.storage.memory.kin import tell_retried
+from headrace.storage.memory.places import leave, to_delayed, to_ready
+from headrace.storage.memory.settle import fail, remember
+from headrace.storage.memory.world import Job, World
+
+
+def move(world: World, command: Move, now: int) -> Moved:
+    refusals: list[Refused | None] = []
+    requested: list[int] = []
+    for place, ref in enumerate(command.jobs):
+        job = world.job(ref)
+        if job is None:
+            refusals.append(NoSuchJob(queue=ref.queue, id=ref.id))
+            continue
+        if job.state not in STARTS[command.action]:
+            refusals.append(WrongState(queue=ref.queue, id=ref.id, state=job.state))
+            continue
+        refusals.append(None)
+        if command.action == "cancel" and job.state == "active":
+            requested.append(place)
+        _move(world, job, command, now)
+    return Moved(tuple(refusals), tuple(requested))
+
+
+def _move(world: World, job: Job, command: Move, now: int) -> None:
+    match command.action:
+        case "retry":
+            _retry(world, job, now)
+        case "promote":
+            to_ready(world, job, now, leave(world, job))
+        case "delay":
+            to_delayed(world, job, now, leave(world, job), command.delay_ms)
+        case "prioritise":
+            _prioritise(world, job, command.priority, now)
+        case "cancel":
+            _cancel(world, job, command.failure or Failure("cancelled", "cancelled"), now)
+
+
+def _retry(world: World, job: Job, now: int) -> None:
+    job.attempts_made = job.stalls = 0
+    job.result = job.failure = None
+    to_ready(world, job, now, leave(world, job))
+    tell_retried(world, job)
+
+
+def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
+    """A job that waits for its time or its children keeps its place; its priority counts when it is ready."""
+    if job.state in {"delayed", "waiting-children"}:
+        job.priority = priority
+        happened(world, job, now, job.state, job.state)
+        return
+    was = leave(world, job)
+    job.priority = priority
+    to_ready(world, job, now, was)
+
+
+def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
+    if job.state == "active":
+        job.is_cancel_requested = True
+        world.wake(topics.CONTROL)
+        return
+    remember(job, failure, now)
+    fail(world, job, failure, job.options.keep_failed, now)

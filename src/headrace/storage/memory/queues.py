@@ -1,0 +1,38 @@
+"""Configure, Queues, Forget."""
+
+from headrace.core import topics
+from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.storage.memory.journal import trim
+from headrace.storage.memory.world import Queue, World
+
+
+def configure(world: World, command: Configure, _now: int) -> Configured:
+    queue = world.queue(command.queue)
+    if command.is_paused is not None:
+        queue.is_paused = command.is_paused
+        world.wake(topics.ready(queue.name))
+    return Configured()
+
+
+def queues(world: World, command: Queues, now: int) -> QueueList:
+    wanted = world.queues if command.names is None else set(command.names)
+    return QueueList(tuple(_record(world.queues[name], now) for name in sorted(wanted) if name in world.queues))
+
+
+def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
+    queue = world.queues.get(command.queue)
+    if queue is None:
+        return NoSuchQueue(queue=command.queue)
+    if queue.jobs:
+        return QueueNotEmpty(queue=command.queue)
+    del world.queues[command.queue]
+    log = world.logs.get(topics.job_events(command.queue))
+    if log:
+        trim(log, 0)  # its positions go on, so that a reader who comes back notices the gap
+    return Forgotten()
+
+
+def _record(queue: Queue, now: int) -> QueueRecord:
+    resting_until = queue.resting_until if queue.resting_until > now else None
+    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until)

@@ -1,0 +1,89 @@
+"""Get, Find, Count, Tree, Lines."""
+
+from itertools import islice
+
+from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
+from headrace.core.commands.reads import FIND_MAX, TREE_MAX
+from headrace.core.errors import NoSuchJob, Refused
+from headrace.core.jobs import FINISHED, STATES, JobRef
+from headrace.storage.memory.ordered import Key
+from headrace.storage.memory.world import Job, Queue, World, record
+
+
+def get(world: World, command: Get, _now: int) -> Got:
+    jobs = [world.job(ref) for ref in command.jobs]
+    return Got(tuple(record(job) if job else None for job in jobs))
+
+
+def find(world: World, command: Find, _now: int) -> Found:
+    queue = world.queues.get(command.queue) or Queue(command.queue)
+    order = queue.orders[command.state]
+    after = _key(command.after) if command.after else None
+    rest = order.before(after) if command.state in FINISHED else order.after(after)
+    limit = min(command.limit, FIND_MAX)
+    page = list(islice(rest, limit + 1))
+    cursor = _cursor(page[limit - 1].key) if len(page) > limit else None
+    return Found(tuple(record(job) for job in page[:limit]), cursor)
+
+
+def count(world: World, command: Count, _now: int) -> Counted:
+    return Counted(
+        {
+            name: world.queues[name].counts() if name in world.queues else dict.fromkeys(STATES, 0)
+            for name in command.queues
+        }
+    )
+
+
+def tree(world: World, command: Tree, _now: int) -> Grown:
+    """Level by level; in a level, the children of an earlier parent first."""
+    limit = min(command.limit, TREE_MAX)
+    job = world.job(command.job)
+    if job is None:
+        return Grown(())
+    nodes = [Node(job.ref, None, 0, record(job))]
+    level = [job]
+    for depth in range(1, command.depth + 1):
+        below = [(parent, ref) for parent in level for ref in parent.children]
+        nodes += [_node(world, parent, ref, depth) for parent, ref in below]
+        level = [child for parent, ref in below if (child := _child(world, parent, ref))]
+        if not level or len(nodes) > limit:
+            break
+    return Grown(tuple(nodes[:limit]), len(nodes) > limit)
+
+
+def lines(world: World, command: Lines, _now: int) -> LineList | Refused:
+    job = world.job(command.job)
+    if job is None:
+        return NoSuchJob(queue=command.job.queue, id=command.job.id)
+    oldest = job.lines_count - len(job.lines)
+    first = max(command.after, oldest)
+    kept = job.lines[first - oldest :][: command.limit]
+    return LineList(tuple(kept), first, job.lines_count)
+
+
+def _node(world: World, parent: Job, ref: JobRef, depth: int) -> Node:
+    child = _child(world, parent, ref)
+    return Node(
+        job=ref,
+        parent=parent.ref,
+        depth=depth,
+        record=record(child) if child else None,
+        is_pending=ref in parent.pending,
+        value=parent.values.get(ref),
+    )
+
+
+def _child(world: World, parent: Job, ref: JobRef) -> Job | None:
+    """The child, unless it was removed; its id may have been taken by a stranger since."""
+    child = world.job(ref)
+    return child if child and child.parent_ref == parent.ref else None
+
+
+def _cursor(key: Key) -> str:
+    return f"{key[0]}.{key[1]}"
+
+
+def _key(cursor: str) -> Key:
+    first, _, second = cursor.partition(".")
+    return int(first), int(second)

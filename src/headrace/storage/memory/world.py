@@ -1,0 +1,152 @@
+"""All that the store knows, as plain mutable values."""
+
+from dataclasses import dataclass, field
+
+from headrace.core.commands import Added, WorkerRecord
+from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, NewJob, Options, Parent, State
+from headrace.core.log import Entry
+from headrace.storage.memory.ordered import Key, Ordered
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job. `serial` numbers all jobs of the store in the order in which they were added."""
+
+    ref: JobRef
+    serial: int
+    new: NewJob
+    data: str
+    priority: int
+    added_at: int
+    state: State = "waiting"
+    key: Key = (0, 0)  # its place among the jobs of its queue in its state
+    attempts_made: int = 0
+    attempts_started: int = 0
+    stalls: int = 0
+    due_at: int | None = None
+    started_at: int | None = None
+    finished_at: int | None = None
+    token: str | None = None
+    expires_at: int | None = None
+    worker: str | None = None
+    is_cancel_requested: bool = False
+    progress: str | None = None
+    notes: str | None = None
+    result: str | None = None
+    failure: Failure | None = None  # deferred, until the job is finished
+    failures: tuple[Failure, ...] = ()
+    lines: list[str] = field(default_factory=list)  # the last LINES_MAX
+    lines_count: int = 0  # all there ever were
+    children: dict[JobRef, None] = field(default_factory=dict)  # all there ever were, in order
+    pending: set[JobRef] = field(default_factory=set)  # those it waits for
+    values: dict[JobRef, str] = field(default_factory=dict)  # results that completed children left
+
+    @property
+    def options(self) -> Options:
+        return self.new.options
+
+    @property
+    def parent(self) -> Parent | None:
+        return self.new.parent
+
+    @property
+    def parent_ref(self) -> JobRef | None:
+        return JobRef(self.new.parent.queue, self.new.parent.id) if self.new.parent else None
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """A queue, its jobs by id in the order in which they were added, and the order of each state."""
+
+    name: str
+    is_paused: bool = False
+    resting_until: int = 0
+    back: int = 0  # the last position given at the back of a class
+    front: int = 0  # the last position given at the front of a class
+    jobs: dict[str, Job] = field(default_factory=dict)
+    orders: dict[State, Ordered[Job]] = field(default_factory=lambda: {state: Ordered() for state in STATES})
+
+    def counts(self) -> dict[State, int]:
+        return {state: len(order) for state, order in self.orders.items()}
+
+
+@dataclass(slots=True, eq=False)
+class Log:
+    """The entries of a channel that are kept; `last` is the position of the last one ever appended."""
+
+    entries: list[Entry] = field(default_factory=list)
+    last: int = 0
+
+    @property
+    def first(self) -> int:
+        return self.last - len(self.entries) + 1
+
+
+@dataclass(slots=True, eq=False)
+class Lock:
+    owner: str
+    fence: int
+    expires_at: int
+
+
+@dataclass(slots=True, eq=False)
+class World:
+    """Everything. `moves` counts how often each topic moved."""
+
+    queues: dict[str, Queue] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)  # the last number given to a job of each queue
+    requests: dict[str, tuple[int, Added]] = field(default_factory=dict)  # when an Add was answered, and what
+    logs: dict[str, Log] = field(default_factory=dict)
+    readers: dict[tuple[str, str], int] = field(default_factory=dict)
+    locks: dict[str, Lock] = field(default_factory=dict)
+    workers: dict[str, WorkerRecord] = field(default_factory=dict)
+    moves: dict[str, int] = field(default_factory=dict)
+    serial: int = 0  # the last number given to a job
+    entry: int = 0  # the last number given to the entry of a job into a state
+
+    def job(self, ref: JobRef) -> Job | None:
+        queue = self.queues.get(ref.queue)
+        return queue.jobs.get(ref.id) if queue else None
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name, made if need be."""
+        if name not in self.queues:
+            self.queues[name] = Queue(name)
+        return self.queues[name]
+
+    def next_entry(self) -> int:
+        self.entry += 1
+        return self.entry
+
+    def wake(self, topic: str) -> None:
+        self.moves[topic] = self.moves.get(topic, 0) + 1
+
+
+def record(job: Job) -> JobRecord:
+    return JobRecord(
+        queue=job.ref.queue,
+        id=job.ref.id,
+        name=job.new.name,
+        state=job.state,
+        data=job.data,
+        options=job.options,
+        priority=job.priority,
+        added_at=job.added_at,
+        attempts_made=job.attempts_made,
+        attempts_started=job.attempts_started,
+        stalls=job.stalls,
+        due_at=job.due_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        expires_at=job.expires_at,
+        worker=job.worker,
+        is_cancel_requested=job.is_cancel_requested,
+        progress=job.progress,
+        notes=job.notes,
+        result=job.result,
+        failure=job.failure,
+        failures=job.failures,
+        parent=job.parent,
+        children_pending=len(job.pending),
+        children=len(job.children),
+    )
