@@ -1,34 +1,43 @@
 """Add: new jobs and whole flows, all or none."""
 
+from typing import Final
+
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
+from headrace.storage.memory import kin
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
+
+NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in its queue
 
 
 def add(world: World, command: Add, now: int) -> Added | Refused:
     if command.request_id in world.requests:
         return world.requests[command.request_id][1]
-    awaiting = {JobRef(new.parent.queue, new.parent.id) for new in command.jobs if new.parent}
-    refusal = _refusal(world, command.jobs, awaiting)
+    refusal = _refusal(world, command.jobs)
     if refusal:
         return refusal
     refs: list[JobRef] = []
+    parents: list[Job] = []
     existing: list[int] = []
     for place, new in enumerate(command.jobs):
         if new.id is not None and world.job(JobRef(new.queue, new.id)):
             existing.append(place)
             refs.append(JobRef(new.queue, new.id))
         else:
-            refs.append(_store(world, new, awaiting, now))
+            job = _store(world, new, now)
+            refs.append(job.ref)
+            parents += [job] if new.has_children else []
+    for parent in parents:
+        kin.release(world, parent, now)
     added = Added(tuple(refs), tuple(existing))
     if command.request_id is not None:
         world.requests[command.request_id] = (now, added)
     return added
 
 
-def _refusal(world: World, jobs: tuple[NewJob, ...], awaiting: set[JobRef]) -> Refused | None:
+def _refusal(world: World, jobs: tuple[NewJob, ...]) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
     for new in jobs:
@@ -39,7 +48,7 @@ def _refusal(world: World, jobs: tuple[NewJob, ...], awaiting: set[JobRef]) -> R
         if new.parent and (refusal := _parent_refusal(world, planned, new.parent)):
             return refusal
         if ref and not is_taken:
-            planned[ref] = _first_state(new, awaiting)
+            planned[ref] = _first_state(new)
     return None
 
 
@@ -54,29 +63,27 @@ def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent) 
     return None
 
 
-def _first_state(new: NewJob, awaiting: set[JobRef]) -> State:
-    """Where a new job goes. Without a child in the same command nothing would ever release a parent."""
-    if new.has_children and new.id is not None and JobRef(new.queue, new.id) in awaiting:
+def _first_state(new: NewJob) -> State:
+    if new.has_children:
         return "waiting-children"
     return "delayed" if new.delay_ms > 0 else ready_state(new.priority)
 
 
-def _store(world: World, new: NewJob, awaiting: set[JobRef], now: int) -> JobRef:
-    number = world.counters[new.queue] = world.counters.get(new.queue, 0) + 1
-    world.serial += 1
+def _store(world: World, new: NewJob, now: int) -> Job:
+    queue = world.queue(new.queue)
+    number = world.job_numbers[new.queue] = world.job_numbers.get(new.queue, 0) + 1
+    serial = (world.queue_numbers[new.queue] << NUMBER_BITS) + number
     ref = JobRef(new.queue, str(number) if new.id is None else new.id)
-    job = Job(ref, world.serial, new, new.data, new.priority, now)
-    world.queue(new.queue).jobs[ref.id] = job
-    match _first_state(new, awaiting):
+    job = queue.jobs[ref.id] = Job(ref, serial, new, new.data, new.priority, now, new.parent)
+    parent = kin.parent_of(world, job)
+    if parent:
+        parent.children[serial] = ref
+        parent.pending.add(serial)
+    match _first_state(new):
         case "waiting-children":
             to_children(world, job, now, None)
         case "delayed":
             to_delayed(world, job, now, None, new.delay_ms)
         case _:
             to_ready(world, job, now, None, is_front=new.options.lifo)
-    parent = world.job(job.parent_ref) if job.parent_ref else None
-    if parent:
-        parent.children[ref] = None
-        parent.pending.add(ref)
-        parent.values.pop(ref, None)
-    return ref
+    return job

@@ -42,7 +42,7 @@ def _ready(queue: Queue, source: Source) -> Iterator[Job]:
 
 def _lease(world: World, job: Job, command: Claim, now: int) -> Lease:
     was = leave(world, job)
-    job.token, job.worker, job.started_at = command.token, command.worker, now
+    job.token, job.worker = command.token, command.worker
     job.attempts_started += 1
     to_active(world, job, now, was, now + command.lease_ms)
     return Lease(

@@ -7,7 +7,7 @@ from typing import Final
 from headrace.core import lifecycle
 from headrace.core.commands import Recover, Recovered, Renew, Renewed
 from headrace.core.jobs import JobRef
-from headrace.storage.memory.kin import defer
+from headrace.storage.memory import kin
 from headrace.storage.memory.places import extend, leave, to_ready
 from headrace.storage.memory.settle import leased
 from headrace.storage.memory.world import Job, World
@@ -43,7 +43,7 @@ def _give_back(world: World, job: Job, now: int) -> None:
     job.stalls += 1
     failure = lifecycle.revive(job.options, job.stalls)
     if failure:
-        defer(job, failure, now)
+        kin.defer(job, failure, now)
     to_ready(world, job, now, leave(world, job), is_front=True, cause="stalled")
 
 

@@ -5,10 +5,10 @@ from headrace.core.commands import Move, Moved
 from headrace.core.errors import NoSuchJob, Refused, WrongState
 from headrace.core.jobs import Failure
 from headrace.core.lifecycle import STARTS
+from headrace.storage.memory import kin
 from headrace.storage.memory.journal import happened
-from headrace.storage.memory.kin import tell_retried
 from headrace.storage.memory.places import leave, to_delayed, to_ready
-from headrace.storage.memory.settle import fail, remember
+from headrace.storage.memory.settle import fail, retain
 from headrace.storage.memory.world import Job, World
 
 
@@ -48,7 +48,7 @@ def _retry(world: World, job: Job, now: int) -> None:
     job.attempts_made = job.stalls = 0
     job.result = job.failure = None
     to_ready(world, job, now, leave(world, job))
-    tell_retried(world, job)
+    kin.tell_retried(world, job)
 
 
 def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
@@ -63,9 +63,12 @@ def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
 
 
 def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
+    """Ask the worker of an active job; should its run end otherwise than finished, the next claim fails the job."""
     if job.state == "active":
         job.is_cancel_requested = True
+        kin.defer(job, failure, now)
         world.wake(topics.CONTROL)
         return
-    remember(job, failure, now)
-    fail(world, job, failure, job.options.keep_failed, now)
+    fail(world, job, failure, now)
+    kin.tell_failed(world, [job], now)
+    retain(world, job.ref.queue, job.state, job.options.keep_failed, now)

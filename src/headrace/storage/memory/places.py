@@ -13,8 +13,9 @@ from headrace.storage.memory.world import Job, World
 def leave(world: World, job: Job) -> State:
     """Take a job out of its state, and with it what belongs to that state only."""
     world.queues[job.ref.queue].orders[job.state].take(job.key)
-    job.due_at = job.finished_at = None
+    job.due_at = job.started_at = job.finished_at = None
     job.token = job.expires_at = job.worker = None
+    job.is_cancel_requested = False
     return job.state
 
 
@@ -33,26 +34,30 @@ def to_ready(
 
 
 def to_delayed(world: World, job: Job, now: int, was: State | None, delay_ms: int) -> None:
+    queue = world.queues[job.ref.queue]
+    queue.back += 1
     job.due_at = now + delay_ms
-    _enter(world, job, "delayed", (job.due_at, world.next_entry()))
+    _enter(world, job, "delayed", (job.due_at, queue.back))
     happened(world, job, now, "delayed", was)
     world.wake(topics.ready(job.ref.queue))
 
 
 def to_children(world: World, job: Job, now: int, was: State | None) -> None:
-    _enter(world, job, "waiting-children", (0, world.next_entry()))
+    _enter(world, job, "waiting-children", (now, job.serial))
     happened(world, job, now, "waiting-children", was)
 
 
 def to_active(world: World, job: Job, now: int, was: State, expires_at: int) -> None:
-    job.expires_at = expires_at
+    job.started_at, job.expires_at = now, expires_at
     _enter(world, job, "active", (expires_at, job.serial))
     happened(world, job, now, "active", was)
 
 
-def to_finished(world: World, job: Job, now: int, was: State, state: State, cause: Cause | None = None) -> None:
-    job.finished_at = now
-    _enter(world, job, state, (now, world.next_entry()))
+def to_finished(world: World, job: Job, now: int, state: State, cause: Cause | None = None) -> None:
+    started_at = job.started_at
+    was = leave(world, job)
+    job.started_at, job.finished_at = started_at, now
+    _enter(world, job, state, (now, job.serial))
     happened(world, job, now, state, was, cause)
 
 

@@ -5,7 +5,8 @@ from itertools import islice
 from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
 from headrace.core.commands.reads import FIND_MAX, TREE_MAX
 from headrace.core.errors import NoSuchJob, Refused
-from headrace.core.jobs import FINISHED, STATES, JobRef
+from headrace.core.jobs import FINISHED, STATES
+from headrace.storage.memory import kin
 from headrace.storage.memory.ordered import Key
 from headrace.storage.memory.world import Job, Queue, World, record
 
@@ -44,9 +45,9 @@ def tree(world: World, command: Tree, _now: int) -> Grown:
     nodes = [Node(job.ref, None, 0, record(job))]
     level = [job]
     for depth in range(1, command.depth + 1):
-        below = [(parent, ref) for parent in level for ref in parent.children]
-        nodes += [_node(world, parent, ref, depth) for parent, ref in below]
-        level = [child for parent, ref in below if (child := _child(world, parent, ref))]
+        below = [(parent, serial) for parent in level for serial in parent.children]
+        nodes += [_node(world, parent, serial, depth) for parent, serial in below]
+        level = [child for parent, serial in below if (child := kin.child_of(world, parent, serial))]
         if not level or len(nodes) > limit:
             break
     return Grown(tuple(nodes[:limit]), len(nodes) > limit)
@@ -62,22 +63,16 @@ def lines(world: World, command: Lines, _now: int) -> LineList | Refused:
     return LineList(tuple(kept), first, job.lines_count)
 
 
-def _node(world: World, parent: Job, ref: JobRef, depth: int) -> Node:
-    child = _child(world, parent, ref)
+def _node(world: World, parent: Job, serial: int, depth: int) -> Node:
+    child = kin.child_of(world, parent, serial)
     return Node(
-        job=ref,
+        job=parent.children[serial],
         parent=parent.ref,
         depth=depth,
         record=record(child) if child else None,
-        is_pending=ref in parent.pending,
-        value=parent.values.get(ref),
+        is_pending=serial in parent.pending,
+        value=parent.values.get(serial),
     )
-
-
-def _child(world: World, parent: Job, ref: JobRef) -> Job | None:
-    """The child, unless it was removed; its id may have been taken by a stranger since."""
-    child = world.job(ref)
-    return child if child and child.parent_ref == parent.ref else None
 
 
 def _cursor(key: Key) -> str:

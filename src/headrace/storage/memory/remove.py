@@ -7,8 +7,8 @@ from headrace.core.commands import Remove, Removed
 from headrace.core.errors import NoSuchJob, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
+from headrace.storage.memory import kin
 from headrace.storage.memory.journal import happened
-from headrace.storage.memory.kin import tell_removed
 from headrace.storage.memory.world import Job, Queue, World
 
 
@@ -29,11 +29,11 @@ def remove(world: World, command: Remove, now: int) -> Removed:
 
 
 def forget_job(world: World, job: Job, now: int) -> None:
-    """Take a job out of the world and tell its parent. What its children remember of it leads nowhere from now on."""
+    """Take a job out of the world. Its children go on without a parent; its own parent no longer waits for it."""
     queue = world.queues[job.ref.queue]
     queue.orders[job.state].take(job.key)
     del queue.jobs[job.ref.id]
-    tell_removed(world, job, now)
+    kin.part(world, job, now)
 
 
 def _refusal(job: Job | None, ref: JobRef) -> Refused | None:

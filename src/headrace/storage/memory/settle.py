@@ -1,17 +1,42 @@
-"""Settle: record outcomes, each guarded by the token of its lease."""
+"""Settle: record outcomes, each guarded by the token of its lease.
+
+First every job moves, in the order of the command. Then parents hear of the completed children, then of the failed
+ones; then those are released that wait for nothing; then retention has its due. A store may so work set by set.
+"""
+
+from msgspec.structs import replace
 
 from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.commands.jobs import PAGE_MAX
 from headrace.core.errors import LeaseLost, Refused
-from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, Keep, State
-from headrace.storage.memory.kin import stamped, tell_completed, tell_failed
+from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep, State
+from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
 from headrace.storage.memory.remove import forget_job
 from headrace.storage.memory.world import Job, World
 
 
 def settle(world: World, command: Settle, now: int) -> Settled:
-    return Settled(tuple(_settle(world, settlement, now) for settlement in command.settlements))
+    refusals: list[Refused | None] = []
+    settled: list[tuple[Job, Settlement]] = []
+    for settlement in command.settlements:
+        job = leased(world, JobRef(settlement.queue, settlement.id), settlement.token)
+        if job is None:
+            refusals.append(LeaseLost(queue=settlement.queue, id=settlement.id))
+            continue
+        refusals.append(None)
+        settled.append((job, settlement))
+        _record(world, job, settlement, now)
+        _move(world, job, settlement, now)
+    kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
+    kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)
+    for job, settlement in settled:
+        if settlement.to == "waiting-children":
+            kin.release(world, job, now)
+    for _, settlement in settled:
+        if settlement.to in FINISHED:
+            retain(world, settlement.queue, settlement.to, settlement.keep, now)
+    return Settled(tuple(refusals))
 
 
 def leased(world: World, ref: JobRef, token: str) -> Job | None:
@@ -20,75 +45,47 @@ def leased(world: World, ref: JobRef, token: str) -> Job | None:
     return job if job and job.token == token else None
 
 
-def fail(world: World, job: Job, failure: Failure, keep: Keep | None, now: int) -> None:
-    """Finish a job as failed, tell its parent, and let retention have its due."""
-    job.result = None
-    job.failure = stamped(failure, now)
-    job.is_cancel_requested = False
-    to_finished(world, job, now, leave(world, job), "failed", failure.cause)
-    tell_failed(world, job, now)
-    _retain(world, job, keep, now)
+def fail(world: World, job: Job, failure: Failure, now: int) -> None:
+    job.failure = replace(failure, at=now)
+    to_finished(world, job, now, "failed", failure.cause)
 
 
-def remember(job: Job, failure: Failure | None, now: int) -> None:
-    if failure:
-        job.failures = (*job.failures, stamped(failure, now))[-HISTORY_MAX:]
-
-
-def _settle(world: World, settlement: Settlement, now: int) -> Refused | None:
-    job = leased(world, JobRef(settlement.queue, settlement.id), settlement.token)
-    if job is None:
-        return LeaseLost(queue=settlement.queue, id=settlement.id)
-    job.attempts_made += settlement.is_counted
-    remember(job, settlement.failure, now)
-    if settlement.rest_ms > 0:
-        queue = world.queues[settlement.queue]
-        queue.resting_until = max(queue.resting_until, now + settlement.rest_ms)
-    match settlement.to:
-        case "completed":
-            _complete(world, job, settlement, now)
-        case "failed":
-            failure = settlement.failure or job.failure or Failure("failed")
-            fail(world, job, failure, settlement.keep, now)
-        case "waiting":
-            to_ready(world, job, now, leave(world, job), is_front=settlement.is_front)
-        case "delayed":
-            to_delayed(world, job, now, leave(world, job), settlement.delay_ms)
-        case "waiting-children":
-            _await_children(world, job, now)
-    return None
-
-
-def _complete(world: World, job: Job, settlement: Settlement, now: int) -> None:
-    job.result, job.failure = settlement.result, None
-    job.is_cancel_requested = False
-    to_finished(world, job, now, leave(world, job), "completed")
-    tell_completed(world, job, now)
-    _retain(world, job, settlement.keep, now)
-
-
-def _await_children(world: World, job: Job, now: int) -> None:
-    """Wait, unless there is nothing to wait for: no child is pending, or one has failed this parent already."""
-    was = leave(world, job)
-    if job.pending and not job.failure:
-        to_children(world, job, now, was)
-    else:
-        to_ready(world, job, now, was, is_front=True)
-
-
-def _retain(world: World, job: Job, keep: Keep | None, now: int) -> None:
-    """Remove the oldest finished jobs of this queue and state that are beyond the bounds."""
+def retain(world: World, queue: str, state: State, keep: Keep | None, now: int) -> None:
+    """Remove the oldest finished jobs of a queue and state that are beyond the bounds."""
     if keep is None:
         return
-    state: State = job.state
-    order = world.queues[job.ref.queue].orders[state]
+    order = world.queues[queue].orders[state]
     surplus = 0 if keep.count is None else len(order) - keep.count
     doomed: list[Job] = []
-    for old in order:
-        age_ms = now - (old.finished_at or now)
-        is_old = keep.age_ms is not None and age_ms > keep.age_ms
-        if len(doomed) == PAGE_MAX or not (len(doomed) < surplus or is_old):
+    for job in order:
+        is_old = keep.age_ms is not None and job.key[0] <= now - keep.age_ms
+        if len(doomed) == PAGE_MAX or not (is_old or len(doomed) < surplus):
             break
-        doomed.append(old)
-    for old in doomed:
-        forget_job(world, old, now)
+        doomed.append(job)
+    for job in doomed:
+        forget_job(world, job, now)
+
+
+def _record(world: World, job: Job, settlement: Settlement, now: int) -> None:
+    job.attempts_made += settlement.is_counted
+    failure = settlement.failure
+    if failure and failure.attempt:
+        job.failures = (*job.failures, replace(failure, at=now))[-HISTORY_MAX:]
+    if settlement.rest_ms:
+        queue = world.queues[settlement.queue]
+        queue.resting_until = max(queue.resting_until, now + settlement.rest_ms)
+
+
+def _move(world: World, job: Job, settlement: Settlement, now: int) -> None:
+    match settlement.to:
+        case "completed":
+            job.result, job.failure = settlement.result, None
+            to_finished(world, job, now, "completed")
+        case "failed":
+            fail(world, job, settlement.failure or job.failure or Failure("failed"), now)
+        case "delayed":
+            to_delayed(world, job, now, leave(world, job), settlement.delay_ms)
+        case "waiting":
+            to_ready(world, job, now, leave(world, job), is_front=settlement.is_front)
+        case "waiting-children":
+            to_children(world, job, now, leave(world, job))

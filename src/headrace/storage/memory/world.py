@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
 from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, NewJob, Options, Parent, State
 from headrace.core.log import Entry
@@ -10,7 +11,7 @@ from headrace.storage.memory.ordered import Key, Ordered
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A job. `serial` numbers all jobs of the store in the order in which they were added."""
+    """A job. `serial` grows with each job added to a queue, is never used twice, and settles every tie of order."""
 
     ref: JobRef
     serial: int
@@ -18,6 +19,7 @@ class Job:
     data: str
     priority: int
     added_at: int
+    parent: Parent | None
     state: State = "waiting"
     key: Key = (0, 0)  # its place among the jobs of its queue in its state
     attempts_made: int = 0
@@ -37,21 +39,17 @@ class Job:
     failures: tuple[Failure, ...] = ()
     lines: list[str] = field(default_factory=list)  # the last LINES_MAX
     lines_count: int = 0  # all there ever were
-    children: dict[JobRef, None] = field(default_factory=dict)  # all there ever were, in order
-    pending: set[JobRef] = field(default_factory=set)  # those it waits for
-    values: dict[JobRef, str] = field(default_factory=dict)  # results that completed children left
+    children: dict[int, JobRef] = field(default_factory=dict)  # by serial, but for those removed while pending
+    pending: set[int] = field(default_factory=set)  # those it waits for
+    values: dict[int, str | None] = field(default_factory=dict)  # results that completed children left
 
     @property
     def options(self) -> Options:
         return self.new.options
 
     @property
-    def parent(self) -> Parent | None:
-        return self.new.parent
-
-    @property
     def parent_ref(self) -> JobRef | None:
-        return JobRef(self.new.parent.queue, self.new.parent.id) if self.new.parent else None
+        return JobRef(self.parent.queue, self.parent.id) if self.parent else None
 
 
 @dataclass(slots=True, eq=False)
@@ -91,32 +89,29 @@ class Lock:
 
 @dataclass(slots=True, eq=False)
 class World:
-    """Everything. `moves` counts how often each topic moved."""
+    """Everything. `moves` counts how often each topic moved. Numbers outlive their queue."""
 
     queues: dict[str, Queue] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)  # the last number given to a job of each queue
+    queue_numbers: dict[str, int] = field(default_factory=dict)  # in the order in which the queues were made
+    job_numbers: dict[str, int] = field(default_factory=dict)  # the last number given to a job of each queue
     requests: dict[str, tuple[int, Added]] = field(default_factory=dict)  # when an Add was answered, and what
     logs: dict[str, Log] = field(default_factory=dict)
     readers: dict[tuple[str, str], int] = field(default_factory=dict)
     locks: dict[str, Lock] = field(default_factory=dict)
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
-    serial: int = 0  # the last number given to a job
-    entry: int = 0  # the last number given to the entry of a job into a state
 
     def job(self, ref: JobRef) -> Job | None:
         queue = self.queues.get(ref.queue)
         return queue.jobs.get(ref.id) if queue else None
 
     def queue(self, name: str) -> Queue:
-        """The queue of this name, made if need be."""
+        """The queue of this name; it and the channel of its events are made if need be."""
         if name not in self.queues:
             self.queues[name] = Queue(name)
+            self.queue_numbers.setdefault(name, len(self.queue_numbers) + 1)
+            self.logs.setdefault(topics.job_events(name), Log())
         return self.queues[name]
-
-    def next_entry(self) -> int:
-        self.entry += 1
-        return self.entry
 
     def wake(self, topic: str) -> None:
         self.moves[topic] = self.moves.get(topic, 0) + 1
