@@ -1,5 +1,7 @@
 """Annotate: progress, log lines, notes and data of a job."""
 
+from typing import Any
+
 import msgspec
 
 from headrace.core.commands import Annotate, Annotated
@@ -30,6 +32,17 @@ def annotate(world: World, command: Annotate, now: int) -> Annotated | Refused:
 
 
 def _merged(notes: str, more: str) -> str:
-    """Key by key, not deeper: a null removes its key."""
-    both = {**msgspec.json.decode(notes), **msgspec.json.decode(more)}
-    return msgspec.json.encode({key: value for key, value in both.items() if value is not None}).decode()
+    return msgspec.json.encode(_patched(msgspec.json.decode(notes), msgspec.json.decode(more))).decode()
+
+
+def _patched(value: Any, patch: Any) -> Any:
+    """RFC 7396: objects are merged key by key, a null removes its key, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    patched = dict(value) if isinstance(value, dict) else {}
+    for key, part in patch.items():
+        if part is None:
+            patched.pop(key, None)
+        else:
+            patched[key] = _patched(patched.get(key), part)
+    return patched

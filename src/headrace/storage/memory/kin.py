@@ -56,15 +56,20 @@ def tell_retried(world: World, child: Job) -> None:
         parent.values.pop(child.serial, None)
 
 
-def part(world: World, job: Job, now: int) -> None:
-    """Take a removed job out of its family. A parent that waited for it forgets it, another keeps its result."""
-    for serial in job.children:
-        if child := child_of(world, job, serial):
-            child.parent = None
-    parent = parent_of(world, job)
-    if parent and job.serial in parent.pending:
-        parent.pending.discard(job.serial)
-        del parent.children[job.serial]
+def part(world: World, jobs: list[Job], now: int) -> None:
+    """Take removed jobs out of their families. A parent that waited for one forgets it, others keep the results."""
+    for job in jobs:
+        for serial in job.children:
+            if child := child_of(world, job, serial):
+                child.parent = None
+    parents: dict[Job, None] = {}
+    for job in jobs:
+        parent = parent_of(world, job)
+        if parent and job.serial in parent.pending:
+            parent.pending.discard(job.serial)
+            del parent.children[job.serial]
+            parents[parent] = None
+    for parent in parents:
         release(world, parent, now)
 
 

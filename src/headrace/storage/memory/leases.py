@@ -4,7 +4,7 @@ from heapq import merge
 from itertools import islice, takewhile
 from typing import Final
 
-from headrace.core import lifecycle
+from headrace.core import lifecycle, topics
 from headrace.core.commands import Recover, Recovered, Renew, Renewed
 from headrace.core.jobs import JobRef
 from headrace.storage.memory import kin
@@ -35,6 +35,8 @@ def recover(world: World, command: Recover, now: int) -> Recovered:
     overdue = list(islice(takewhile(lambda job: job.key[0] <= now, active), command.limit))
     for job in overdue:
         _give_back(world, job, now)
+    if overdue:
+        world.wake(topics.CONTROL)  # whoever still runs one of them should learn it soon
     _forget_requests(world, now)
     return Recovered(tuple(job.ref for job in overdue))
 
@@ -48,6 +50,6 @@ def _give_back(world: World, job: Job, now: int) -> None:
 
 
 def _forget_requests(world: World, now: int) -> None:
-    old = takewhile(lambda item: item[1][0] <= now - REQUESTS_KEPT_MS, world.requests.items())
+    old = takewhile(lambda item: item[1][0] < now - REQUESTS_KEPT_MS, world.requests.items())
     for request_id, _ in list(old):
         del world.requests[request_id]

@@ -6,8 +6,7 @@ from headrace.core.errors import NoSuchJob, Refused, WrongState
 from headrace.core.jobs import Failure
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
-from headrace.storage.memory.journal import happened
-from headrace.storage.memory.places import leave, to_delayed, to_ready
+from headrace.storage.memory.places import leave, ready_state, to_delayed, to_ready
 from headrace.storage.memory.settle import fail, retain
 from headrace.storage.memory.world import Job, World
 
@@ -53,13 +52,11 @@ def _retry(world: World, job: Job, now: int) -> None:
 
 def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
     """A job that waits for its time or its children keeps its place; its priority counts when it is ready."""
-    if job.state in {"delayed", "waiting-children"}:
-        job.priority = priority
-        happened(world, job, now, job.state, job.state)
-        return
-    was = leave(world, job)
+    is_ready = job.state == ready_state(job.priority)
+    was = leave(world, job) if is_ready else job.state
     job.priority = priority
-    to_ready(world, job, now, was)
+    if is_ready:
+        to_ready(world, job, now, was)
 
 
 def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:

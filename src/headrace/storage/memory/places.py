@@ -29,7 +29,8 @@ def to_ready(
     else:
         queue.back += 1
     _enter(world, job, ready_state(job.priority), (job.priority, queue.front if is_front else queue.back))
-    happened(world, job, now, job.state, was, cause)
+    if was != job.state:
+        happened(world, job, now, job.state, was, cause)
     world.wake(topics.ready(queue.name))
 
 

@@ -37,19 +37,19 @@ def count(world: World, command: Count, _now: int) -> Counted:
 
 
 def tree(world: World, command: Tree, _now: int) -> Grown:
-    """Level by level; in a level, the children of an earlier parent first."""
+    """Depth first: each child is followed by its own children."""
     limit = min(command.limit, TREE_MAX)
-    job = world.job(command.job)
-    if job is None:
+    root = world.job(command.job)
+    if root is None:
         return Grown(())
-    nodes = [Node(job.ref, None, 0, record(job))]
-    level = [job]
-    for depth in range(1, command.depth + 1):
-        below = [(parent, serial) for parent in level for serial in parent.children]
-        nodes += [_node(world, parent, serial, depth) for parent, serial in below]
-        level = [child for parent, serial in below if (child := kin.child_of(world, parent, serial))]
-        if not level or len(nodes) > limit:
-            break
+    nodes = [Node(root.ref, None, 0, record(root))]
+    stack = _below(root, 1)
+    while stack and len(nodes) <= limit and command.depth:
+        parent, serial, depth = stack.pop()
+        nodes.append(_node(world, parent, serial, depth))
+        child = kin.child_of(world, parent, serial)
+        if child and depth < command.depth:
+            stack += _below(child, depth + 1)
     return Grown(tuple(nodes[:limit]), len(nodes) > limit)
 
 
@@ -61,6 +61,11 @@ def lines(world: World, command: Lines, _now: int) -> LineList | Refused:
     first = max(command.after, oldest)
     kept = job.lines[first - oldest :][: command.limit]
     return LineList(tuple(kept), first, job.lines_count)
+
+
+def _below(parent: Job, depth: int) -> list[tuple[Job, int, int]]:
+    """The children of a job, to be popped from the end in the order in which they were added."""
+    return [(parent, serial, depth) for serial in reversed(parent.children)]
 
 
 def _node(world: World, parent: Job, serial: int, depth: int) -> Node:

@@ -1,7 +1,7 @@
 """Remove: named jobs, or a page of what a description fits."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, takewhile
 
 from headrace.core.commands import Remove, Removed
 from headrace.core.errors import NoSuchJob, Refused, WrongState
@@ -16,49 +16,42 @@ def remove(world: World, command: Remove, now: int) -> Removed:
     gone: list[JobRef] = []
     refusals: list[Refused | None] = []
     for ref in command.jobs:
-        refusals.append(refusal := _refusal(world.job(ref), ref))
-        if refusal is None:
-            gone.append(ref)
-            _remove(world, ref, now)
+        job = world.job(ref)
+        if job is None:
+            refusals.append(NoSuchJob(queue=ref.queue, id=ref.id))
+        elif job.state not in STARTS["remove"]:
+            refusals.append(WrongState(queue=ref.queue, id=ref.id, state=job.state))
+        else:
+            refusals.append(None)
+            gone += _remove(world, [job], now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
     if queue:
-        for ref in _described(queue, command, now):
-            gone.append(ref)
-            _remove(world, ref, now)
+        for state in command.states:
+            if state in STARTS["remove"]:
+                gone += _remove(world, _page(queue, state, command, now, command.limit - len(gone)), now)
     return Removed(tuple(gone), tuple(refusals))
 
 
-def forget_job(world: World, job: Job, now: int) -> None:
-    """Take a job out of the world. Its children go on without a parent; its own parent no longer waits for it."""
-    queue = world.queues[job.ref.queue]
-    queue.orders[job.state].take(job.key)
-    del queue.jobs[job.ref.id]
-    kin.part(world, job, now)
+def erase(world: World, jobs: list[Job], now: int) -> None:
+    """Take jobs out of the world, all at once; then the parents that waited for them hear of it."""
+    for job in jobs:
+        queue = world.queues[job.ref.queue]
+        queue.orders[job.state].take(job.key)
+        del queue.jobs[job.ref.id]
+    kin.part(world, jobs, now)
 
 
-def _refusal(job: Job | None, ref: JobRef) -> Refused | None:
-    if job is None:
-        return NoSuchJob(queue=ref.queue, id=ref.id)
-    if job.state not in STARTS["remove"]:
-        return WrongState(queue=ref.queue, id=ref.id, state=job.state)
-    return None
+def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
+    for job in jobs:
+        happened(world, job, now, "removed", job.state)
+    erase(world, jobs, now)
+    return [job.ref for job in jobs]
 
 
-def _remove(world: World, ref: JobRef, now: int) -> None:
-    job = world.queues[ref.queue].jobs[ref.id]
-    happened(world, job, now, "removed", job.state)
-    forget_job(world, job, now)
-
-
-def _described(queue: Queue, command: Remove, now: int) -> list[JobRef]:
-    """State by state in the order given, the oldest first."""
-    found: list[JobRef] = []
-    for state in dict.fromkeys(command.states):
-        if state in STARTS["remove"]:
-            surplus = max(len(queue.orders[state]) - command.keep_count, 0)
-            oldest = islice(_oldest(queue, state), min(surplus, command.limit - len(found)))
-            found += [job.ref for job in oldest if _instant(job) <= now - command.older_ms]
-    return found
+def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:
+    surplus = max(min(len(queue.orders[state]) - command.keep_count, limit), 0)
+    old = takewhile(lambda job: _instant(job) <= now - command.older_ms, _oldest(queue, state))
+    return list(islice(old, surplus))
 
 
 def _oldest(queue: Queue, state: State) -> Iterator[Job]:

@@ -12,7 +12,7 @@ from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep, State
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
-from headrace.storage.memory.remove import forget_job
+from headrace.storage.memory.remove import erase
 from headrace.storage.memory.world import Job, World
 
 
@@ -62,8 +62,7 @@ def retain(world: World, queue: str, state: State, keep: Keep | None, now: int) 
         if len(doomed) == PAGE_MAX or not (is_old or len(doomed) < surplus):
             break
         doomed.append(job)
-    for job in doomed:
-        forget_job(world, job, now)
+    erase(world, doomed, now)
 
 
 def _record(world: World, job: Job, settlement: Settlement, now: int) -> None:
