@@ -68,6 +68,9 @@ class Options(Struct, frozen=True, omit_defaults=True):
     keep_failed: Keep | None = None
 
 
+DEFAULTS: Final = Options()
+
+
 class Failure(Struct, frozen=True, omit_defaults=True):
     """Why an attempt, or a job, failed: text for people, `cause` for machines. Nothing in it is ever executed."""
 
@@ -92,7 +95,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True):
     id: str | None = None
     priority: int = 0
     delay_ms: int = 0
-    options: Options = Options()
+    options: Options = DEFAULTS
     parent: Parent | None = None
     has_children: bool = False
 
@@ -134,7 +137,7 @@ class JobRecord(Struct, frozen=True):
     attempts_started: int = 0
     stalls: int = 0
     due_at: int | None = None  # delayed: when it may run
-    started_at: int | None = None  # the start of the last run
+    started_at: int | None = None  # active and finished: the start of the last run
     finished_at: int | None = None
     expires_at: int | None = None  # active: the end of the lease
     worker: str | None = None  # active: who runs it

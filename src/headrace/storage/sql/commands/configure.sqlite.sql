@@ -1,0 +1,1 @@
+-- Configure writes the head of the queue: the step save_head of the ledger.

@@ -1,0 +1,10 @@
+-- Forget. The row stays, with its counters: ids are never used twice, nor are positions.
+
+-- step: log
+delete from log where channel = (select channel from queues where name = :name);
+
+-- step: channel
+update channels set first = last + 1 where id = (select channel from queues where name = :name);
+
+-- step: queue
+update queues set is_forgotten = 1, is_paused = 0, resting_until = 0 where name = :name;

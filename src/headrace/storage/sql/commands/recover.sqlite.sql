@@ -1,0 +1,13 @@
+-- Recover
+
+-- step: forget_requests
+delete from requests where id in (select id from requests where at < :before limit 1000);
+
+-- step: ended
+select l.key, l.priority, l.made, l.started, l.stalls, j.id, j.options, e.key is not null
+from leases l join jobs j on j.key = l.key left join deferred e on e.key = l.key
+where l.expires_at <= :now
+order by l.expires_at, l.key limit :limit;
+
+-- step: unlease: [key …]
+delete from leases where key in (select value from json_each(:keys));

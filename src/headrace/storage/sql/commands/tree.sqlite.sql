@@ -1,0 +1,15 @@
+-- Tree
+
+-- step: nodes: parents before children, siblings as they were added
+with recursive nodes (key, parent, depth, id, is_pending, value) as (
+  select :root, null, 0, (select id from jobs where key = :root), 0, null
+  union all
+  select e.child, e.parent, n.depth + 1, e.id, e.is_pending, e.value
+  from nodes n join edges e on e.parent = n.key
+  where n.depth < :depth
+  order by 3 desc
+)
+select key, parent, depth, id, is_pending, value from nodes limit :limit;
+
+-- step: queue
+select name from queues where id = :id;

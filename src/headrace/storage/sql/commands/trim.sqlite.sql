@@ -1,0 +1,9 @@
+-- Trim
+
+-- step: entries
+delete from log
+where channel = (select id from channels where name = :name)
+  and position <= (select last - :keep from channels where name = :name);
+
+-- step: channel
+update channels set first = max(first, last - :keep + 1) where name = :name;

@@ -1,0 +1,13 @@
+-- Watch: what other processes committed.
+
+-- step: version
+pragma data_version;
+
+-- step: queues
+select name, wakes from queues where name in (select value from json_each(:names));
+
+-- step: channels
+select name, last from channels where name in (select value from json_each(:names));
+
+-- step: signals
+select topic, count from signals where topic in (select value from json_each(:names));

@@ -1,0 +1,172 @@
+"""A lane: one thread, one SQLite connection, and the calls that wait for it.
+
+The writing lane takes everything that was submitted while it worked and commits it as one transaction: a hundred
+callers pay for one fsync. If anything in such a group fails, the group is undone and its commands run again one a
+transaction, so that a failure is the failure of one command only.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any, Final
+
+import apsw
+
+from headrace.core.commands import Command
+from headrace.core.errors import HeadraceError, StorageFull, Unavailable
+from headrace.storage.protocol import Clock
+from headrace.storage.sql.lite import Ledger, Repeated, apply
+
+GROUP_MAX: Final = 1_000  # calls in one transaction
+
+
+class Call:
+    """Some commands on their way through a lane, and what became of them."""
+
+    __slots__ = ("commands", "deliver", "error", "future", "loop", "replies")
+
+    def __init__(self, commands: tuple[Command[Any], ...]) -> None:
+        self.commands = commands
+        self.replies: list[Any] = []
+        self.error: BaseException | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.future: asyncio.Future[Any] | None = None
+        self.deliver: threading.Event | None = None
+
+    def __enter__(self) -> None:
+        self.replies = []
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
+        # Whatever went wrong belongs to the caller, who waits on the other side; the lane goes on.
+        self.error = _translated(error) if error is not None else None
+        return True
+
+    def result(self) -> Any:
+        """The reply, or the tuple of replies, or the error raised."""
+        if self.error is not None:
+            raise self.error
+        return self.replies[0] if len(self.commands) == 1 else tuple(self.replies)
+
+    def resolve(self) -> None:
+        """Hand the result to the future of the call; on the loop of the caller."""
+        future = self.future
+        if future is None or future.done():
+            return
+        if self.error is not None:
+            future.set_exception(self.error)
+        else:
+            future.set_result(self.replies[0] if len(self.commands) == 1 else tuple(self.replies))
+
+
+class Lane(threading.Thread):
+    """A thread that applies calls to its connection; `moved` is told the topics after each commit, on this thread."""
+
+    def __init__(
+        self, name: str, db: apsw.Connection, clock: Clock, moved: Callable[[set[str]], None], *, is_writing: bool
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._db = db
+        self._clock = clock
+        self._moved = moved
+        self._begin = "begin immediate" if is_writing else "begin"
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+
+    def submit(self, call: Call) -> None:
+        """Queue a call; it is resolved on its loop, or its event is set."""
+        self._calls.put(call)
+
+    def stop(self) -> None:
+        """Finish what was submitted, close the connection, end."""
+        self._calls.put(None)
+        self.join()
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        is_open = True
+        while is_open:
+            group, is_open = self._next_group()
+            if group:
+                self._apply_group(group)
+                _resolve(group)
+        self._db.close()
+
+    def _next_group(self) -> tuple[list[Call], bool]:
+        call = self._calls.get()
+        group: list[Call] = []
+        while call is not None:
+            group.append(call)
+            if len(group) == GROUP_MAX:
+                return group, True
+            try:
+                call = self._calls.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+    def _apply_group(self, group: list[Call]) -> None:
+        try:
+            self._transact(group)
+        except (apsw.Error, Repeated, HeadraceError):
+            self._roll_back()
+            for call in group:
+                with call:
+                    for command in call.commands:
+                        call.replies.append(self._apply_alone(command))
+
+    def _transact(self, group: list[Call]) -> None:
+        self._db.execute(self._begin)
+        ledger = Ledger(self._db, self._clock())
+        for call in group:
+            call.replies = [apply(ledger, command) for command in call.commands]
+        ledger.flush()
+        self._db.execute("commit")
+        if ledger.moved:
+            self._moved(ledger.moved)
+
+    def _apply_alone(self, command: Command[Any]) -> Any:
+        try:
+            self._db.execute(self._begin)
+            ledger = Ledger(self._db, self._clock())
+            ledger.is_alone = True
+            reply = apply(ledger, command)
+            ledger.flush()
+            self._db.execute("commit")
+        except apsw.FullError as error:
+            return StorageFull(problem=str(error))
+        finally:
+            self._roll_back()
+        if ledger.moved:
+            self._moved(ledger.moved)
+        return reply
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("rollback")
+
+
+def _resolve(group: list[Call]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Call]] = {}
+    for call in group:
+        if call.deliver is not None:
+            call.deliver.set()
+        if call.loop is not None:
+            loops.setdefault(call.loop, []).append(call)
+    for loop, calls in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve_all, calls)
+
+
+def _resolve_all(calls: list[Call]) -> None:
+    for call in calls:
+        call.resolve()
+
+
+def _translated(error: BaseException) -> BaseException:
+    """SQLite's own errors mean that the store did not answer; all others are our mistakes and stay what they are."""
+    if isinstance(error, apsw.Error):
+        translated = Unavailable(problem=str(error) or type(error).__name__)
+        translated.__cause__ = error
+        return translated
+    return error

@@ -1,0 +1,66 @@
+"""The commands on SQLite: each function guards, applies, records; its SQL stands in the file of the command's name."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from headrace.core import commands
+from headrace.storage.sql.lite.add import Repeated, add
+from headrace.storage.sql.lite.annotate import annotate
+from headrace.storage.sql.lite.claim import claim
+from headrace.storage.sql.lite.leases import recover, renew
+from headrace.storage.sql.lite.ledger import Ledger
+from headrace.storage.sql.lite.locks import acquire, release
+from headrace.storage.sql.lite.log import channels, commit, publish, read, trim
+from headrace.storage.sql.lite.move import move
+from headrace.storage.sql.lite.queues import configure, forget, queues
+from headrace.storage.sql.lite.reads import count, find, get, lines, tree
+from headrace.storage.sql.lite.remove import remove
+from headrace.storage.sql.lite.settle import settle
+from headrace.storage.sql.lite.workers import beat, leave, workers
+
+Apply = Callable[[Ledger, Any], Any]
+
+READS: Final[dict[type[commands.Command[Any]], Apply]] = {
+    commands.Get: get,
+    commands.Find: find,
+    commands.Count: count,
+    commands.Tree: tree,
+    commands.Lines: lines,
+    commands.Queues: queues,
+    commands.Read: read,
+    commands.Channels: channels,
+    commands.Workers: workers,
+}
+WRITES: Final[dict[type[commands.Command[Any]], Apply]] = {
+    commands.Add: add,
+    commands.Claim: claim,
+    commands.Settle: settle,
+    commands.Renew: renew,
+    commands.Recover: recover,
+    commands.Move: move,
+    commands.Remove: remove,
+    commands.Annotate: annotate,
+    commands.Configure: configure,
+    commands.Forget: forget,
+    commands.Publish: publish,
+    commands.Commit: commit,
+    commands.Trim: trim,
+    commands.Acquire: acquire,
+    commands.Release: release,
+    commands.Beat: beat,
+    commands.Leave: leave,
+}
+_APPLY: Final = READS | WRITES
+
+
+def apply(ledger: Ledger, command: commands.Command[Any]) -> Any:
+    """The reply to a command. All but Add find everything written that came before them, and write what they did."""
+    if type(command) is commands.Add:
+        return add(ledger, command)
+    ledger.flush()
+    reply = _APPLY[type(command)](ledger, command)
+    ledger.flush()
+    return reply
+
+
+__all__ = ["READS", "WRITES", "Ledger", "Repeated", "apply"]

@@ -1,0 +1,172 @@
+"""Add on SQLite.
+
+Plain jobs (no custom id, no flow) need no guard but their request id, so that the Adds of one transaction are merged:
+they take their numbers here, and all rows are written together when the ledger is flushed.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from headrace.core.commands import Add, Added
+from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
+from headrace.core.jobs import DEFAULTS, JobRef, NewJob
+from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.keys import existing_key
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
+from headrace.storage.sql.rows import options_text
+from headrace.storage.sql.script import load
+
+SQL: Final = load("add")
+_added: Final = msgspec.json.Decoder(Added)
+
+
+class Repeated(Exception):
+    """A request id that was merged blindly has been seen before: run the group one by one, with every guard."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows of new jobs, a list a table."""
+
+    jobs: list[tuple[Any, ...]] = field(default_factory=list)
+    ids: list[tuple[int, str, int]] = field(default_factory=list)
+    parents: list[tuple[int, int, int]] = field(default_factory=list)
+    edges: list[tuple[int, int, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    def write(self, ledger: Ledger) -> None:
+        """Write everything; called by the ledger when it is flushed."""
+        ledger.insert(SQL.jobs, self.jobs)
+        ledger.insert(SQL.ids, self.ids)
+        ledger.insert(SQL.parents, self.parents)
+        if self.edges:
+            ledger.insert(SQL.first_children, self.edges)
+            ledger.insert(SQL.edges, self.edges)
+            ledger.insert(SQL.pending, self.edges)
+        ledger.insert(SQL.requests, self.requests)
+        if self.requests and ledger.db.changes() != len(self.requests):
+            raise Repeated
+
+
+def add(ledger: Ledger, command: Add) -> Added | Refused:
+    """Store jobs; see `core.commands.jobs.Add`."""
+    is_plain = all(job.id is None and job.parent is None and not job.has_children for job in command.jobs)
+    if not is_plain or ledger.is_alone:
+        ledger.flush()
+        answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
+        if answer is not None:
+            return answer
+    rows: Rows = ledger.pending_adds if ledger.pending_adds is not None else Rows()
+    ledger.pending_adds = rows
+    reply = _store_plain(ledger, rows, command.jobs) if is_plain else _store_any(ledger, rows, command.jobs)
+    if command.request_id is not None:
+        rows.requests.append((command.request_id, as_json(reply)))
+    if not is_plain:
+        ledger.flush()
+    return reply
+
+
+def _store_plain(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
+    refs = []
+    for job in jobs:
+        head = ledger.made_head(job.queue)
+        head.number += 1
+        job_id = str(head.number)
+        _store(ledger, rows, head, head.base + head.number, job_id, job)
+        refs.append(JobRef(job.queue, job_id))
+    return Added(tuple(refs))
+
+
+def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
+    known = _taken(ledger, jobs)
+    refs: list[JobRef] = []
+    existing: list[int] = []
+    for at, job in enumerate(jobs):
+        head = ledger.made_head(job.queue)
+        if job.id is not None and (head.id, job.id) in known:
+            existing.append(at)
+            refs.append(JobRef(job.queue, job.id))
+            continue
+        head.number += 1
+        key = head.base + head.number
+        job_id = job.id or str(head.number)
+        if job.id is not None:
+            rows.ids.append((head.id, job.id, key))
+            known[head.id, job.id] = key
+        if job.parent is not None:
+            _attach(ledger, rows, known, key, job)
+        _store(ledger, rows, head, key, job_id, job)
+        refs.append(JobRef(job.queue, job_id))
+    return Added(tuple(refs), tuple(existing))
+
+
+def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: NewJob) -> None:
+    options = None if job.options is DEFAULTS else options_text(job.options)
+    parent = policy = None
+    if job.parent is not None:
+        parent, policy = rows.edges[-1][0], job.parent.policy
+    rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
+    if job.has_children:
+        rows.parents.append((key, job.delay_ms, job.priority))
+        ledger.enter(head, "waiting-children")
+        ledger.event(head, job_id, "waiting-children")
+    elif job.delay_ms > 0:
+        ledger.enter_delayed(head, key, Carried(job.priority, 0, 0, 0), ledger.now + job.delay_ms)
+        ledger.event(head, job_id, "delayed")
+    else:
+        state = ledger.enter_ready(head, key, Carried(job.priority, 0, 0, 0), is_front=job.options.lifo)
+        ledger.events(head).append((job_id, change(state, None)))
+
+
+def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: int, job: NewJob) -> None:
+    assert job.parent is not None
+    head = ledger.head(job.parent.queue)
+    parent = known.get((head.id, job.parent.id)) if head is not None else None
+    if parent is None:
+        parent = existing_key(ledger, JobRef(job.parent.queue, job.parent.id))
+    assert parent is not None  # `_refusal` looked
+    rows.edges.append((parent, key, job.id))
+
+
+def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[tuple[int, str], int]:
+    pairs = [(ledger.made_head(job.queue).id, job.id) for job in jobs if job.id is not None]
+    return {(queue, job_id): key for queue, job_id, key in ledger.db.execute(SQL.taken, {"pairs": as_json(pairs)})}
+
+
+def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
+    if request_id is None:
+        return None
+    row = ledger.db.execute(SQL.repeated, {"id": request_id}).fetchone()
+    return None if row is None else _added.decode(row[0])
+
+
+def _refusal(ledger: Ledger, command: Add) -> Refused | None:
+    """Why this Add must not happen; nothing is written yet."""
+    seen: set[tuple[str, str]] = set()
+    for job in command.jobs:
+        is_node = job.parent is not None or job.has_children
+        if is_node and job.id is not None and (_is_there(ledger, job.queue, job.id) or (job.queue, job.id) in seen):
+            return DuplicateId(queue=job.queue, id=job.id)
+        if job.parent is not None and (job.parent.queue, job.parent.id) not in seen:
+            refusal = _parent_refusal(ledger, JobRef(job.parent.queue, job.parent.id))
+            if refusal is not None:
+                return refusal
+        if job.id is not None:
+            seen.add((job.queue, job.id))
+    return None
+
+
+def _is_there(ledger: Ledger, queue: str, job_id: str) -> bool:
+    return existing_key(ledger, JobRef(queue, job_id)) is not None
+
+
+def _parent_refusal(ledger: Ledger, parent: JobRef) -> Refused | None:
+    key = existing_key(ledger, parent)
+    if key is None:
+        return NoSuchParent(queue=parent.queue, id=parent.id)
+    state = ledger.db.execute(SQL.parent_state, {"key": key}).fetchone()[0]
+    return (
+        None if state in ("waiting-children", "active") else WrongState(queue=parent.queue, id=parent.id, state=state)
+    )

@@ -1,0 +1,111 @@
+"""Claim on SQLite: promote what is due, take what is ready, lease it."""
+
+from typing import Any, Final
+
+from headrace.core.commands import Claim, Claimed, Source
+from headrace.core.jobs import JobRef, Lease
+from headrace.storage.sql.lite.heads import NUMBER_MASK, Head
+from headrace.storage.sql.lite.keys import id_of
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
+from headrace.storage.sql.rows import failure, options
+from headrace.storage.sql.script import load
+
+SQL: Final = load("claim")
+PROMOTE_MAX: Final = 1_000  # jobs promoted by one Claim per queue
+
+
+def claim(ledger: Ledger, command: Claim) -> Claimed:
+    """Lease jobs; see `core.commands.jobs.Claim`."""
+    leases: list[Lease] = []
+    waits: list[int] = []
+    for source in command.sources:
+        head = ledger.head(source.queue)
+        if head is None:
+            continue
+        if head.counts["delayed"]:
+            promote_due(ledger, head)
+        if head.is_paused:
+            continue
+        if head.resting_until > ledger.now:
+            waits.append(head.resting_until - ledger.now)
+            continue
+        if len(leases) < command.limit and (head.counts["waiting"] or head.counts["prioritized"]):
+            leases += _take(ledger, head, source, command, command.limit - len(leases))
+        if len(leases) < command.limit and head.counts["delayed"]:
+            waits.append(_until_next_due(ledger, head))
+    wait_ms = min(waits, default=None) if len(leases) < command.limit else None
+    return Claimed(tuple(leases), wait_ms)
+
+
+def promote_due(ledger: Ledger, head: Head) -> None:
+    """Move delayed jobs whose time has come to the back of their class, in the order of their time."""
+    step = {"queue": head.id, "now": ledger.now, "limit": PROMOTE_MAX}
+    due = ledger.db.execute(SQL.due, step).fetchall()
+    if not due:
+        return
+    ledger.db.execute(SQL.undelay, {"keys": as_json([row[0] for row in due])})
+    ledger.leave(head, "delayed", len(due))
+    for key, priority, made, started, stalls, custom in due:
+        state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls))
+        ledger.event(head, id_of(key, custom), state, "delayed")
+    ledger.flush()
+
+
+def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int) -> list[Lease]:
+    if source.names is None:
+        rows = ledger.db.execute(SQL.any, {"queue": head.id, "limit": limit}).fetchall()
+    else:
+        step = {"queue": head.id, "limit": limit, "names": as_json(source.names)}
+        rows = ledger.db.execute(SQL.named, step).fetchall()
+    if not rows:
+        return []
+    leases, taken = _leases(ledger, head, command.token, rows)
+    ledger.db.execute(SQL.unready, {"keys": as_json([row[0] for row in rows])})
+    times = {"now": ledger.now, "expires_at": ledger.now + command.lease_ms}
+    ledger.db.execute(SQL.leases, {"rows": as_json(taken), "token": command.token, "worker": command.worker} | times)
+    prioritized = sum(1 for row in rows if row[1])
+    ledger.leave(head, "prioritized", prioritized)
+    ledger.leave(head, "waiting", len(rows) - prioritized)
+    ledger.enter(head, "active", len(rows))
+    return leases
+
+
+def _leases(
+    ledger: Ledger, head: Head, token: str, rows: list[tuple[Any, ...]]
+) -> tuple[list[Lease], list[tuple[Any, ...]]]:
+    queue = head.name
+    events = ledger.events(head)
+    from_waiting, from_prioritized = change("active", "waiting"), change("active", "prioritized")
+    leases, taken = [], []
+    for key, priority, made, started, stalls, custom, name, data, opts, added_at, parent, deferred in rows:
+        job_id = str(key & NUMBER_MASK) if custom is None else custom
+        leases.append(
+            Lease(
+                queue,
+                job_id,
+                token,
+                name,
+                data,
+                options(opts),
+                priority,
+                added_at,
+                made,
+                started + 1,
+                stalls,
+                None if deferred is None else failure(deferred),
+                None if parent is None else _parent(ledger, parent),
+            )
+        )
+        taken.append((key, priority, made, started + 1, stalls, parent))
+        events.append((job_id, from_prioritized if priority else from_waiting))
+    return leases, taken
+
+
+def _parent(ledger: Ledger, key: int) -> JobRef | None:
+    row = ledger.db.execute(SQL.parent, {"key": key}).fetchone()
+    return None if row is None else JobRef(ledger.head_of(key).name, row[1])
+
+
+def _until_next_due(ledger: Ledger, head: Head) -> int:
+    (due_at,) = ledger.db.execute(SQL.next_due, {"queue": head.id}).fetchone()
+    return max(0, due_at - ledger.now)

@@ -1,0 +1,66 @@
+"""The head of a queue: its counters, read once a transaction, changed in memory, written back when flushed."""
+
+from typing import Any, Final
+
+import apsw
+
+from headrace.core.jobs import STATES, State
+from headrace.core.topics import job_events
+from headrace.storage.sql.script import load
+
+NUMBER_BITS: Final = 40  # a key is the queue's number and, in the low 40 bits, the job's own
+NUMBER_MASK: Final = (1 << NUMBER_BITS) - 1
+SQL: Final = load("ledger")
+
+
+class Head:
+    """One queue inside one transaction. `counts` is by state; `base` plus a job's number is the job's key."""
+
+    __slots__ = (
+        "back",
+        "base",
+        "channel",
+        "counts",
+        "first",
+        "front",
+        "id",
+        "is_changed",
+        "is_paused",
+        "last",
+        "name",
+        "number",
+        "resting_until",
+        "wakes",
+    )
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        (self.id, self.name, self.channel, is_paused, self.resting_until, self.number, self.back, self.front) = row[:8]
+        self.wakes: int = row[8]
+        self.counts: dict[State, int] = dict(zip(STATES, row[9:16], strict=True))
+        self.first: int = row[16]
+        self.last: int = row[17]
+        self.is_paused = bool(is_paused)
+        self.base: int = self.id << NUMBER_BITS
+        self.is_changed = False
+
+    def fields(self) -> dict[str, object]:
+        """What is written back."""
+        counts = {state.replace("-", "_"): count for state, count in self.counts.items()}
+        own = ("id", "resting_until", "number", "back", "front", "wakes")
+        return {name: getattr(self, name) for name in own} | counts | {"is_paused": int(self.is_paused)}
+
+
+def find_head(db: apsw.Connection, name: str | None, number: int | None = None) -> Head | None:
+    """The head of the queue of this name, or of this number."""
+    row = db.execute(SQL.head, {"name": name, "id": number}).fetchone()
+    return None if row is None else Head(row)
+
+
+def make_head(db: apsw.Connection, name: str) -> Head:
+    """The head of a queue that is made now, or was forgotten before."""
+    channel = job_events(name)
+    db.execute(SQL.make_channel, {"name": channel})
+    db.execute(SQL.make_queue, {"name": name, "channel": channel})
+    head = find_head(db, name)
+    assert head is not None
+    return head

@@ -1,0 +1,57 @@
+"""Renew and Recover on SQLite: keeping leases, and giving back the jobs of those that ended."""
+
+from typing import Final
+
+from headrace.core.commands import Recover, Recovered, Renew, Renewed
+from headrace.core.jobs import JobRef
+from headrace.core.lifecycle import revive
+from headrace.core.topics import CONTROL
+from headrace.storage.sql.lite.keys import id_of, keys_of
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
+from headrace.storage.sql.rows import options
+from headrace.storage.sql.script import load
+
+RENEW: Final = load("renew")
+RECOVER: Final = load("recover")
+REQUEST_AGE_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is remembered
+
+
+def renew(ledger: Ledger, command: Renew) -> Renewed:
+    """Extend leases; see `core.commands.jobs.Renew`."""
+    keys = keys_of(ledger, [(hold.queue, hold.id) for hold in command.leases])
+    held = {row[0]: row for row in ledger.db.execute(RENEW.held, {"keys": as_json(keys)})}
+    kept, lost, cancelled = [], [], []
+    for key, hold in zip(keys, command.leases, strict=True):
+        row = held.get(key)
+        if row is None or row[1] != hold.token:
+            lost.append(JobRef(hold.queue, hold.id))
+            continue
+        kept.append(key)
+        if row[2]:
+            cancelled.append(JobRef(hold.queue, hold.id))
+    if kept:
+        step = {"keys": as_json(kept), "expires_at": ledger.now + command.lease_ms}
+        ledger.db.execute(RENEW.extend, step)
+    return Renewed(tuple(lost), tuple(cancelled))
+
+
+def recover(ledger: Ledger, command: Recover) -> Recovered:
+    """Give back jobs whose lease ended; see `core.commands.jobs.Recover`."""
+    ledger.db.execute(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
+    rows = ledger.db.execute(RECOVER.ended, {"now": ledger.now, "limit": command.limit}).fetchall()
+    if not rows:
+        return Recovered()
+    ledger.db.execute(RECOVER.unlease, {"keys": as_json([row[0] for row in rows])})
+    jobs = []
+    for key, priority, made, started, stalls, custom, opts, is_deferred in rows:
+        head = ledger.head_of(key)
+        job_id = id_of(key, custom)
+        failure = None if is_deferred else revive(options(opts), stalls + 1)
+        if failure is not None:
+            ledger.defer(key, failure)
+        ledger.leave(head, "active")
+        state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls + 1), is_front=True)
+        ledger.event(head, job_id, state, "active", "stalled")
+        jobs.append(JobRef(head.name, job_id))
+    ledger.signal(CONTROL)  # whoever still runs one of them should learn it soon
+    return Recovered(tuple(jobs))

@@ -1,0 +1,186 @@
+"""The ledger of a transaction: what its commands put into places and logs, gathered and written in few statements.
+
+Rows wait in lists until `flush`; whoever reads tables that the ledger writes flushes first. Rows of one kind go to
+SQLite as one JSON array: a set-based statement a table, whatever the number of rows.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import apsw
+import msgspec
+
+from headrace.core import topics
+from headrace.core.jobs import Cause, Failure, State
+from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Change, Happening
+from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, make_head
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def as_json(rows: object) -> str:
+    """Rows as the JSON text that a step takes."""
+    return _encode(rows).decode()
+
+
+@lru_cache(maxsize=256)
+def change(state: Happening, was: State | None, cause: Cause | None = None) -> str:
+    """The body of a job event; there are few different ones."""
+    return as_json(Change(state, was, cause))
+
+
+class Carried(NamedTuple):
+    """What a job carries from place to place."""
+
+    priority: int
+    made: int
+    started: int
+    stalls: int
+
+
+class Ledger:
+    """All that one transaction has changed and not yet written."""
+
+    def __init__(self, db: apsw.Connection, now: int) -> None:
+        self.db = db
+        self.now = now
+        self.moved: set[str] = set()  # topics, for waking after the commit
+        self._heads: dict[str, Head] = {}
+        self._ready: list[tuple[int, ...]] = []
+        self._delayed: list[tuple[int, ...]] = []
+        self._deferred: list[tuple[int, str]] = []
+        self._events: dict[int, tuple[Head, list[tuple[str, str]]]] = {}
+        self.pending_adds: Any = None  # the rows of Adds that were merged; written by the next flush
+        self.is_alone = False  # the group failed: commands run one a transaction, with every guard
+
+    # -- queues ---------------------------------------------------------------------------------------------
+
+    def head(self, queue: str) -> Head | None:
+        """The head of a queue, if there is such a queue."""
+        head = self._heads.get(queue)
+        if head is None:
+            head = find_head(self.db, queue)
+            if head is not None:
+                self._heads[queue] = head
+        return head
+
+    def made_head(self, queue: str) -> Head:
+        """The head of a queue, which is made if need be."""
+        head = self.head(queue)
+        if head is None:
+            head = self._heads[queue] = make_head(self.db, queue)
+        return head
+
+    def head_of(self, key: int) -> Head:
+        """The head of the queue of a job."""
+        number = key >> NUMBER_BITS
+        for head in self._heads.values():
+            if head.id == number:
+                return head
+        head = find_head(self.db, None, number)
+        assert head is not None
+        return self._heads.setdefault(head.name, head)
+
+    def forget_heads(self) -> None:
+        """Read the queues anew; whoever changes them by a statement of its own says so here, after a flush."""
+        self._heads.clear()
+
+    # -- transitions ----------------------------------------------------------------------------------------
+
+    def leave(self, head: Head, state: State, count: int = 1) -> None:
+        """Jobs left a state."""
+        head.counts[state] -= count
+        head.is_changed = True
+
+    def enter(self, head: Head, state: State, count: int = 1) -> None:
+        """Jobs entered a state that has a table of the command's own."""
+        head.counts[state] += count
+        head.is_changed = True
+
+    def enter_ready(self, head: Head, key: int, carried: Carried, *, is_front: bool = False) -> State:
+        """A job entered `waiting` or `prioritized`; which one is the answer."""
+        if is_front:
+            head.front -= 1
+            position = head.front
+        else:
+            head.back += 1
+            position = head.back
+        self._ready.append((head.id, carried[0], position, key, carried[1], carried[2], carried[3]))
+        state: State = "prioritized" if carried[0] else "waiting"
+        head.counts[state] += 1
+        self.wake(head)
+        return state
+
+    def enter_delayed(self, head: Head, key: int, carried: Carried, due_at: int) -> None:
+        """A job entered `delayed`."""
+        head.back += 1
+        self._delayed.append((head.id, due_at, head.back, key, *carried))
+        head.counts["delayed"] += 1
+        self.wake(head)
+
+    def event(
+        self, head: Head, job_id: str, state: Happening, was: State | None = None, cause: Cause | None = None
+    ) -> None:
+        """A transition, for the log of the queue."""
+        self.events(head).append((job_id, change(state, was, cause)))
+
+    def events(self, head: Head) -> list[tuple[str, str]]:
+        """The events of a queue that are not yet written, as (job id, body); hot loops append themselves."""
+        gathered = self._events.get(head.id)
+        if gathered is None:
+            gathered = self._events[head.id] = (head, [])
+        return gathered[1]
+
+    def defer(self, key: int, failure: Failure) -> None:
+        """A job's next claim is to settle it as failed for this reason."""
+        self._deferred.append((key, as_json(msgspec.structs.replace(failure, at=self.now))))
+
+    def wake(self, head: Head) -> None:
+        """There may be something new to claim."""
+        head.wakes += 1
+        head.is_changed = True
+        self.moved.add(topics.ready(head.name))
+
+    def signal(self, topic: str) -> None:
+        """A topic that has no counter of its own has moved."""
+        self.db.execute(SQL.signal, {"topic": topic})
+        self.moved.add(topic)
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write everything that was gathered."""
+        if self.pending_adds is not None:
+            adds, self.pending_adds = self.pending_adds, None
+            adds.write(self)
+        self._write(SQL.ready, self._ready)
+        self._write(SQL.delayed, self._delayed)
+        self._write(SQL.defer, self._deferred)
+        for head, rows in self._events.values():
+            self._append(head, rows)
+        self._events.clear()
+        for head in self._heads.values():
+            if head.is_changed:
+                self.db.execute(SQL.save_head, head.fields())
+                head.is_changed = False
+
+    def insert(self, sql: str, rows: Iterable[object]) -> None:
+        """Run a step over rows, unless there are none."""
+        if rows:
+            self.db.execute(sql, {"rows": as_json(rows), "now": self.now})
+
+    def _write(self, sql: str, rows: list[Any]) -> None:
+        if rows:
+            self.db.execute(sql, {"rows": as_json(rows)})
+            rows.clear()
+
+    def _append(self, head: Head, rows: list[tuple[str, str]]) -> None:
+        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": as_json(rows)}
+        self.db.execute(SQL.events, step)
+        head.last += len(rows)
+        if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
+            head.first = head.last - EVENTS_MAX + 1
+            self.db.execute(SQL.trim, {"channel": head.channel, "first": head.first})
+        self.db.execute(SQL.save_channel, {"id": head.channel, "first": head.first, "last": head.last})
+        self.moved.add(topics.log(topics.job_events(head.name)))

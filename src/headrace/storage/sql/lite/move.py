@@ -1,0 +1,135 @@
+"""Move on SQLite: what people do to single jobs. Each job stands or falls alone; these are no hot paths."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from headrace.core.commands import Move, Moved
+from headrace.core.errors import Refused, WrongState
+from headrace.core.jobs import Failure, JobRef, State
+from headrace.core.lifecycle import STARTS
+from headrace.core.topics import CONTROL
+from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.keys import existing_key, no_such
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
+from headrace.storage.sql.lite.parents import child_runs_again, children_failed
+from headrace.storage.sql.lite.settle import SQL as SETTLE
+from headrace.storage.sql.lite.settle import stamped
+from headrace.storage.sql.script import load
+
+SQL: Final = load("move")
+
+
+class Standing(NamedTuple):
+    """Where a job is before it moves."""
+
+    head: Head
+    key: int
+    id: str
+    state: State
+    carried: Carried
+    parent: int | None
+
+
+def move(ledger: Ledger, command: Move) -> Moved:
+    """Move jobs by hand; see `core.commands.jobs.Move`."""
+    refusals: list[Refused | None] = []
+    requested: list[int] = []
+    for at, job in enumerate(command.jobs):
+        ledger.flush()
+        standing = _standing(ledger, job)
+        if standing is None:
+            refusals.append(no_such(job))
+        elif standing.state not in STARTS[command.action]:
+            refusals.append(WrongState(queue=job.queue, id=job.id, state=standing.state))
+        else:
+            if standing.state == "active":
+                _request_cancel(ledger, standing)
+                requested.append(at)
+            else:
+                _ACTIONS[command.action](ledger, standing, command)
+            refusals.append(None)
+    return Moved(tuple(refusals), tuple(requested))
+
+
+def _standing(ledger: Ledger, job: JobRef) -> Standing | None:
+    key = existing_key(ledger, job)
+    if key is None:
+        return None
+    state, priority, made, started, stalls, parent = ledger.db.execute(SQL.standing, {"key": key}).fetchone()
+    return Standing(ledger.head_of(key), key, job.id, state, Carried(priority, made, started, stalls), parent)
+
+
+def _take(ledger: Ledger, standing: Standing) -> None:
+    """Take the job out of the place where it is."""
+    step = {
+        "waiting": SQL.unready,
+        "prioritized": SQL.unready,
+        "delayed": SQL.undelay,
+        "waiting-children": SQL.unwait,
+        "completed": SQL.unfinish,
+        "failed": SQL.unfinish,
+    }[standing.state]
+    ledger.db.execute(step, {"key": standing.key})
+    ledger.leave(standing.head, standing.state)
+
+
+def _enter_back(ledger: Ledger, standing: Standing, carried: Carried) -> None:
+    state = ledger.enter_ready(standing.head, standing.key, carried)
+    ledger.event(standing.head, standing.id, state, standing.state)
+
+
+def _retry(ledger: Ledger, standing: Standing, command: Move) -> None:
+    _take(ledger, standing)
+    if standing.parent is not None:
+        child_runs_again(ledger, standing.parent, standing.key)
+    _enter_back(ledger, standing, standing.carried._replace(made=0, stalls=0))
+
+
+def _promote(ledger: Ledger, standing: Standing, command: Move) -> None:
+    _take(ledger, standing)
+    _enter_back(ledger, standing, standing.carried)
+
+
+def _delay(ledger: Ledger, standing: Standing, command: Move) -> None:
+    _take(ledger, standing)
+    ledger.enter_delayed(standing.head, standing.key, standing.carried, ledger.now + command.delay_ms)
+    ledger.event(standing.head, standing.id, "delayed", standing.state)
+
+
+def _prioritise(ledger: Ledger, standing: Standing, command: Move) -> None:
+    carried = standing.carried._replace(priority=command.priority)
+    if standing.state in ("waiting", "prioritized"):
+        _take(ledger, standing)
+        state = ledger.enter_ready(standing.head, standing.key, carried)
+        if state != standing.state:
+            ledger.event(standing.head, standing.id, state, standing.state)
+    else:
+        step = SQL.prioritise_delayed if standing.state == "delayed" else SQL.prioritise_parent
+        ledger.db.execute(step, {"key": standing.key, "priority": command.priority})
+
+
+def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
+    failure = command.failure or Failure("cancelled", "cancelled")
+    body = stamped(ledger, failure)
+    _take(ledger, standing)
+    ledger.db.execute(SETTLE.undefer, {"keys": as_json([standing.key])})
+    row: tuple[Any, ...] = (standing.key, standing.head.id, "failed", None, *standing.carried, body)
+    ledger.insert(SETTLE.finished, [row])
+    ledger.enter(standing.head, "failed")
+    ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
+    if standing.parent is not None:
+        children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id))])
+
+
+def _request_cancel(ledger: Ledger, standing: Standing) -> None:
+    ledger.db.execute(SQL.request_cancel, {"key": standing.key})
+    ledger.signal(CONTROL)
+
+
+_ACTIONS: Final[dict[str, Callable[[Ledger, Standing, Move], None]]] = {
+    "retry": _retry,
+    "promote": _promote,
+    "delay": _delay,
+    "prioritise": _prioritise,
+    "cancel": _cancel,
+}

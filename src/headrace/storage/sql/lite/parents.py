@@ -1,0 +1,105 @@
+"""What the end of children does to their parents, on SQLite: one set-based step for each thing that can follow."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from headrace.core.jobs import JobRef
+from headrace.core.lifecycle import child_failed
+from headrace.storage.sql.lite.keys import id_of
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
+from headrace.storage.sql.script import load
+
+SQL: Final = load("parents")
+CLAIM: Final = load("claim")
+
+
+def children_done(ledger: Ledger, done: list[tuple[int, int, str | None]]) -> None:
+    """Children completed: (parent, child, result). A parent whose last one it was is released."""
+    touched = [row[0] for row in ledger.db.execute(SQL.done, {"rows": as_json(done)})]
+    _less(ledger, touched)
+    _release(ledger, dict.fromkeys(touched), is_forced=False)
+
+
+def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
+    """Children failed for good: (child, its identity). Each acts on its parent by its policy."""
+    keys = [child for child, _ in failed]
+    parents = {
+        child: parent
+        for child, parent, policy, _ in ledger.db.execute(SQL.policies, {"keys": as_json(keys)})
+        if policy == "fail_parent"
+    }
+    lethal = [(parents[child], child, ref) for child, ref in failed if child in parents]
+    if not lethal:
+        return
+    rows = [(parent, child, None) for parent, child, _ in lethal]
+    touched = [row[0] for row in ledger.db.execute(SQL.done, {"rows": as_json(rows)})]
+    _less(ledger, touched)
+    still = {row[0] for row in ledger.db.execute(SQL.open, {"keys": as_json(list(set(touched)))})}
+    told: set[int] = set()
+    for parent, _, ref in lethal:
+        if parent in still and parent in touched and parent not in told:
+            told.add(parent)  # the first failure stands
+            ledger.defer(parent, child_failed(ref.queue, ref.id))
+    _hasten(ledger, told)
+    _release(ledger, dict.fromkeys(told), is_forced=True)
+
+
+def children_removed(ledger: Ledger, keys: list[int]) -> None:
+    """Jobs are about to go; for a parent that still waits for one of them it is one less to wait for."""
+    touched = [row[0] for row in ledger.db.execute(SQL.forget_pending, {"keys": as_json(keys)})]
+    _less(ledger, touched)
+    _release(ledger, dict.fromkeys(touched), is_forced=False)
+
+
+def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
+    """A finished child is retried: a parent that still waits for children waits for it again."""
+    if ledger.db.execute(SQL.again, {"parent": parent, "child": child}).fetchone() is not None:
+        ledger.db.execute(SQL.more, {"parent": parent})
+
+
+def release_childless(ledger: Ledger, keys: Iterable[int]) -> None:
+    """Jobs that began to wait for children: those that have none pending are released at once."""
+    _release(ledger, keys, is_forced=False)
+
+
+def _less(ledger: Ledger, touched: list[int]) -> None:
+    if touched:
+        ledger.db.execute(SQL.less, {"rows": as_json(list(Counter(touched).items()))})
+
+
+def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
+    """Let parents go on that wait for no child any more, or, when forced, whatever they wait for."""
+    wanted = list(keys)
+    if not wanted:
+        return
+    rows = {row[0]: row for row in ledger.db.execute(SQL.waiting, {"keys": as_json(wanted)})}
+    free = [rows[key] for key in wanted if key in rows and (is_forced or rows[key][1] == 0)]
+    if not free:
+        return
+    ledger.db.execute(SQL.released, {"keys": as_json([row[0] for row in free])})
+    for key, _, delay_ms, priority, made, started, stalls, custom in free:
+        head = ledger.head_of(key)
+        carried = Carried(priority, made, started, stalls)
+        ledger.leave(head, "waiting-children")
+        if delay_ms and not is_forced:
+            ledger.enter_delayed(head, key, carried, ledger.now + delay_ms)
+            ledger.event(head, id_of(key, custom), "delayed", "waiting-children")
+        else:
+            # The front is for parents without priority; the others take their place behind their equals.
+            state = ledger.enter_ready(head, key, carried, is_front=not priority)
+            ledger.event(head, id_of(key, custom), state, "waiting-children")
+
+
+def _hasten(ledger: Ledger, keys: Iterable[int]) -> None:
+    """Parents that are delayed and to fail need not wait for their time."""
+    wanted = list(keys)
+    rows = ledger.db.execute(SQL.delayed, {"keys": as_json(wanted)}).fetchall() if wanted else []
+    if not rows:
+        return
+    ledger.db.execute(CLAIM.undelay, {"keys": as_json([row[0] for row in rows])})
+    for key, priority, made, started, stalls, custom in rows:
+        head = ledger.head_of(key)
+        ledger.leave(head, "delayed")
+        state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls), is_front=not priority)
+        ledger.event(head, id_of(key, custom), state, "delayed")

@@ -1,0 +1,49 @@
+"""Configure, Queues, Forget on SQLite."""
+
+from typing import Final
+
+from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.core.jobs import STATES
+from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.script import load
+
+LIST: Final = load("queues")
+FORGET: Final = load("forget")
+
+
+def configure(ledger: Ledger, command: Configure) -> Configured:
+    """Change a queue; see `core.commands.queues.Configure`."""
+    head = ledger.made_head(command.queue)
+    head.is_changed = True
+    if command.is_paused is not None:
+        if head.is_paused and not command.is_paused:
+            ledger.wake(head)
+        head.is_paused = command.is_paused
+    return Configured()
+
+
+def queues(ledger: Ledger, command: Queues) -> QueueList:
+    """Every queue; see `core.commands.queues.Queues`."""
+    names = None if command.names is None else as_json(command.names)
+    records = []
+    for row in ledger.db.execute(LIST.all, {"names": names}):
+        counts = dict(zip(STATES, row[3:], strict=True))
+        resting_until = row[2] if row[2] > ledger.now else None
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until))
+    return QueueList(tuple(records))
+
+
+def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
+    """Forget an empty queue; see `core.commands.queues.Forget`."""
+    row = ledger.db.execute(LIST.all, {"names": as_json([command.queue])}).fetchone()
+    if row is None:
+        return NoSuchQueue(queue=command.queue)
+    if any(row[3:]):
+        return QueueNotEmpty(queue=command.queue)
+    step = {"name": command.queue}
+    ledger.db.execute(FORGET.log, step)
+    ledger.db.execute(FORGET.channel, step)
+    ledger.db.execute(FORGET.queue, step)
+    ledger.forget_heads()
+    return Forgotten()

@@ -1,0 +1,95 @@
+"""Get, Find, Count, Tree, Lines on SQLite. They write nothing and run on a reader's connection."""
+
+from typing import Any, Final
+
+from headrace.core.codec import decode
+from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
+from headrace.core.errors import Refused
+from headrace.core.jobs import STATES, JobRef, State
+from headrace.storage.sql.lite.heads import NUMBER_BITS
+from headrace.storage.sql.lite.keys import existing_key, id_of, keys_of, no_such
+from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.rows import record
+from headrace.storage.sql.script import load
+
+GET: Final = load("get")
+FIND: Final = load("find")
+TREE: Final = load("tree")
+LINES: Final = load("lines")
+COUNT: Final = load("count")
+_PAGES: Final[dict[State, str]] = {
+    "waiting": FIND.ready,
+    "prioritized": FIND.ready,
+    "delayed": FIND.delayed,
+    "active": FIND.active,
+    "waiting-children": FIND.parents,
+    "completed": FIND.finished,
+    "failed": FIND.finished,
+}
+
+
+def get(ledger: Ledger, command: Get) -> Got:
+    """Whole records; see `core.commands.reads.Get`."""
+    keys = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
+    records = _records(ledger, [key for key in keys if key])
+    found = [records.get(key) for key in keys]
+    named = zip(command.jobs, found, strict=True)
+    return Got(tuple(row if row is not None and row.id == job.id else None for job, row in named))
+
+
+def _records(ledger: Ledger, keys: list[int]) -> dict[int, Any]:
+    return {row[0]: record(row[1:]) for row in ledger.db.execute(GET.records, {"keys": as_json(keys)})}
+
+
+def find(ledger: Ledger, command: Find) -> Found:
+    """A page; see `core.commands.reads.Find`. The cursor holds the last row's place in the order of its state."""
+    head = ledger.head(command.queue)
+    if head is None:
+        return Found(())
+    a, b = decode(command.after) if command.after is not None else (None, None)
+    step = {"queue": head.id, "state": command.state, "limit": command.limit + 1, "a": a, "b": b}
+    rows = ledger.db.execute(_PAGES[command.state], step).fetchall()
+    page = rows[: command.limit]
+    records = _records(ledger, [row[0] for row in page])
+    cursor = as_json(page[-1][1:]) if page and len(rows) > command.limit else None
+    return Found(tuple(records[row[0]] for row in page), cursor)
+
+
+def count(ledger: Ledger, command: Count) -> Counted:
+    """Jobs by state; see `core.commands.reads.Count`."""
+    counts = {queue: dict.fromkeys(STATES, 0) for queue in command.queues}
+    for row in ledger.db.execute(COUNT.by_state, {"names": as_json(command.queues)}):
+        counts[row[0]] = dict(zip(STATES, row[1:], strict=True))
+    return Counted(counts)
+
+
+def tree(ledger: Ledger, command: Tree) -> Grown:
+    """A job with its descendants, level by level read, depth first given; see `core.commands.reads.Tree`."""
+    root = existing_key(ledger, command.job)
+    if root is None:
+        return Grown(())
+    step = {"root": root, "depth": command.depth, "limit": command.limit + 1}
+    rows = ledger.db.execute(TREE.nodes, step).fetchall()
+    records = _records(ledger, [row[0] for row in rows[: command.limit]])
+    refs = {root: command.job}
+    nodes = []
+    for key, parent, depth, custom, is_pending, value in rows[: command.limit]:
+        refs.setdefault(key, JobRef(_queue_name(ledger, key), id_of(key, custom)))
+        nodes.append(Node(refs[key], refs.get(parent), depth, records.get(key), bool(is_pending), value))
+    return Grown(tuple(nodes), len(rows) > command.limit)
+
+
+def _queue_name(ledger: Ledger, key: int) -> str:
+    name: str = ledger.db.execute(TREE.queue, {"id": key >> NUMBER_BITS}).fetchone()[0]
+    return name
+
+
+def lines(ledger: Ledger, command: Lines) -> LineList | Refused:
+    """Log lines; see `core.commands.reads.Lines`."""
+    key = existing_key(ledger, command.job)
+    if key is None:
+        return no_such(command.job)
+    total, first = ledger.db.execute(LINES.bounds, {"key": key}).fetchone()
+    step = {"key": key, "after": command.after, "limit": command.limit}
+    rows = [row[0] for row in ledger.db.execute(LINES.page, step)]
+    return LineList(tuple(rows), max(command.after, first), total)

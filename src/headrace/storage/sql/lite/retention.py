@@ -1,0 +1,38 @@
+"""Taking finished jobs away, on SQLite: retention and removal share these steps."""
+
+from typing import Final
+
+from headrace.core.commands import Settlement
+from headrace.core.commands.jobs import PAGE_MAX
+from headrace.core.jobs import State
+from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.parents import children_removed
+from headrace.storage.sql.script import load
+
+SQL: Final = load("remove")
+_FAR: Final = 1 << 62
+
+
+def apply_keep(ledger: Ledger, head: Head, settlement: Settlement) -> None:
+    """Remove finished jobs of the settled job's queue and state that lie beyond its `keep`, oldest first."""
+    keep = settlement.keep
+    assert keep is not None
+    state: State = "completed" if settlement.to == "completed" else "failed"
+    before = ledger.now - keep.age_ms if keep.age_ms is not None else -_FAR
+    surplus = 0 if keep.count is None else max(0, head.counts[state] - keep.count)
+    step = {"queue": head.id, "state": state, "before": before, "surplus": surplus, "limit": PAGE_MAX}
+    keys = [row[0] for row in ledger.db.execute(SQL.beyond, step)]
+    if keys:
+        ledger.db.execute(SQL.finished, {"keys": as_json(keys)})
+        erase(ledger, keys)
+        ledger.leave(head, state, len(keys))
+
+
+def erase(ledger: Ledger, keys: list[int]) -> None:
+    """Forget everything that belongs to jobs which have left their place; parents no longer wait for them."""
+    children_removed(ledger, keys)
+    text = as_json(keys)
+    steps = (SQL.ids, SQL.jobs, SQL.parents, SQL.edges, SQL.deferred, SQL.failures, SQL.annotations, SQL.lines)
+    for step in steps:
+        ledger.db.execute(step, {"keys": text})

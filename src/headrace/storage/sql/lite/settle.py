@@ -1,0 +1,127 @@
+"""Settle on SQLite: guard each settlement by its token, then move the jobs, a statement a kind of move."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from headrace.core.commands import Settle, Settled, Settlement
+from headrace.core.errors import LeaseLost, Refused
+from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
+from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.keys import keys_of
+from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
+from headrace.storage.sql.lite.parents import children_done, children_failed, release_childless
+from headrace.storage.sql.lite.retention import apply_keep
+from headrace.storage.sql.script import load
+
+SQL: Final = load("settle")
+
+
+@dataclass(slots=True)
+class Moves:
+    """What the accepted settlements of one command come to."""
+
+    keys: list[int] = field(default_factory=list)
+    finished: list[tuple[Any, ...]] = field(default_factory=list)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    done: list[tuple[int, int, str | None]] = field(default_factory=list)
+    failed: list[tuple[int, JobRef]] = field(default_factory=list)
+    awaiting: list[tuple[int, ...]] = field(default_factory=list)
+    keeping: list[tuple[Head, Settlement]] = field(default_factory=list)
+
+
+def settle(ledger: Ledger, command: Settle) -> Settled:
+    """Record outcomes; see `core.commands.jobs.Settle`."""
+    settlements = command.settlements
+    keys = keys_of(ledger, [(settlement.queue, settlement.id) for settlement in settlements])
+    held = {row[0]: row for row in ledger.db.execute(SQL.held, {"keys": as_json(keys)})}
+    moves = Moves()
+    refusals: list[Refused | None] = []
+    for key, settlement in zip(keys, settlements, strict=True):
+        lease = held.get(key)
+        if lease is None or lease[1] != settlement.token:
+            refusals.append(LeaseLost(queue=settlement.queue, id=settlement.id))
+            continue
+        del held[key]
+        _move(ledger, moves, lease, settlement)
+        refusals.append(None)
+    if moves.keys:
+        _write(ledger, moves)
+    return Settled(tuple(refusals))
+
+
+def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Settlement) -> None:
+    key, _, priority, made, started, stalls, started_at, parent = lease
+    head = ledger.head(settlement.queue)
+    assert head is not None
+    moves.keys.append(key)
+    ledger.leave(head, "active")
+    made += settlement.is_counted
+    carried = Carried(priority, made, started, stalls)
+    failure = None
+    if settlement.failure is not None:
+        failure = stamped(ledger, settlement.failure)
+        if settlement.failure.attempt:
+            moves.failures.append((key, failure))
+    if settlement.rest_ms:
+        head.resting_until = max(head.resting_until, ledger.now + settlement.rest_ms)
+    match settlement.to:
+        case "completed" | "failed":
+            body = settlement.result if settlement.to == "completed" else failure
+            moves.finished.append((key, head.id, settlement.to, started_at, *carried, body))
+            ledger.enter(head, settlement.to)
+            cause = settlement.failure.cause if settlement.failure is not None else None
+            ledger.events(head).append((settlement.id, change(settlement.to, "active", cause)))
+            _note_finish(moves, head, key, parent, settlement)
+        case "delayed":
+            ledger.enter_delayed(head, key, carried, ledger.now + settlement.delay_ms)
+            ledger.event(head, settlement.id, "delayed", "active")
+        case "waiting":
+            state: State = ledger.enter_ready(head, key, carried, is_front=settlement.is_front)
+            ledger.event(head, settlement.id, state, "active")
+        case "waiting-children":
+            moves.awaiting.append((key, *carried))
+            ledger.enter(head, "waiting-children")
+            ledger.event(head, settlement.id, "waiting-children", "active")
+
+
+def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlement: Settlement) -> None:
+    if parent is not None:
+        if settlement.to == "completed":
+            moves.done.append((parent, key, settlement.result))
+        else:
+            moves.failed.append((key, JobRef(settlement.queue, settlement.id)))
+    if settlement.keep is not None:
+        moves.keeping.append((head, settlement))
+
+
+def _write(ledger: Ledger, moves: Moves) -> None:
+    db = ledger.db
+    keys = as_json(moves.keys)
+    db.execute(SQL.unlease, {"keys": keys})
+    db.execute(SQL.undefer, {"keys": keys})
+    ledger.insert(SQL.finished, moves.finished)
+    if moves.failures:
+        write_failures(ledger, moves.failures)
+    ledger.insert(SQL.await_children, moves.awaiting)
+    if moves.done:
+        children_done(ledger, moves.done)
+    if moves.failed:
+        children_failed(ledger, moves.failed)
+    if moves.awaiting:
+        release_childless(ledger, [row[0] for row in moves.awaiting])
+    for head, settlement in moves.keeping:
+        apply_keep(ledger, head, settlement)
+
+
+def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:
+    """Add failed attempts to the history of their jobs."""
+    ledger.db.execute(SQL.failures, {"rows": as_json(failures)})
+    keys = as_json([key for key, _ in failures])
+    ledger.db.execute(SQL.forget_failures, {"keys": keys, "most": HISTORY_MAX})
+
+
+def stamped(ledger: Ledger, failure: Failure) -> str:
+    """A failure as it is stored, with the time of this transaction."""
+    return as_json(msgspec.structs.replace(failure, at=ledger.now))

@@ -1,0 +1,158 @@
+"""The embedded store: one SQLite file, one writing thread with group commit, one reading thread."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Collection
+from typing import Any, overload
+from weakref import WeakKeyDictionary
+
+from headrace.core.commands import Command
+from headrace.core.errors import Misuse, Refused, Unavailable
+from headrace.storage.protocol import A, B, C, Clock
+from headrace.storage.sql.connect import connect, migrate
+from headrace.storage.sql.lane import Call, Lane
+from headrace.storage.sql.lite import READS
+from headrace.storage.sql.watch import Watch
+
+
+class SqliteStore:
+    """A store in a file that any number of processes on one machine may open, or in memory.
+
+    A commit is on the disk before it is acknowledged. Must not be carried over a fork: open it after.
+    `page_max` bounds the file, in pages of 4 KiB; Adds beyond it are refused with `StorageFull`.
+    """
+
+    def __init__(self, path: str, *, clock: Clock | None = None, page_max: int | None = None) -> None:
+        self.path = path
+        self._clock = clock or _now
+        self._page_max = page_max
+        self._pid = os.getpid()
+        self._writer: Lane | None = None
+        self._reader: Lane | None = None
+        self._watch: Watch | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._counts: dict[str, int] = {}
+        self._seen: WeakKeyDictionary[asyncio.Task[Any], dict[str, int]] = WeakKeyDictionary()
+        self._waiters: dict[asyncio.Future[None], Collection[str]] = {}
+
+    async def open(self) -> None:
+        """Open the file, creating it and its schema if need be; see `Storage.open`."""
+        if self._writer is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()
+        db = await asyncio.to_thread(self._connect_and_migrate)
+        self._writer = self._reader = Lane("headrace-writer", db, self._clock, self._moved_elsewhere, is_writing=True)
+        self._writer.start()
+        if self.path != ":memory:":
+            reading = connect(self.path, is_read_only=True)
+            self._reader = Lane("headrace-reader", reading, self._clock, self._moved_elsewhere, is_writing=False)
+            self._reader.start()
+            self._watch = Watch(connect(self.path, is_read_only=True), self.path, self._moved)
+
+    async def close(self) -> None:
+        """Finish what was submitted and close the file; see `Storage.close`."""
+        lanes = {self._writer, self._reader} - {None}
+        self._writer = self._reader = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._moved(set(self._counts))
+        for lane in lanes:
+            assert lane is not None
+            await asyncio.to_thread(lane.stop)
+
+    @overload
+    async def run(self, command: Command[A], /) -> A | Refused: ...
+    @overload
+    async def run(self, first: Command[A], second: Command[B], /) -> tuple[A | Refused, B | Refused]: ...
+    @overload
+    async def run(
+        self, first: Command[A], second: Command[B], third: Command[C], /
+    ) -> tuple[A | Refused, B | Refused, C | Refused]: ...
+    @overload
+    async def run(self, *commands: Command[A]) -> tuple[A | Refused, ...]: ...
+    async def run(self, *commands: Command[Any]) -> Any:
+        """Apply commands in order; see `Storage.run`."""
+        call = Call(commands)
+        call.loop = asyncio.get_running_loop()
+        call.future = call.loop.create_future()
+        self._lane(commands).submit(call)
+        return await call.future
+
+    def run_blocking(self, *commands: Command[Any]) -> Any:
+        """As `run`, from any thread that has no event loop to keep alive: leases are renewed this way."""
+        call = Call(commands)
+        call.deliver = threading.Event()
+        self._lane(commands).submit(call)
+        call.deliver.wait()
+        return call.result()
+
+    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
+        """The topics that may have moved; see `Storage.wait`."""
+        task = asyncio.current_task()
+        assert task is not None
+        seen = self._seen.setdefault(task, {})
+        moved = self._news(topics, seen)
+        if not moved and timeout_ms > 0:
+            await self._until_moved(topics, timeout_ms)
+            moved = self._news(topics, seen)
+        for topic in topics:
+            seen[topic] = self._counts.get(topic, 0)
+        return moved
+
+    def _news(self, topics: Collection[str], seen: dict[str, int]) -> frozenset[str]:
+        return frozenset(topic for topic in topics if seen.get(topic, -1) != self._counts.get(topic, 0))
+
+    async def _until_moved(self, topics: Collection[str], timeout_ms: int) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[future] = topics
+        timer = future.get_loop().call_later(timeout_ms / 1000, _resolve, future)
+        try:
+            if self._watch is not None:
+                self._watch.arm(topics)
+            await future
+        finally:
+            timer.cancel()
+            del self._waiters[future]
+            if self._watch is not None and not self._waiters:
+                self._watch.disarm()
+
+    def _moved_elsewhere(self, topics: set[str]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._moved, topics)
+
+    def _moved(self, topics: set[str]) -> None:
+        for topic in topics:
+            self._counts[topic] = self._counts.get(topic, 0) + 1
+        for future, wanted in self._waiters.items():
+            if not topics.isdisjoint(wanted):
+                _resolve(future)
+
+    def _lane(self, commands: tuple[Command[Any], ...]) -> Lane:
+        if os.getpid() != self._pid:
+            raise Misuse("this store was opened before a fork; open one in each process, after forking")
+        lane = self._reader if all(type(command) in READS for command in commands) else self._writer
+        if lane is None:
+            raise Unavailable(problem="it is closed")
+        return lane
+
+    def _connect_and_migrate(self) -> Any:
+        db = connect(self.path, page_max=self._page_max)
+        try:
+            migrate(db, self.path)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
