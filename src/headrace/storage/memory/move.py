@@ -68,4 +68,4 @@ def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
         return
     fail(world, job, failure, now)
     kin.tell_failed(world, [job], now)
-    retain(world, job.ref.queue, job.state, job.options.keep_failed, now)
+    retain(world, job, job.options.keep_failed, now)

@@ -40,7 +40,7 @@ class Ordered(Generic[T]):
             self._head += 1
         else:
             del self._keys[place]
-        if self._head > SLACK and 2 * self._head > len(self._keys):
+        if self._head == len(self._keys) or (self._head > SLACK and 2 * self._head > len(self._keys)):
             del self._keys[: self._head]
             self._head = 0
         return self._items.pop(key)

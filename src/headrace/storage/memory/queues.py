@@ -10,8 +10,9 @@ from headrace.storage.memory.world import Queue, World
 def configure(world: World, command: Configure, _now: int) -> Configured:
     queue = world.queue(command.queue)
     if command.is_paused is not None:
+        if queue.is_paused and not command.is_paused:
+            world.wake(topics.ready(queue.name))
         queue.is_paused = command.is_paused
-        world.wake(topics.ready(queue.name))
     return Configured()
 
 

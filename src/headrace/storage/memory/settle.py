@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.commands.jobs import PAGE_MAX
 from headrace.core.errors import LeaseLost, Refused
-from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep, State
+from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
 from headrace.storage.memory.remove import erase
@@ -33,9 +33,8 @@ def settle(world: World, command: Settle, now: int) -> Settled:
     for job, settlement in settled:
         if settlement.to == "waiting-children":
             kin.release(world, job, now)
-    for _, settlement in settled:
-        if settlement.to in FINISHED:
-            retain(world, settlement.queue, settlement.to, settlement.keep, now)
+    for job, settlement in settled:
+        retain(world, job, settlement.keep, now)
     return Settled(tuple(refusals))
 
 
@@ -50,18 +49,21 @@ def fail(world: World, job: Job, failure: Failure, now: int) -> None:
     to_finished(world, job, now, "failed", failure.cause)
 
 
-def retain(world: World, queue: str, state: State, keep: Keep | None, now: int) -> None:
-    """Remove the oldest finished jobs of a queue and state that are beyond the bounds."""
-    if keep is None:
+def retain(world: World, job: Job, keep: Keep | None, now: int) -> None:
+    """Remove the oldest finished jobs of the queue and state of this one that are beyond the bounds; of 0, only it."""
+    if keep is None or job.state not in FINISHED:
         return
-    order = world.queues[queue].orders[state]
+    if keep.count == 0:
+        erase(world, [job] if world.job(job.ref) is job else [], now)
+        return
+    order = world.queues[job.ref.queue].orders[job.state]
     surplus = 0 if keep.count is None else len(order) - keep.count
     doomed: list[Job] = []
-    for job in order:
-        is_old = keep.age_ms is not None and job.key[0] <= now - keep.age_ms
+    for old in order:
+        is_old = keep.age_ms is not None and old.key[0] <= now - keep.age_ms
         if len(doomed) == PAGE_MAX or not (is_old or len(doomed) < surplus):
             break
-        doomed.append(job)
+        doomed.append(old)
     erase(world, doomed, now)
 
 
