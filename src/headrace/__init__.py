@@ -1,1 +1,44 @@
 """Headrace: a durable job queue for Python."""
+
+from headrace import errors
+from headrace.app import App
+from headrace.backoff import Exponential, Fixed
+from headrace.call import Call
+from headrace.core.jobs import Failure, JobRecord, JobRef, State
+from headrace.core.log import Gap
+from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
+from headrace.core.settings import Retention, Settings
+from headrace.engine.context import Context
+from headrace.engine.context import current as context
+from headrace.events import Event
+from headrace.job import Job
+from headrace.queue import Page, Queue
+from headrace.spans import Keep
+from headrace.task import Task
+
+__all__ = [
+    "App",
+    "Call",
+    "Context",
+    "Event",
+    "Exponential",
+    "Failure",
+    "Fixed",
+    "Gap",
+    "Job",
+    "JobRecord",
+    "JobRef",
+    "Keep",
+    "Later",
+    "Page",
+    "Queue",
+    "RateLimited",
+    "Retention",
+    "Settings",
+    "State",
+    "Task",
+    "Unrecoverable",
+    "WaitForChildren",
+    "context",
+    "errors",
+]

@@ -6,12 +6,13 @@ the same database wherever it was started.
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from headrace.core.settings import Layer, Resolved, bad_config, resolve
+from msgspec import structs
+
+from headrace.core.settings import Layer, Resolved, Settings, bad_config, resolve
 
 FILE: Final = "headrace.toml"
 PROJECT: Final = "pyproject.toml"
@@ -36,12 +37,21 @@ def load(
     start: Path | None = None,
 ) -> Resolved:
     """The settings of this process, each with its origin: `BadConfig` lists everything that is wrong."""
-    given = {key: value for key, value in (arguments or {}).items() if value is not None}
+    given = _given(**(arguments or {}))
     found = search(Path.cwd() if start is None else start)
     default: Layer = ("default", {"url": f"{_SQLITE}{found.folder / DATABASE}"})
     variables = from_environment(os.environ if environ is None else environ)
     layers = [default, *([found.layer] if found.layer else []), *variables, ("argument", given)]
     return resolve(layers)
+
+
+def settle(settings: Settings | Mapping[str, object] | None, *, url: str | None, prefix: str | None) -> Resolved:
+    """The settings of an app: these alone when they are `Settings`, else these over environment and file."""
+    if not isinstance(settings, Settings):
+        return load({**(settings or {}), **_given(url=url, prefix=prefix)})
+    home = {} if url or settings.url else {"url": f"{_SQLITE}{search(Path.cwd()).folder / DATABASE}"}
+    whole = structs.replace(settings, **home, **_given(url=url, prefix=prefix))
+    return Resolved(whole, dict.fromkeys((setting.key for setting in Resolved(whole, {}).describe()), "argument"))
 
 
 def search(start: Path) -> Found:
@@ -72,6 +82,10 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Layer]:
             yield variable, layer
 
 
+def _given(**values: object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def _table(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
@@ -82,6 +96,8 @@ def _table(path: Path) -> dict[str, Any] | None:
         raise bad_config([f"{path} cannot be read: {error.strerror}"]) from None
     if len(text) > FILE_MAX:
         raise bad_config([f"{path} is larger than {FILE_MAX} bytes"])
+    import tomllib  # most processes of most projects have no such file in their way
+
     try:
         return tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,0 +1,231 @@
+"""The app: where tasks are registered and where everything else comes from. It is a value of yours, not a global."""
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, Unpack, overload
+
+from headrace import config
+from headrace.backoff import F
+from headrace.call import Call
+from headrace.client import Client
+from headrace.core.commands import Grown, QueueRecord, Queues, Tree
+from headrace.core.errors import NoSuchJob
+from headrace.core.jobs import JobRef, NewJob
+from headrace.core.settings import Settings
+from headrace.engine.home import Home
+from headrace.engine.hooks import Hooks, Middleware
+from headrace.engine.registry import Registry
+from headrace.engine.sync import BlockingAs, blocking
+from headrace.flow import plan
+from headrace.job import Job
+from headrace.listeners import Happening, Listeners
+from headrace.queue import Queue, find_job
+from headrace.storage.protocol import Storage
+from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
+
+R = TypeVar("R")
+L = TypeVar("L", bound=Callable[..., object])
+M = TypeVar("M", bound=Middleware)
+H = TypeVar("H", bound=Callable[[Job[Any]], object])
+
+
+class Enqueue(Protocol):
+    """The shape of `App.enqueue`."""
+
+    def __call__(self, call: Call[R]) -> Coroutine[Any, Any, Job[R]]:
+        """Add, and await."""
+        ...
+
+    def sync(self, call: Call[R]) -> Job[R]:
+        """Add, and block."""
+        ...
+
+
+class EnqueueMany(Protocol):
+    """The shape of `App.enqueue_many`."""
+
+    def __call__(self, calls: Iterable[Call[R]]) -> Coroutine[Any, Any, list[Job[R]]]:
+        """Add, and await."""
+        ...
+
+    def sync(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Add, and block."""
+        ...
+
+
+class App:
+    """Tasks, queues and workers on one store. Nothing is opened before the first use; `async with app` closes it."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        prefix: str | None = None,
+        settings: Settings | Mapping[str, object] | None = None,
+    ) -> None:
+        """Settings come from file, environment and arguments; a `Settings` is taken as it is, without the others.
+
+        Raises `BadConfig` with everything that is wrong, `BadUrl` if there can be no store at the URL.
+        """
+        self.config = config.settle(settings, url=url, prefix=prefix)
+        self.registry = Registry()
+        self.tasks: dict[str, AnyTask] = {}
+        self._client = Client(self.config.settings)
+        self._listeners = Listeners(self._client)
+        self._middleware: list[Middleware] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The settings this app goes by."""
+        return self.config.settings
+
+    @property
+    def storage(self) -> Storage:
+        """The store; `await app.open()` before using it."""
+        return self._client.storage
+
+    @property
+    def _home(self) -> Home:
+        return self._client.home
+
+    @blocking
+    async def open(self) -> None:
+        """Open the store now instead of at first use. Idempotent."""
+        await self._client.open()
+
+    @blocking
+    async def close(self) -> None:
+        """Give back what was opened; whoever waits for a result gets `Unavailable`. Idempotent."""
+        await self._client.close()
+        self._home.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> Self:
+        self.open.sync()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close.sync()
+
+    @overload
+    def task(  # type: ignore[overload-overlap]
+        self,
+        function: Callable[P, Coroutine[Any, Any, R]],
+        /,
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> PlainTask[P, R]: ...
+    @overload
+    def task(self, /, **options: Unpack[TaskOptions]) -> TaskDecorator: ...
+    def task(self, function: Any = None, /, **options: Any) -> Any:
+        """Make a task of a function: `@app.task`, or `@app.task(queue=…, attempts=…, …)`.
+
+        The arguments must have names and types that JSON can carry: `Misuse` otherwise. A later task of the same
+        name takes the place of an earlier one in the same queue.
+        """
+        decorator = TaskDecorator(self._client, options, self._register)  # type: ignore[arg-type]
+        return decorator if function is None else decorator(function)
+
+    def handler(self, queue: str) -> Callable[[H], H]:
+        """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after."""
+
+        def register(function: H) -> H:
+            self.registry.add(catch_all(self._client, queue, function))
+            return function
+
+        return register
+
+    def backoff(self, name: str | None = None) -> Callable[[F], F]:
+        """Register a backoff function, under its own name or this one; jobs store the name."""
+
+        def register(function: F) -> F:
+            self._client.pauses.register(function, name)
+            return function
+
+        return register
+
+    def middleware(self, function: M) -> M:
+        """Wrap every run in `function(context, next)`: `await next()` runs the handler. The first one is outermost."""
+        self._middleware.append(function)
+        return function
+
+    def on(self, happening: Happening) -> Callable[[L], L]:
+        """Call a function, async or plain, when this has happened in a worker of this process.
+
+        `failed`: (job, failure), a job failed for good. `stalled`: (job), its worker was lost and it is given back.
+        `started`, `stopped`: (), the worker. What the function raises is logged and changes nothing.
+        """
+
+        def register(function: L) -> L:
+            self._listeners.add(happening, function)
+            return function
+
+        return register
+
+    @property
+    def hooks(self) -> Hooks:
+        """What was registered with `on`, as workers take it."""
+        return self._listeners.hooks()
+
+    @property
+    def middlewares(self) -> tuple[Middleware, ...]:
+        """What was registered with `middleware`, the outermost first."""
+        return tuple(self._middleware)
+
+    @BlockingAs[Enqueue]
+    async def enqueue(self, call: Call[R]) -> Job[R]:
+        """Add the job of a call, or a whole flow, and give the job of its root."""
+        added = await self._client.add(tuple(plan(call)))
+        return Job(self._client, added.jobs[0], call.name, call.load)
+
+    @BlockingAs[EnqueueMany]
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Add the jobs of all these calls, or none of them, in one round trip."""
+        roots: list[int] = []
+        jobs: list[NewJob] = []
+        given = list(calls)
+        for call in given:
+            roots.append(len(jobs))
+            jobs += plan(call)
+        if not jobs:
+            return []
+        refs = (await self._client.add(tuple(jobs))).jobs
+        return [Job(self._client, refs[root], call.name, call.load) for root, call in zip(roots, given, strict=True)]
+
+    def queue(self, name: str) -> Queue:
+        """A queue by its name; it need not exist yet. `InvalidName` if no queue may be called so."""
+        return Queue(self._client, name)
+
+    @blocking
+    async def queues(self) -> list[QueueRecord]:
+        """Every queue by name: whether it is paused, and its jobs by state."""
+        return list((await self._client.run(Queues())).queues)
+
+    @blocking
+    async def get(self, queue: str, job_id: str) -> Job[Any]:
+        """The job `queue/job_id`; `NoSuchJob` if it is not there."""
+        return await find_job(self._client, queue, job_id)
+
+    @blocking
+    async def tree(self, job: Job[Any] | JobRef) -> Grown:
+        """The job with all its descendants, parents before children, with their records and results."""
+        ref = job.ref if isinstance(job, Job) else job
+        grown = await self._client.run(Tree(ref))
+        if not grown.nodes:
+            raise NoSuchJob(queue=ref.queue, id=ref.id)
+        return grown
+
+    def _register(self, task: AnyTask) -> None:
+        self.tasks[task.name] = task
+        self._client.loaders[task.queue, task.name] = task.load_result
+        self.registry.add(task.handler)

@@ -1,0 +1,76 @@
+"""A call: what to run, and how, as a frozen value. It serves single adds, bulk, and flows."""
+
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar, Unpack
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from headrace.backoff import Pauses
+from headrace.core.errors import BadFlow, Misuse
+from headrace.core.jobs import NewJob, Parent
+from headrace.job import Job
+from headrace.options import CALL_OPTIONS, CallOptions, Choice, IfFailed, check_if_failed
+
+R = TypeVar("R")
+
+CHILDREN_MAX: Final = 10_000
+
+
+class Call(Struct, Generic[R], frozen=True, eq=False):
+    """A job to be: its data is checked and written already. `options` and `after` give a new call each."""
+
+    queue: str
+    name: str
+    data: str
+    choice: Choice
+    pauses: Pauses
+    load: Callable[[str], R] | None = None
+    children: tuple[tuple["Call[Any]", IfFailed], ...] = ()
+    origin: object = field(default_factory=object)
+    """What all calls that `after` made of one another share: in a flow each may stand once."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.queue}/{self.name} {self.data}>"
+
+    def options(self, **options: Unpack[CallOptions]) -> "Call[R]":
+        """The same call, run otherwise: `InvalidOption` if an option is unknown or out of bounds."""
+        return replace(self, choice=self.choice.changed(options, self.pauses, CALL_OPTIONS), origin=object())
+
+    def after(self, *calls: "Call[Any]", if_failed: IfFailed = "fail_parent") -> "Call[R]":
+        """The same call, run when these are done; several `after` add up.
+
+        If one of them fails for good, this one fails too, without being run; with `if_failed="wait"` it waits until
+        that one is retried or removed. A child's own option `if_failed` wins.
+        """
+        if not calls:
+            raise BadFlow(f"{self.name}: after() without a call; name what must be done before")
+        policy = check_if_failed("if_failed", if_failed) or "fail_parent"
+        for call in calls:
+            _check_child(call)
+        if len(self.children) + len(calls) > CHILDREN_MAX:
+            raise BadFlow(f"{self.name} has more than {CHILDREN_MAX} children; put some below others")
+        return replace(self, children=self.children + tuple((call, policy) for call in calls))
+
+    def new_job(self, *, id: str | None = None, parent: Parent | None = None) -> NewJob:
+        """What a store is asked to add for this call alone."""
+        choice = self.choice
+        return NewJob(
+            self.queue,
+            self.name,
+            self.data,
+            choice.job_id or id,
+            choice.priority,
+            choice.delay_ms,
+            choice.options,
+            parent,
+            bool(self.children),
+        )
+
+
+def _check_child(call: object) -> None:
+    if isinstance(call, Job):
+        raise Misuse("after(job) with a job that exists already comes with a later release; pass the call that adds it")
+    if not isinstance(call, Call):
+        hint = "; write task.call(…)" if callable(call) else ""
+        raise Misuse(f"after() takes calls, not {type(call).__name__}{hint}")

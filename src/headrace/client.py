@@ -1,0 +1,108 @@
+"""An app's way to its store: opened at first use on the app's one loop, shared by all that the app hands out."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final, TypeVar
+
+from headrace import storage
+from headrace.backoff import Pauses
+from headrace.core.commands import Add, Command
+from headrace.core.commands.jobs import ADD_MAX, Added
+from headrace.core.errors import Misuse, Refused
+from headrace.core.jobs import NewJob
+from headrace.core.settings import Settings
+from headrace.engine.home import Home
+from headrace.storage.protocol import Storage
+from headrace.watch import Watch
+
+A = TypeVar("A")
+
+_IN_PROCESS: Final = ("memory://", "sqlite:///:memory:")
+"""Stores whose jobs live in the object: another loop must find the same object."""
+
+
+class Client:
+    """What app, tasks, queues and jobs have in common. Nothing is opened before something is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        """`BadUrl` if there cannot be a store at the settings' URL."""
+        self.settings = settings
+        self.home = Home()
+        self.pauses = Pauses()
+        self.loaders: dict[tuple[str, str], Callable[[str], Any]] = {}  # the results of known tasks, by queue and name
+        self._storage = self._made()
+        self._is_open = False
+        self._opening = asyncio.Lock()
+        self._watches: dict[str, Watch] = {}
+        self._requests = count()
+        self._request_prefix = ""
+        self.home.on_rebind(self._rebound)
+
+    @property
+    def storage(self) -> Storage:
+        """The store, opened or not."""
+        return self._storage
+
+    async def open(self) -> Storage:
+        """The store, opened. Idempotent."""
+        async with self._opening:
+            if not self._is_open:
+                await self._storage.open()
+                self._request_prefix = os.urandom(8).hex()
+                self._is_open = True
+        return self._storage
+
+    async def close(self) -> None:
+        """Give back what `open` took, and stop waiting for events. Idempotent; the next use opens again."""
+        async with self._opening:
+            watches, self._watches = self._watches, {}
+            for watch in watches.values():
+                await watch.close()
+            if self._is_open:
+                self._is_open = False
+                await self._storage.close()
+
+    async def run(self, command: Command[A]) -> A:
+        """The store's answer; a refusal is raised."""
+        store = self._storage if self._is_open else await self.open()
+        reply = await store.run(command)
+        if isinstance(reply, Refused):
+            raise reply
+        return reply
+
+    async def add(self, jobs: tuple[NewJob, ...]) -> Added:
+        """Store new jobs, all or none. The request carries an id, so that a store can know it again."""
+        if len(jobs) > ADD_MAX:
+            raise Misuse(f"{len(jobs)} jobs are more than the {ADD_MAX} that can be added at once; part them")
+        store = self._storage if self._is_open else await self.open()
+        reply = await store.run(Add(jobs, f"{self._request_prefix}{next(self._requests):x}"))
+        if isinstance(reply, Refused):
+            raise reply
+        return reply
+
+    async def watch(self, queue: str) -> Watch:
+        """The one reader of the events of `queue`, for all who wait for jobs of it."""
+        store = await self.open()
+        found = self._watches.get(queue)
+        if found is None or found.is_over:
+            found = self._watches[queue] = Watch(store, queue, round(self.settings.poll * 1000))
+        await found.start()
+        return found
+
+    def loader(self, queue: str, name: str) -> Callable[[str], Any] | None:
+        """How to read the results of a task of this app, if it is one."""
+        return self.loaders.get((queue, name))
+
+    def _made(self) -> Storage:
+        assert self.settings.url is not None
+        return storage.open(self.settings.url, prefix=self.settings.prefix)
+
+    def _rebound(self) -> None:
+        """The loop has ended, or we are another process now: whatever was bound to it is left behind."""
+        if self.settings.url not in _IN_PROCESS:
+            self._storage = self._made()
+        self._is_open = False
+        self._opening = asyncio.Lock()
+        self._watches = {}

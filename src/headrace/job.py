@@ -1,0 +1,221 @@
+"""A job in a user's hands: wait for its result, look at it, move it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Generic, Literal, TypeVar, cast
+
+from headrace.client import Client
+from headrace.core import codec
+from headrace.core.backoff import DELAY_MAX_MS
+from headrace.core.commands import Annotate, Get, Lines, Move, Node, Remove, Tree
+from headrace.core.errors import JobFailed, Misuse, NoSuchJob, ResultTimeout
+from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, State
+from headrace.engine.home import Home
+from headrace.engine.sync import blocking
+from headrace.spans import Span, count_of, span_ms
+from headrace.why import why
+
+R = TypeVar("R")
+
+LINES_PAGE: Final = 1_000
+WAIT_MAX_MS: Final = DELAY_MAX_MS
+
+
+class Job(Generic[R]):
+    """A job, by queue and id. What it looks like is asked of the store each time; `record` is what was seen last."""
+
+    __slots__ = ("_client", "_load", "_ref", "_seen", "name")
+
+    def __init__(
+        self,
+        client: Client,
+        ref: JobRef,
+        name: str,
+        load: Callable[[str], R] | None = None,
+        seen: JobRecord | Lease | None = None,
+    ) -> None:
+        self._client = client
+        self._ref = ref
+        self._load = load
+        self._seen = seen
+        self.name = name
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return self._ref.queue
+
+    @property
+    def id(self) -> str:
+        """Unique in its queue; never a secret."""
+        return self._ref.id
+
+    @property
+    def ref(self) -> JobRef:
+        """Queue and id as one value, written `queue/id`."""
+        return self._ref
+
+    @property
+    def record(self) -> JobRecord | None:
+        """What the store said of the job when it was last asked, None if it was not."""
+        return self._seen if isinstance(self._seen, JobRecord) else None
+
+    @property
+    def data(self) -> Any:
+        """The job's data as last seen; `Misuse` if nothing was seen of it yet."""
+        if self._seen is None:
+            raise Misuse(f"nothing is known of {self._ref} yet; `await job.refresh()` first")
+        return codec.decode(self._seen.data)
+
+    @property
+    def _home(self) -> Home:
+        return self._client.home
+
+    def __repr__(self) -> str:
+        return f"<Job {self._ref} {self.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Job):
+            return NotImplemented
+        return other._client is self._client and other._ref == self._ref
+
+    def __hash__(self) -> int:
+        return hash(self._ref)
+
+    @blocking
+    async def refresh(self) -> JobRecord:
+        """Everything the store knows of the job now; `NoSuchJob` if it is gone."""
+        (record,) = (await self._client.run(Get((self._ref,)))).jobs
+        if record is None:
+            raise NoSuchJob(queue=self.queue, id=self.id)
+        self._seen, self.name = record, record.name
+        return record
+
+    @blocking
+    async def state(self) -> State:
+        """The state the job has now; `NoSuchJob` if it is gone."""
+        return (await self.refresh()).state
+
+    @blocking
+    async def result(self, timeout: Span | None = None) -> R:
+        """What the job returned, as soon as it has.
+
+        Raises `JobFailed` with reason and cause if it failed for good, `ResultTimeout` if it did neither in time (it
+        goes on), `NoSuchJob` if it was removed: also if retention took it, and its result, at once.
+        """
+        limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
+        clock = asyncio.timeout(limit)
+        try:
+            async with clock:
+                return await self._outcome()
+        except TimeoutError:
+            if not clock.expired():
+                raise
+        raise ResultTimeout(queue=self.queue, id=self.id, timeout=limit)
+
+    async def _outcome(self) -> R:
+        while True:
+            record = await self.refresh()
+            if _is_over(record):
+                return self._given(record)
+            watch = await self._client.watch(self.queue)
+            with watch.ending(self.id) as ended:
+                # It may have ended before the watch began to look.
+                record = await self.refresh()
+                if _is_over(record):
+                    return self._given(record)
+                await ended
+
+    def _given(self, record: JobRecord) -> R:
+        if record.state == "failed":
+            failure = record.failure or Failure("unknown")
+            raise JobFailed(queue=self.queue, id=self.id, reason=failure.reason, cause=failure.cause, kind=failure.kind)
+        text = record.result or "null"
+        return self._load(text) if self._load is not None else cast("R", codec.decode(text))
+
+    @blocking
+    async def retry(self) -> None:
+        """Run a finished job again, with all its attempts; `WrongState` if it is not finished."""
+        await self._move("retry")
+
+    @blocking
+    async def promote(self) -> None:
+        """Let a delayed job run now; `WrongState` if it is not delayed."""
+        await self._move("promote")
+
+    @blocking
+    async def cancel(self, reason: str = "cancelled") -> bool:
+        """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False)."""
+        return not await self._move("cancel", failure=Failure(reason, "cancelled"))
+
+    @blocking
+    async def change_delay(self, delay: Span) -> None:
+        """Let the job run `delay` from now; `WrongState` if it has begun."""
+        await self._move("delay", delay_ms=span_ms("delay", delay, DELAY_MAX_MS))
+
+    @blocking
+    async def change_priority(self, priority: int) -> None:
+        """Put the job behind those of this priority (1 is first, 0 is before all); `WrongState` if it has begun."""
+        await self._move("prioritise", priority=count_of("priority", priority, 0, PRIORITY_MAX))
+
+    @blocking
+    async def remove(self) -> None:
+        """Remove the job and all that is known of it; `WrongState` while it runs. Its children go on."""
+        for refusal in (await self._client.run(Remove((self._ref,)))).refusals:
+            if refusal is not None:
+                raise refusal
+
+    @blocking
+    async def update(self, data: object) -> None:
+        """Replace the job's data. Whether it fits the task is seen when the job runs."""
+        text = codec.encode(data, f"the data of {self._ref}", self._client.settings.data_max)
+        await self._client.run(Annotate(self._ref, data=text))
+
+    @blocking
+    async def note(self, /, **notes: object) -> None:
+        """Attach notes for people and programs; None takes a note away."""
+        text = codec.encode(notes, f"the notes of {self._ref}", self._client.settings.data_max)
+        await self._client.run(Annotate(self._ref, notes=text))
+
+    @blocking
+    async def logs(self, after: int = 0, limit: int = LINES_PAGE) -> list[str]:
+        """The lines the job has logged, from line number `after` on; the oldest may be gone."""
+        count_of("limit", limit, 1, LINES_PAGE)
+        return list((await self._client.run(Lines(self._ref, after, limit))).lines)
+
+    @blocking
+    async def progress(self) -> Any:
+        """What the handler said last of how far it is, None if nothing."""
+        text = (await self.refresh()).progress
+        return None if text is None else codec.decode(text)
+
+    @blocking
+    async def children(self) -> list[Node]:
+        """The children of the job with their records and results, in the order in which they were added."""
+        nodes = (await self._client.run(Tree(self._ref, depth=1))).nodes
+        if not nodes:
+            raise NoSuchJob(queue=self.queue, id=self.id)
+        return list(nodes[1:])
+
+    @blocking
+    async def why(self) -> list[str]:
+        """Sentences that say why the job does not run, or what became of it."""
+        return await why(self._client, self._ref)
+
+    async def _move(
+        self,
+        action: Literal["retry", "promote", "delay", "prioritise", "cancel"],
+        *,
+        delay_ms: int = 0,
+        priority: int = 0,
+        failure: Failure | None = None,
+    ) -> bool:
+        """Whether the job's worker was asked to do it."""
+        moved = await self._client.run(Move((self._ref,), action, delay_ms, priority, failure))
+        if moved.refusals[0] is not None:
+            raise moved.refusals[0]
+        return bool(moved.requested)
+
+
+def _is_over(record: JobRecord) -> bool:
+    return record.state in FINISHED

@@ -1,0 +1,56 @@
+"""Functions of the user's that workers call when something has happened, given jobs where the engine gives leases."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, Final, Literal, TypeAlias
+
+from headrace.client import Client
+from headrace.core.errors import Misuse
+from headrace.core.jobs import Failure, JobRef, Lease
+from headrace.engine.hooks import Hooks
+from headrace.job import Job
+
+Happening: TypeAlias = Literal["failed", "stalled", "started", "stopped"]
+HAPPENINGS: Final = ("failed", "stalled", "started", "stopped")
+
+
+class Listeners:
+    """The listeners of an app, in order of registration."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._functions: dict[str, list[Callable[..., Any]]] = {name: [] for name in HAPPENINGS}
+
+    def add(self, happening: str, function: Callable[..., Any]) -> None:
+        """Register a function; `Misuse` if nothing of this name ever happens."""
+        if happening not in self._functions:
+            near = get_close_matches(happening, HAPPENINGS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(HAPPENINGS)}"
+            raise Misuse(f"nothing called {happening!r} happens; {hint}")
+        self._functions[happening].append(function)
+
+    def hooks(self) -> Hooks:
+        """All of them, as the engine calls them."""
+        functions = self._functions
+        return Hooks(
+            failed=tuple(map(self._failed, functions["failed"])),
+            stalled=tuple(map(self._stalled, functions["stalled"])),
+            started=tuple(functions["started"]),
+            stopped=tuple(functions["stopped"]),
+        )
+
+    def _failed(self, function: Callable[..., Any]) -> Callable[[Lease, Failure], Any]:
+        @wraps(function)
+        def call(lease: Lease, failure: Failure) -> Any:
+            load = self._client.loader(lease.queue, lease.name)
+            return function(Job(self._client, JobRef(lease.queue, lease.id), lease.name, load, lease), failure)
+
+        return call
+
+    def _stalled(self, function: Callable[..., Any]) -> Callable[[JobRef], Any]:
+        @wraps(function)
+        def call(ref: JobRef) -> Any:
+            return function(Job[Any](self._client, ref, ""))
+
+        return call

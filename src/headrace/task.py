@@ -1,0 +1,170 @@
+"""A task: a plain function whose calls can be put into a queue, with the types of its arguments and of its result."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+
+from headrace.arguments import Signature
+from headrace.call import Call
+from headrace.client import Client
+from headrace.core import codec
+from headrace.core.errors import InvalidOption, Misuse
+from headrace.core.jobs import JobRef, Lease, NewJob
+from headrace.core.names import check_name, check_queue
+from headrace.engine.home import Home
+from headrace.engine.registry import Arguments, ExecutorName, Handler
+from headrace.engine.sync import blocking
+from headrace.job import Job
+from headrace.options import RUN_OPTIONS, Choice, RunOptions, unknown_option
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEFAULT_QUEUE: Final = "default"
+EXECUTORS: Final = ("inline", "thread")
+
+
+class TaskOptions(RunOptions, total=False):
+    """What a task can say of all its jobs; a call may say otherwise."""
+
+    name: str
+    queue: str
+    executor: Literal["inline", "thread"]
+
+
+TASK_OPTIONS: Final = ("name", "queue", "executor", *RUN_OPTIONS)
+
+
+class Task(Generic[P, R]):
+    """A function of which jobs can be made. It stays callable: `task(…)` runs it here and now, without a job."""
+
+    def __init__(self, client: Client, function: Callable[..., Any], options: TaskOptions) -> None:
+        """`Misuse` if the function's arguments cannot be stored, `InvalidOption` if an option is wrong."""
+        given: dict[str, Any] = dict(options)
+        for option in given:
+            if option not in TASK_OPTIONS:
+                raise unknown_option(option, TASK_OPTIONS)
+        name = given.pop("name", None) or str(getattr(function, "__name__", ""))
+        if name == "<lambda>":
+            raise Misuse("a lambda has no name that stays; write a function, or give name=…")
+        self.name: Final = check_name(name)
+        self.queue: Final = check_queue(given.pop("queue", DEFAULT_QUEUE))
+        self.function: Final = function
+        self._client: Final = client
+        self._signature: Final = Signature(self.name, function)
+        self._executor: Final = _executor(self.name, function, given.pop("executor", None))
+        if inspect.isfunction(given.get("backoff")):
+            given["backoff"] = client.pauses.register(given["backoff"]).name
+        self._choice: Final = Choice().changed(given, client.pauses, RUN_OPTIONS)
+        wrapper: Any = self
+        update_wrapper(wrapper, function, updated=())  # attributes of the function are not ours
+
+    @property
+    def _home(self) -> Home:
+        return self._client.home
+
+    def __repr__(self) -> str:
+        return f"<Task {self.queue}/{self.name}>"
+
+    @blocking
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
+        """Add a job of this task; it is stored when this returns. `InvalidData` if the arguments do not fit."""
+        client, choice = self._client, self._choice
+        data = self._signature.write(args, kwargs, client.settings.data_max)
+        job = NewJob(self.queue, self.name, data, None, choice.priority, choice.delay_ms, choice.options)
+        added = await client.add((job,))
+        return Job(client, added.jobs[0], self.name, self._signature.load_result)
+
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """A call of this task as a value, with the task's options; nothing is stored yet."""
+        data = self._signature.write(args, kwargs, self._client.settings.data_max)
+        return Call(self.queue, self.name, data, self._choice, self._client.pauses, self._signature.load_result)
+
+    def load_result(self, text: str) -> R:
+        """A stored result as what the task returns."""
+        return self._signature.load_result(text)  # type: ignore[no-any-return]
+
+    @property
+    def handler(self) -> Handler:
+        """The task as a worker runs it."""
+        what, limit = f"the result of {self.name!r}", self._client.settings.data_max
+
+        def parse(lease: Lease) -> Arguments:
+            return (), self._signature.read(lease.data)
+
+        def dump(value: Any) -> str:
+            return codec.encode(value, what, limit)
+
+        pauses = self._client.pauses.by_name
+        return Handler(self.queue, self.name, self.function, parse, dump, self._executor, pauses)
+
+
+class PlainTask(Task[P, R]):
+    """A task of a plain function; its jobs run in threads."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function returns."""
+        return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+class AsyncTask(Task[P, R]):
+    """A task of an async function; its jobs run on the worker's event loop."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """What the function returns, to be awaited."""
+        return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+AnyTask: TypeAlias = PlainTask[..., Any] | AsyncTask[..., Any]
+
+
+class TaskDecorator:
+    """What `@app.task(…)` with options gives: it makes tasks of functions."""
+
+    def __init__(self, client: Client, options: TaskOptions, register: Callable[[AnyTask], None]) -> None:
+        self._client, self._options, self._register = client, options, register
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self,
+        function: Callable[P, Coroutine[Any, Any, R]],
+        /,
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> PlainTask[P, R]: ...
+    def __call__(self, function: Callable[..., Any], /) -> AnyTask:
+        """The function as a task; it is known to the app from here on."""
+        kind = AsyncTask if inspect.iscoroutinefunction(function) else PlainTask
+        task: AnyTask = kind(self._client, function, self._options)
+        self._register(task)
+        return task
+
+
+def catch_all(client: Client, queue: str, function: Callable[..., Any]) -> Handler:
+    """A handler of every job of a queue, whatever its name, that takes the job itself."""
+
+    def parse(lease: Lease) -> Arguments:
+        load = client.loader(lease.queue, lease.name)
+        return (Job(client, JobRef(lease.queue, lease.id), lease.name, load, lease),), {}
+
+    def dump(value: Any) -> str:
+        return codec.encode(value, f"the result of a job of {queue!r}", client.settings.data_max)
+
+    if not inspect.isfunction(function) or len(inspect.signature(function).parameters) != 1:
+        raise Misuse("a catch-all handler is a function of one argument: the job")
+    executor = _executor(queue, function, None)
+    return Handler(check_queue(queue), None, function, parse, dump, executor, client.pauses.by_name)
+
+
+def _executor(task: str, function: Callable[..., Any], asked: object) -> ExecutorName:
+    is_async = inspect.iscoroutinefunction(function)
+    if asked is None:
+        return "inline" if is_async else "thread"
+    if asked == "process":
+        raise Misuse('executor="process" comes with a later release; plain functions run in threads')
+    if asked not in EXECUTORS:
+        raise InvalidOption(f"executor is {asked!r}; it is {' or '.join(EXECUTORS)}")
+    if is_async and asked == "thread":
+        raise Misuse(f"the task {task!r} is async and runs on the event loop; leave executor out, or write def")
+    return "thread" if asked == "thread" else "inline"

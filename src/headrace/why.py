@@ -1,0 +1,149 @@
+"""Why does this job not run? Sentences, the nearest reason first."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from headrace.client import Client
+from headrace.core.commands import Find, Get, Node, QueueRecord, Queues, Tree, WorkerRecord, Workers
+from headrace.core.commands.reads import FIND_MAX
+from headrace.core.errors import NoSuchJob
+from headrace.core.jobs import JobRecord, JobRef, State
+
+NAMED_MAX: Final = 5  # children, workers or tasks named in one sentence
+
+
+async def why(client: Client, ref: JobRef) -> list[str]:
+    """Why the job waits, where it runs, or how it ended; `NoSuchJob` if it is gone."""
+    (record,) = (await client.run(Get((ref,)))).jobs
+    if record is None:
+        raise NoSuchJob(queue=ref.queue, id=ref.id)
+    return await _REASONS[record.state](client, record)
+
+
+async def _ready(client: Client, record: JobRecord) -> list[str]:
+    sentences = [*_deferred(record), *await _standstill(client, record), await _place(client, record)]
+    return [sentence for sentence in sentences if sentence]
+
+
+async def _delayed(client: Client, record: JobRecord) -> list[str]:
+    until = f"it is delayed until {_time(record.due_at)}" if record.due_at else "it is delayed"
+    last = record.failures[-1] if record.failures else None
+    if last is not None:
+        until += f", because attempt {last.attempt} of {record.options.attempts} failed: {last.reason}"
+    return [until, *await _standstill(client, record)]
+
+
+async def _active(_: Client, record: JobRecord) -> list[str]:
+    since = f" since {_time(record.started_at)}" if record.started_at else ""
+    sentences = [f"it runs on worker {record.worker or '?'}{since}, attempt {record.attempts_made + 1}"]
+    if record.is_cancel_requested:
+        sentences.append("its worker was asked to cancel it")
+    return sentences
+
+
+async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
+    nodes = (await client.run(Tree(JobRef(record.queue, record.id), depth=1))).nodes
+    pending = [node for node in nodes[1:] if node.is_pending]
+    sentences = [_child(node) for node in pending[:NAMED_MAX]]
+    if len(pending) > NAMED_MAX:
+        sentences.append(f"it waits for {len(pending) - NAMED_MAX} children more")
+    return sentences or ["it waits for children"]
+
+
+async def _completed(_: Client, record: JobRecord) -> list[str]:
+    return [f"it has completed{_at(record)}, with attempt {record.attempts_made}"]
+
+
+async def _failed(_: Client, record: JobRecord) -> list[str]:
+    failure = record.failure
+    reason = f" ({failure.cause}): {failure.reason}" if failure else ""
+    return [f"it has failed{_at(record)} after {record.attempts_made} of {record.options.attempts} attempts{reason}"]
+
+
+_Reasons: TypeAlias = Callable[[Client, JobRecord], Awaitable[list[str]]]
+_REASONS: Final[dict[State, _Reasons]] = {
+    "waiting": _ready,
+    "prioritized": _ready,
+    "delayed": _delayed,
+    "active": _active,
+    "waiting-children": _waiting_children,
+    "completed": _completed,
+    "failed": _failed,
+}
+
+
+async def _standstill(client: Client, record: JobRecord) -> list[str]:
+    queues = (await client.run(Queues((record.queue,)))).queues
+    workers = (await client.run(Workers())).workers
+    return [*(sentence for queue in queues for sentence in _queue(queue)), *_served(record, workers)]
+
+
+def _queue(queue: QueueRecord) -> Iterator[str]:
+    if queue.is_paused:
+        yield f"the queue {queue.name} is paused"
+    if queue.resting_until is not None:
+        yield f"the queue {queue.name} rests until {_time(queue.resting_until)}"
+
+
+def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[str]:
+    here = [worker for worker in workers if any(source.queue == record.queue for source in worker.sources)]
+    fit = [worker for worker in here if record.name in _names(worker, record.queue, record.name)]
+    busy = [worker for worker in fit if worker.running >= worker.concurrency]
+    if not workers:
+        yield "no worker is running"
+    elif not here:
+        yield f"no worker serves the queue {record.queue}"
+    elif not fit and record.failure is None:
+        names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
+        yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
+    elif fit and len(busy) == len(fit):
+        yield f"all {len(fit)} workers that serve it are busy: {_list([worker.id for worker in busy])}"
+
+
+def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
+    """The names a worker serves there; a catch-all serves the one asked for."""
+    sources = [source for source in worker.sources if source.queue == queue]
+    return tuple(one for source in sources for one in (source.names if source.names is not None else (name,)))
+
+
+async def _place(client: Client, record: JobRecord) -> str:
+    """How many jobs go before it, as far as one page shows."""
+    ahead = 0
+    for state in ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",):
+        page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", FIND_MAX))
+        for job in page.jobs:
+            if job.id == record.id:
+                return (
+                    f"it is behind {ahead} others" if ahead > 1 else "it is behind 1 other" if ahead else "it is next"
+                )
+            ahead += 1
+        if page.cursor is not None:
+            return f"it is behind more than {ahead} other jobs"
+    return ""
+
+
+def _deferred(record: JobRecord) -> Iterator[str]:
+    if record.failure is not None:
+        yield f"it will not run: the next worker to take it records that it failed: {record.failure.reason}"
+
+
+def _child(node: Node) -> str:
+    record = node.record
+    if record is None:
+        return f"it waits for the child {node.job}, which is gone"
+    reason = f" and must be retried or removed: {record.failure.reason}" if record.failure else ""
+    return f"it waits for the child {node.job} ({record.name}), which is {record.state}{reason}"
+
+
+def _at(record: JobRecord) -> str:
+    return f" at {_time(record.finished_at)}" if record.finished_at else ""
+
+
+def _time(at: int | None) -> str:
+    return datetime.fromtimestamp((at or 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
