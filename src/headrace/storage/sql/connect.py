@@ -71,6 +71,8 @@ def _check_place(path: str) -> None:
 
 
 def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None) -> None:
+    # Without this, statements whose plan looked at a parameter are prepared again at each call: 40 µs.
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.execute("pragma journal_mode = wal").fetchall()
     db.execute("pragma synchronous = full")
     db.execute("pragma temp_store = memory")

@@ -8,7 +8,7 @@ transaction, so that a failure is the failure of one command only.
 import asyncio
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from headrace.core.errors import HeadraceError, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.sql.lite import Ledger, Repeated, apply
 
-GROUP_MAX: Final = 1_000  # calls in one transaction
+GROUP_MIN: Final = 32  # calls that fill a transaction; one takes more only if they came in one turn of the loop
 
 
 class Call:
@@ -71,14 +71,33 @@ class Lane(threading.Thread):
         self._clock = clock
         self._moved = moved
         self._begin = "begin immediate" if is_writing else "begin"
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
+        self._turn: list[Call] = []  # what the loop submitted in its present turn
 
     def submit(self, call: Call) -> None:
-        """Queue a call; it is resolved on its loop, or its event is set."""
-        self._calls.put(call)
+        """Queue a call from its loop; it travels with all that are submitted in the same turn of the loop."""
+        self._turn.append(call)
+        if len(self._turn) == 1:
+            assert call.loop is not None
+            call.loop.call_soon(self._end_turn)
+
+    def submit_now(self, call: Call) -> None:
+        """Queue a call from a thread; its event is set when it is done."""
+        self._calls.put([call])
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, []
+        if len(turn) < 2 * GROUP_MIN:
+            self._calls.put(turn)
+            return
+        # Two halves overlap from now on: while one is committed, the loop serves the callers of the other.
+        half = len(turn) // 2
+        self._calls.put(turn[:half])
+        self._calls.put(turn[half:])
 
     def stop(self) -> None:
         """Finish what was submitted, close the connection, end."""
+        self._end_turn()
         self._calls.put(None)
         self.join()
 
@@ -93,16 +112,13 @@ class Lane(threading.Thread):
         self._db.close()
 
     def _next_group(self) -> tuple[list[Call], bool]:
-        call = self._calls.get()
+        calls = self._calls.get()
         group: list[Call] = []
-        while call is not None:
-            group.append(call)
-            if len(group) == GROUP_MAX:
+        while calls is not None:
+            group += calls
+            if len(group) >= GROUP_MIN or self._calls.empty():
                 return group, True
-            try:
-                call = self._calls.get_nowait()
-            except Empty:
-                return group, True
+            calls = self._calls.get()
         return group, False
 
     def _apply_group(self, group: list[Call]) -> None:

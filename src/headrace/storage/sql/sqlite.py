@@ -76,6 +76,8 @@ class SqliteStore:
     async def run(self, *commands: Command[A]) -> tuple[A | Refused, ...]: ...
     async def run(self, *commands: Command[Any]) -> Any:
         """Apply commands in order; see `Storage.run`."""
+        if not commands:
+            return ()
         call = Call(commands)
         call.loop = asyncio.get_running_loop()
         call.future = call.loop.create_future()
@@ -86,7 +88,7 @@ class SqliteStore:
         """As `run`, from any thread that has no event loop to keep alive: leases are renewed this way."""
         call = Call(commands)
         call.deliver = threading.Event()
-        self._lane(commands).submit(call)
+        self._lane(commands).submit_now(call)
         call.deliver.wait()
         return call.result()
 
@@ -134,7 +136,9 @@ class SqliteStore:
     def _lane(self, commands: tuple[Command[Any], ...]) -> Lane:
         if os.getpid() != self._pid:
             raise Misuse("this store was opened before a fork; open one in each process, after forking")
-        lane = self._reader if all(type(command) in READS for command in commands) else self._writer
+        lane = self._writer if type(commands[0]) not in READS else self._reader
+        if lane is not self._writer and not all(type(command) in READS for command in commands):
+            lane = self._writer
         if lane is None:
             raise Unavailable(problem="it is closed")
         return lane

@@ -11,32 +11,32 @@ select reply from requests where id = :id;
 -- step: jobs: [key, id, name, data, options, parent, policy]
 insert into jobs (key, id, name, data, options, added_at, parent, policy)
 select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now, value ->> 5, value ->> 6
-from json_each(:rows);
+from jsonb_each(:rows);
 
 -- step: ids: [queue, id, key]
 insert into ids (queue, id, key)
-select value ->> 0, value ->> 1, value ->> 2 from json_each(:rows);
+select value ->> 0, value ->> 1, value ->> 2 from jsonb_each(:rows);
 
 -- step: parents: [key, delay_ms, priority]
 insert into parents (key, pending, is_waiting, entered_at, delay_ms, priority, made, started, stalls)
-select value ->> 0, 0, 1, :now, value ->> 1, value ->> 2, 0, 0, 0 from json_each(:rows);
+select value ->> 0, 0, 1, :now, value ->> 1, value ->> 2, 0, 0, 0 from jsonb_each(:rows);
 
 -- step: first_children: parents that run and get their first child now
 insert or ignore into parents (key, pending, is_waiting, entered_at, delay_ms, priority, made, started, stalls)
-select value ->> 0, 0, 0, 0, 0, 0, 0, 0, 0 from json_each(:rows);
+select value ->> 0, 0, 0, 0, 0, 0, 0, 0, 0 from jsonb_each(:rows);
 
 -- step: edges: [parent, child, id of the child]
 insert into edges (parent, child, id, is_pending)
-select value ->> 0, value ->> 1, value ->> 2, 1 from json_each(:rows);
+select value ->> 0, value ->> 1, value ->> 2, 1 from jsonb_each(:rows);
 
 -- step: pending
 update parents set pending = pending + e.n
-from (select value ->> 0 as parent, count(*) as n from json_each(:rows) group by 1) as e
+from (select value ->> 0 as parent, count(*) as n from jsonb_each(:rows) group by 1) as e
 where parents.key = e.parent;
 
 -- step: requests: [id, reply]; a repeated id inserts fewer rows than it should
 insert or ignore into requests (id, at, reply)
-select value ->> 0, :now, value ->> 1 from json_each(:rows);
+select value ->> 0, :now, value ->> 1 from jsonb_each(:rows);
 
 -- step: parent_state
 select state from records where key = :key;

@@ -14,7 +14,7 @@ on conflict (key) do update set
 -- step: lines: [text …]
 insert into lines (key, number, text)
 select :key, coalesce((select max(number) + 1 from lines where key = :key), 0) + r.key, r.value
-from json_each(:rows) as r;
+from jsonb_each(:rows) as r;
 
 -- step: forget_lines
 delete from lines where key = :key and number <= (select max(number) from lines where key = :key) - :most;

@@ -2,7 +2,7 @@
 
 -- step: custom: [position, queue, id]
 select r.value ->> 0, i.key
-from json_each(:rows) as r
+from jsonb_each(:rows) as r
 join ids i on i.queue = r.value ->> 1 and i.id = r.value ->> 2;
 
 -- step: exists

@@ -1,11 +1,18 @@
 -- What every transition writes: places, events, and the counters of the queue.
 
--- step: head
+-- step: head: of the queue of this name
 select q.id, q.name, q.channel, q.is_paused, q.resting_until, q.number, q.back, q.front, q.wakes,
        q.waiting, q.prioritized, q.delayed, q.active, q.waiting_children, q.completed, q.failed,
        c.first, c.last
 from queues q join channels c on c.id = q.channel
-where q.name = :name or q.id = :id;
+where q.name = :name;
+
+-- step: head_of: of the queue of this number
+select q.id, q.name, q.channel, q.is_paused, q.resting_until, q.number, q.back, q.front, q.wakes,
+       q.waiting, q.prioritized, q.delayed, q.active, q.waiting_children, q.completed, q.failed,
+       c.first, c.last
+from queues q join channels c on c.id = q.channel
+where q.id = :id;
 
 -- step: make_channel
 insert into channels (name) values (:name) on conflict (name) do nothing;
@@ -27,23 +34,23 @@ update channels set first = :first, last = :last where id = :id;
 -- step: ready: [queue, priority, position, key, made, started, stalls]
 insert into ready (queue, priority, position, key, made, started, stalls)
 select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-from json_each(:rows);
+from jsonb_each(:rows);
 
 -- step: delayed: [queue, due_at, position, key, priority, made, started, stalls]
 insert into delayed (queue, due_at, position, key, priority, made, started, stalls)
 select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-from json_each(:rows);
+from jsonb_each(:rows);
 
 -- step: events: [job id, body]
 insert into log (channel, position, at, key, body)
-select :channel, :first + key, :now, value ->> 0, value ->> 1 from json_each(:rows);
+select :channel, :first + key, :now, value ->> 0, value ->> 1 from jsonb_each(:rows);
 
 -- step: trim
 delete from log where channel = :channel and position < :first;
 
 -- step: defer: [key, failure]
 insert or replace into deferred (key, failure)
-select value ->> 0, value ->> 1 from json_each(:rows);
+select value ->> 0, value ->> 1 from jsonb_each(:rows);
 
 -- step: signal
 insert into signals (topic, count) values (:topic, 1) on conflict (topic) do update set count = count + 1;

@@ -2,13 +2,13 @@
 
 -- step: done: [parent, child, value]; each parent as often as it has one child less to wait for
 update edges set is_pending = 0, value = r.value ->> 2
-from json_each(:rows) as r
+from jsonb_each(:rows) as r
 where edges.parent = r.value ->> 0 and edges.child = r.value ->> 1 and edges.is_pending
 returning edges.parent;
 
 -- step: less: [parent, children]
 update parents set pending = pending - (r.value ->> 1)
-from json_each(:rows) as r where parents.key = r.value ->> 0;
+from jsonb_each(:rows) as r where parents.key = r.value ->> 0;
 
 -- step: policies: [key …] of failed children
 select j.key, j.parent, j.policy, j.id from jobs j

@@ -7,4 +7,4 @@ returning id, last;
 
 -- step: append: [body …]
 insert into log (channel, position, at, key, body)
-select :channel, :first + r.key, :now, :key, r.value from json_each(:rows) as r;
+select :channel, :first + r.key, :now, :key, r.value from jsonb_each(:rows) as r;

@@ -14,12 +14,12 @@ delete from deferred where key in (select value from json_each(:keys));
 insert into finished (key, queue, state, finished_at, started_at, priority, made, started, stalls, body)
 select value ->> 0, value ->> 1, value ->> 2, :now, value ->> 3,
        value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
-from json_each(:rows);
+from jsonb_each(:rows);
 
 -- step: failures: [key, body]; numbered on from the last one of the job
 insert into failures (key, number, body)
 select value ->> 0, coalesce((select max(number) from failures f where f.key = value ->> 0), 0) + 1, value ->> 1
-from json_each(:rows);
+from jsonb_each(:rows);
 
 -- step: forget_failures: [key …]; only the last ones stay
 delete from failures
@@ -29,7 +29,7 @@ where key in (select value from json_each(:keys))
 -- step: await_children: [key, priority, made, started, stalls]
 insert into parents (key, pending, is_waiting, entered_at, delay_ms, priority, made, started, stalls)
 select value ->> 0, 0, 1, :now, 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-from json_each(:rows) where true
+from jsonb_each(:rows) where true
 on conflict (key) do update set
   is_waiting = 1, entered_at = excluded.entered_at, delay_ms = 0, priority = excluded.priority,
   made = excluded.made, started = excluded.started, stalls = excluded.stalls;

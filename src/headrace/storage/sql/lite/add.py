@@ -14,7 +14,7 @@ from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import DEFAULTS, JobRef, NewJob
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
-from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
+from headrace.storage.sql.lite.ledger import Ledger, as_json, change
 from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
@@ -52,7 +52,7 @@ class Rows:
 
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
-    is_plain = all(job.id is None and job.parent is None and not job.has_children for job in command.jobs)
+    is_plain = _is_plain(command.jobs)
     if not is_plain or ledger.is_alone:
         ledger.flush()
         answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
@@ -68,10 +68,19 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     return reply
 
 
+def _is_plain(jobs: tuple[NewJob, ...]) -> bool:
+    for job in jobs:
+        if job.id is not None or job.has_children or job.parent is not None:
+            return False
+    return True
+
+
 def _store_plain(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
     refs = []
+    head, last = None, None
     for job in jobs:
-        head = ledger.made_head(job.queue)
+        if head is None or job.queue != last:
+            head, last = ledger.made_head(job.queue), job.queue
         head.number += 1
         job_id = str(head.number)
         _store(ledger, rows, head, head.base + head.number, job_id, job)
@@ -113,10 +122,10 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
         ledger.enter(head, "waiting-children")
         ledger.event(head, job_id, "waiting-children")
     elif job.delay_ms > 0:
-        ledger.enter_delayed(head, key, Carried(job.priority, 0, 0, 0), ledger.now + job.delay_ms)
+        ledger.enter_delayed(head, key, (job.priority, 0, 0, 0), ledger.now + job.delay_ms)
         ledger.event(head, job_id, "delayed")
     else:
-        state = ledger.enter_ready(head, key, Carried(job.priority, 0, 0, 0), is_front=job.options.lifo)
+        state = ledger.enter_ready(head, key, (job.priority, 0, 0, 0), is_front=job.options.lifo)
         ledger.events(head).append((job_id, change(state, None)))
 
 
@@ -132,13 +141,13 @@ def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: 
 
 def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[tuple[int, str], int]:
     pairs = [(ledger.made_head(job.queue).id, job.id) for job in jobs if job.id is not None]
-    return {(queue, job_id): key for queue, job_id, key in ledger.db.execute(SQL.taken, {"pairs": as_json(pairs)})}
+    return {(queue, job_id): key for queue, job_id, key in ledger.rows(SQL.taken, {"pairs": as_json(pairs)})}
 
 
 def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     if request_id is None:
         return None
-    row = ledger.db.execute(SQL.repeated, {"id": request_id}).fetchone()
+    row = ledger.row(SQL.repeated, {"id": request_id})
     return None if row is None else _added.decode(row[0])
 
 
@@ -166,7 +175,7 @@ def _parent_refusal(ledger: Ledger, parent: JobRef) -> Refused | None:
     key = existing_key(ledger, parent)
     if key is None:
         return NoSuchParent(queue=parent.queue, id=parent.id)
-    state = ledger.db.execute(SQL.parent_state, {"key": key}).fetchone()[0]
+    state = ledger.row(SQL.parent_state, {"key": key})[0]
     return (
         None if state in ("waiting-children", "active") else WrongState(queue=parent.queue, id=parent.id, state=state)
     )

@@ -17,17 +17,17 @@ def annotate(ledger: Ledger, command: Annotate) -> Annotated | Refused:
     job = command.job
     key = existing_key(ledger, job)
     if command.token is not None:
-        row = ledger.db.execute(SQL.token, {"key": key}).fetchone()
+        row = ledger.row(SQL.token, {"key": key})
         if row is None or row[0] != command.token:
             return LeaseLost(queue=job.queue, id=job.id)
     if key is None:
         return no_such(job)
     step = {"key": key, "progress": command.progress, "notes": command.notes, "data": command.data}
     if any(value is not None for value in (command.progress, command.notes, command.data)):
-        ledger.db.execute(SQL.annotate, step)
+        ledger.run(SQL.annotate, step)
     if command.lines:
-        ledger.db.execute(SQL.lines, {"key": key, "rows": as_json(command.lines)})
-        ledger.db.execute(SQL.forget_lines, {"key": key, "most": LINES_MAX})
+        ledger.run(SQL.lines, {"key": key, "rows": as_json(command.lines)})
+        ledger.run(SQL.forget_lines, {"key": key, "most": LINES_MAX})
     if command.progress is not None:
         ledger.event(ledger.head_of(key), job.id, "progress")
     return Annotated()

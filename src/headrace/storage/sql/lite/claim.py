@@ -40,10 +40,10 @@ def claim(ledger: Ledger, command: Claim) -> Claimed:
 def promote_due(ledger: Ledger, head: Head) -> None:
     """Move delayed jobs whose time has come to the back of their class, in the order of their time."""
     step = {"queue": head.id, "now": ledger.now, "limit": PROMOTE_MAX}
-    due = ledger.db.execute(SQL.due, step).fetchall()
+    due = ledger.rows(SQL.due, step)
     if not due:
         return
-    ledger.db.execute(SQL.undelay, {"keys": as_json([row[0] for row in due])})
+    ledger.run(SQL.undelay, {"keys": as_json([row[0] for row in due])})
     ledger.leave(head, "delayed", len(due))
     for key, priority, made, started, stalls, custom in due:
         state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls))
@@ -53,16 +53,16 @@ def promote_due(ledger: Ledger, head: Head) -> None:
 
 def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int) -> list[Lease]:
     if source.names is None:
-        rows = ledger.db.execute(SQL.any, {"queue": head.id, "limit": limit}).fetchall()
+        rows = ledger.rows(SQL.any, {"queue": head.id, "limit": limit})
     else:
-        step = {"queue": head.id, "limit": limit, "names": as_json(source.names)}
-        rows = ledger.db.execute(SQL.named, step).fetchall()
+        step = {"queue": head.id, "limit": limit, "names": f"\n{chr(10).join(source.names)}\n"}
+        rows = ledger.rows(SQL.named, step)
     if not rows:
         return []
     leases, taken = _leases(ledger, head, command.token, rows)
-    ledger.db.execute(SQL.unready, {"keys": as_json([row[0] for row in rows])})
+    ledger.run(SQL.unready, {"keys": as_json([row[0] for row in rows])})
     times = {"now": ledger.now, "expires_at": ledger.now + command.lease_ms}
-    ledger.db.execute(SQL.leases, {"rows": as_json(taken), "token": command.token, "worker": command.worker} | times)
+    ledger.run(SQL.leases, {"rows": as_json(taken), "token": command.token, "worker": command.worker} | times)
     prioritized = sum(1 for row in rows if row[1])
     ledger.leave(head, "prioritized", prioritized)
     ledger.leave(head, "waiting", len(rows) - prioritized)
@@ -102,10 +102,10 @@ def _leases(
 
 
 def _parent(ledger: Ledger, key: int) -> JobRef | None:
-    row = ledger.db.execute(SQL.parent, {"key": key}).fetchone()
+    row = ledger.row(SQL.parent, {"key": key})
     return None if row is None else JobRef(ledger.head_of(key).name, row[1])
 
 
 def _until_next_due(ledger: Ledger, head: Head) -> int:
-    (due_at,) = ledger.db.execute(SQL.next_due, {"queue": head.id}).fetchone()
+    (due_at,) = ledger.row(SQL.next_due, {"queue": head.id})
     return max(0, due_at - ledger.now)

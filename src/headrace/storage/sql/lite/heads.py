@@ -26,6 +26,7 @@ class Head:
         "id",
         "is_changed",
         "is_paused",
+        "is_woken",
         "last",
         "name",
         "number",
@@ -41,7 +42,8 @@ class Head:
         self.last: int = row[17]
         self.is_paused = bool(is_paused)
         self.base: int = self.id << NUMBER_BITS
-        self.is_changed = False
+        self.is_changed = False  # to be written back
+        self.is_woken = False  # there may be something new to claim
 
     def fields(self) -> dict[str, object]:
         """What is written back."""
@@ -50,10 +52,17 @@ class Head:
         return {name: getattr(self, name) for name in own} | counts | {"is_paused": int(self.is_paused)}
 
 
-def find_head(db: apsw.Connection, name: str | None, number: int | None = None) -> Head | None:
-    """The head of the queue of this name, or of this number."""
-    row = db.execute(SQL.head, {"name": name, "id": number}).fetchone()
+def find_head(db: apsw.Connection, name: str) -> Head | None:
+    """The head of the queue of this name."""
+    row = db.execute(SQL.head, {"name": name}).fetchone()
     return None if row is None else Head(row)
+
+
+def numbered_head(db: apsw.Connection, number: int) -> Head:
+    """The head of the queue of this number, which some key names."""
+    row = db.execute(SQL.head_of, {"id": number}).fetchone()
+    assert row is not None
+    return Head(row)
 
 
 def make_head(db: apsw.Connection, name: str) -> Head:

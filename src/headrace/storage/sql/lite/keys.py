@@ -15,22 +15,26 @@ _DIGITS_MAX: Final = 12  # 2^40 has 13 digits; a longer number is no job's
 
 def number_of(job_id: str) -> int:
     """The number of a plain job, 0 for a custom id."""
-    plain = job_id.isascii() and job_id.isdecimal() and len(job_id) <= _DIGITS_MAX and job_id[0] != "0"
-    return int(job_id) if plain else 0
+    return int(job_id) if job_id.isdecimal() and len(job_id) <= _DIGITS_MAX else 0
 
 
 def keys_of(ledger: Ledger, jobs: Sequence[tuple[str, str]]) -> list[int]:
     """The key of each (queue, id), 0 where there can be none; a plain job may turn out not to exist all the same."""
     keys: list[int] = []
     custom: list[tuple[int, int, str]] = []
-    for at, (queue, job_id) in enumerate(jobs):
-        head = ledger.head(queue)
-        number = number_of(job_id)
-        keys.append(head.base + number if head is not None and number else 0)
-        if head is not None and not number:
-            custom.append((at, head.id, job_id))
+    head, last = None, None
+    for queue, job_id in jobs:
+        if queue != last:
+            head, last = ledger.head(queue), queue
+        if head is None:
+            keys.append(0)
+        elif job_id.isdecimal() and len(job_id) <= _DIGITS_MAX:  # `number_of`, spelled out: this is the hot loop
+            keys.append(head.base + int(job_id))
+        else:
+            custom.append((len(keys), head.id, job_id))
+            keys.append(0)
     if custom:
-        for at, key in ledger.db.execute(SQL.custom, {"rows": as_json(custom)}):
+        for at, key in ledger.rows(SQL.custom, {"rows": as_json(custom)}):
             keys[at] = key
     return keys
 
@@ -38,8 +42,8 @@ def keys_of(ledger: Ledger, jobs: Sequence[tuple[str, str]]) -> list[int]:
 def existing_key(ledger: Ledger, job: JobRef) -> int | None:
     """The key of a job that is there now, whatever its state."""
     key = keys_of(ledger, [(job.queue, job.id)])[0]
-    row = ledger.db.execute(SQL.exists, {"key": key}).fetchone() if key else None
-    return None if row is None or row[0] != (job.id if not number_of(job.id) else None) else key
+    row = ledger.row(SQL.exists, {"key": key}) if key else None
+    return key if row is not None and id_of(key, row[0]) == job.id else None
 
 
 def no_such(job: JobRef) -> NoSuchJob:

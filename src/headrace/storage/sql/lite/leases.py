@@ -19,7 +19,7 @@ REQUEST_AGE_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is remem
 def renew(ledger: Ledger, command: Renew) -> Renewed:
     """Extend leases; see `core.commands.jobs.Renew`."""
     keys = keys_of(ledger, [(hold.queue, hold.id) for hold in command.leases])
-    held = {row[0]: row for row in ledger.db.execute(RENEW.held, {"keys": as_json(keys)})}
+    held = {row[0]: row for row in ledger.rows(RENEW.held, {"keys": as_json(keys)})}
     kept, lost, cancelled = [], [], []
     for key, hold in zip(keys, command.leases, strict=True):
         row = held.get(key)
@@ -31,17 +31,17 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
             cancelled.append(JobRef(hold.queue, hold.id))
     if kept:
         step = {"keys": as_json(kept), "expires_at": ledger.now + command.lease_ms}
-        ledger.db.execute(RENEW.extend, step)
+        ledger.run(RENEW.extend, step)
     return Renewed(tuple(lost), tuple(cancelled))
 
 
 def recover(ledger: Ledger, command: Recover) -> Recovered:
     """Give back jobs whose lease ended; see `core.commands.jobs.Recover`."""
-    ledger.db.execute(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
-    rows = ledger.db.execute(RECOVER.ended, {"now": ledger.now, "limit": command.limit}).fetchall()
+    ledger.run(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
+    rows = ledger.rows(RECOVER.ended, {"now": ledger.now, "limit": command.limit})
     if not rows:
         return Recovered()
-    ledger.db.execute(RECOVER.unlease, {"keys": as_json([row[0] for row in rows])})
+    ledger.run(RECOVER.unlease, {"keys": as_json([row[0] for row in rows])})
     jobs = []
     for key, priority, made, started, stalls, custom, opts, is_deferred in rows:
         head = ledger.head_of(key)

@@ -4,7 +4,7 @@ Rows wait in lists until `flush`; whoever reads tables that the ledger writes fl
 SQLite as one JSON array: a set-based statement a table, whatever the number of rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,7 @@ import msgspec
 from headrace.core import topics
 from headrace.core.jobs import Cause, Failure, State
 from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Change, Happening
-from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, make_head
+from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, make_head, numbered_head
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -54,6 +54,20 @@ class Ledger:
         self.pending_adds: Any = None  # the rows of Adds that were merged; written by the next flush
         self.is_alone = False  # the group failed: commands run one a transaction, with every guard
 
+    # -- statements -----------------------------------------------------------------------------------------
+
+    def run(self, sql: str, step: Mapping[str, Any]) -> None:
+        """Run a step that gives no rows."""
+        self.db.execute(sql, step)
+
+    def rows(self, sql: str, step: Mapping[str, Any]) -> list[Any]:
+        """The rows of a step."""
+        return self.db.execute(sql, step).fetchall()
+
+    def row(self, sql: str, step: Mapping[str, Any]) -> Any:
+        """The first row of a step, or None."""
+        return self.db.execute(sql, step).fetchone()
+
     # -- queues ---------------------------------------------------------------------------------------------
 
     def head(self, queue: str) -> Head | None:
@@ -78,9 +92,8 @@ class Ledger:
         for head in self._heads.values():
             if head.id == number:
                 return head
-        head = find_head(self.db, None, number)
-        assert head is not None
-        return self._heads.setdefault(head.name, head)
+        found = numbered_head(self.db, number)
+        return self._heads.setdefault(found.name, found)
 
     def forget_heads(self) -> None:
         """Read the queues anew; whoever changes them by a statement of its own says so here, after a flush."""
@@ -98,7 +111,7 @@ class Ledger:
         head.counts[state] += count
         head.is_changed = True
 
-    def enter_ready(self, head: Head, key: int, carried: Carried, *, is_front: bool = False) -> State:
+    def enter_ready(self, head: Head, key: int, carried: tuple[int, int, int, int], *, is_front: bool = False) -> State:
         """A job entered `waiting` or `prioritized`; which one is the answer."""
         if is_front:
             head.front -= 1
@@ -106,18 +119,19 @@ class Ledger:
         else:
             head.back += 1
             position = head.back
-        self._ready.append((head.id, carried[0], position, key, carried[1], carried[2], carried[3]))
-        state: State = "prioritized" if carried[0] else "waiting"
+        priority, made, started, stalls = carried
+        self._ready.append((head.id, priority, position, key, made, started, stalls))
+        state: State = "prioritized" if priority else "waiting"
         head.counts[state] += 1
-        self.wake(head)
+        head.is_woken = True
         return state
 
-    def enter_delayed(self, head: Head, key: int, carried: Carried, due_at: int) -> None:
+    def enter_delayed(self, head: Head, key: int, carried: tuple[int, int, int, int], due_at: int) -> None:
         """A job entered `delayed`."""
         head.back += 1
         self._delayed.append((head.id, due_at, head.back, key, *carried))
         head.counts["delayed"] += 1
-        self.wake(head)
+        head.is_woken = True
 
     def event(
         self, head: Head, job_id: str, state: Happening, was: State | None = None, cause: Cause | None = None
@@ -136,15 +150,9 @@ class Ledger:
         """A job's next claim is to settle it as failed for this reason."""
         self._deferred.append((key, as_json(msgspec.structs.replace(failure, at=self.now))))
 
-    def wake(self, head: Head) -> None:
-        """There may be something new to claim."""
-        head.wakes += 1
-        head.is_changed = True
-        self.moved.add(topics.ready(head.name))
-
     def signal(self, topic: str) -> None:
         """A topic that has no counter of its own has moved."""
-        self.db.execute(SQL.signal, {"topic": topic})
+        self.run(SQL.signal, {"topic": topic})
         self.moved.add(topic)
 
     # -- writing --------------------------------------------------------------------------------------------
@@ -161,26 +169,29 @@ class Ledger:
             self._append(head, rows)
         self._events.clear()
         for head in self._heads.values():
-            if head.is_changed:
-                self.db.execute(SQL.save_head, head.fields())
-                head.is_changed = False
+            if head.is_woken:
+                head.wakes += 1
+                self.moved.add(topics.ready(head.name))
+            if head.is_woken or head.is_changed:
+                self.run(SQL.save_head, head.fields())
+                head.is_woken = head.is_changed = False
 
-    def insert(self, sql: str, rows: Iterable[object]) -> None:
+    def insert(self, sql: str, rows: Sequence[object]) -> None:
         """Run a step over rows, unless there are none."""
         if rows:
-            self.db.execute(sql, {"rows": as_json(rows), "now": self.now})
+            self.run(sql, {"rows": as_json(rows), "now": self.now})
 
     def _write(self, sql: str, rows: list[Any]) -> None:
         if rows:
-            self.db.execute(sql, {"rows": as_json(rows)})
+            self.run(sql, {"rows": as_json(rows)})
             rows.clear()
 
     def _append(self, head: Head, rows: list[tuple[str, str]]) -> None:
         step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": as_json(rows)}
-        self.db.execute(SQL.events, step)
+        self.run(SQL.events, step)
         head.last += len(rows)
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1
-            self.db.execute(SQL.trim, {"channel": head.channel, "first": head.first})
-        self.db.execute(SQL.save_channel, {"id": head.channel, "first": head.first, "last": head.last})
+            self.run(SQL.trim, {"channel": head.channel, "first": head.first})
+        self.run(SQL.save_channel, {"id": head.channel, "first": head.first, "last": head.last})
         self.moved.add(topics.log(topics.job_events(head.name)))

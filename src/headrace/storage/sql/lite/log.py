@@ -30,15 +30,15 @@ CHANNELS: Final = load("channels")
 
 def publish(ledger: Ledger, command: Publish) -> Published | Refused:
     """Append; see `core.commands.log.Publish`."""
-    row = ledger.db.execute(READ.channel, {"name": command.channel}).fetchone()
+    row = ledger.row(READ.channel, {"name": command.channel})
     last = 0 if row is None else row[2]
     if command.expected is not None and command.expected != last:
         return Conflict(channel=command.channel, position=last, expected=command.expected)
     step = {"name": command.channel, "count": len(command.bodies)}
-    channel, last = ledger.db.execute(PUBLISH.advance, step).fetchone()
+    channel, last = ledger.row(PUBLISH.advance, step)
     first = last - len(command.bodies) + 1
     rows = {"channel": channel, "first": first, "now": ledger.now, "key": command.key}
-    ledger.db.execute(PUBLISH.append, rows | {"rows": as_json(command.bodies)})
+    ledger.run(PUBLISH.append, rows | {"rows": as_json(command.bodies)})
     ledger.forget_heads()  # somebody may publish to the events of a queue
     ledger.moved.add(topics.log(command.channel))
     return Published(last)
@@ -46,12 +46,12 @@ def publish(ledger: Ledger, command: Publish) -> Published | Refused:
 
 def read(ledger: Ledger, command: Read) -> Entries:
     """Entries after a position; see `core.commands.log.Read`."""
-    row = ledger.db.execute(READ.channel, {"name": command.channel}).fetchone()
+    row = ledger.row(READ.channel, {"name": command.channel})
     if row is None:
         return Entries((), 0)
     channel, first, last = row
     step = {"channel": channel, "after": command.after, "limit": command.limit}
-    entries = tuple(Entry(*entry) for entry in ledger.db.execute(READ.entries, step))
+    entries = tuple(Entry(*entry) for entry in ledger.rows(READ.entries, step))
     gap = Gap(command.after + 1, first - 1) if command.after + 1 < first else None
     return Entries(entries, last, gap)
 
@@ -60,17 +60,17 @@ def commit(ledger: Ledger, command: Commit) -> Committed:
     """Move a reader's cursor on; see `core.commands.log.Commit`."""
     step = {"channel": command.channel, "name": command.name, "position": command.position}
     if command.position is not None:
-        ledger.db.execute(COMMIT.advance, step)
-    row = ledger.db.execute(COMMIT.cursor, step).fetchone()
+        ledger.run(COMMIT.advance, step)
+    row = ledger.row(COMMIT.cursor, step)
     return Committed(0 if row is None else row[0])
 
 
 def trim(ledger: Ledger, command: Trim) -> Trimmed:
     """Remove old entries; see `core.commands.log.Trim`."""
     step = {"name": command.channel, "keep": command.keep}
-    ledger.db.execute(TRIM.entries, step)
+    ledger.run(TRIM.entries, step)
     count = ledger.db.changes()
-    ledger.db.execute(TRIM.channel, step)
+    ledger.run(TRIM.channel, step)
     ledger.forget_heads()
     return Trimmed(count)
 
@@ -78,6 +78,6 @@ def trim(ledger: Ledger, command: Trim) -> Trimmed:
 def channels(ledger: Ledger, command: Channels) -> ChannelList:
     """Channels by name; see `core.commands.log.Channels`."""
     step = {"prefix": command.prefix, "after": command.after, "limit": command.limit + 1}
-    rows = [ChannelRecord(*row) for row in ledger.db.execute(CHANNELS.page, step)]
+    rows = [ChannelRecord(*row) for row in ledger.rows(CHANNELS.page, step)]
     page = rows[: command.limit]
     return ChannelList(tuple(page), page[-1].name if page and len(rows) > command.limit else None)

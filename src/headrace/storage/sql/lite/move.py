@@ -55,7 +55,7 @@ def _standing(ledger: Ledger, job: JobRef) -> Standing | None:
     key = existing_key(ledger, job)
     if key is None:
         return None
-    state, priority, made, started, stalls, parent = ledger.db.execute(SQL.standing, {"key": key}).fetchone()
+    state, priority, made, started, stalls, parent = ledger.row(SQL.standing, {"key": key})
     return Standing(ledger.head_of(key), key, job.id, state, Carried(priority, made, started, stalls), parent)
 
 
@@ -69,7 +69,7 @@ def _take(ledger: Ledger, standing: Standing) -> None:
         "completed": SQL.unfinish,
         "failed": SQL.unfinish,
     }[standing.state]
-    ledger.db.execute(step, {"key": standing.key})
+    ledger.run(step, {"key": standing.key})
     ledger.leave(standing.head, standing.state)
 
 
@@ -105,14 +105,14 @@ def _prioritise(ledger: Ledger, standing: Standing, command: Move) -> None:
             ledger.event(standing.head, standing.id, state, standing.state)
     else:
         step = SQL.prioritise_delayed if standing.state == "delayed" else SQL.prioritise_parent
-        ledger.db.execute(step, {"key": standing.key, "priority": command.priority})
+        ledger.run(step, {"key": standing.key, "priority": command.priority})
 
 
 def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     failure = command.failure or Failure("cancelled", "cancelled")
     body = stamped(ledger, failure)
     _take(ledger, standing)
-    ledger.db.execute(SETTLE.undefer, {"keys": as_json([standing.key])})
+    ledger.run(SETTLE.undefer, {"keys": as_json([standing.key])})
     row: tuple[Any, ...] = (standing.key, standing.head.id, "failed", None, *standing.carried, body)
     ledger.insert(SETTLE.finished, [row])
     ledger.enter(standing.head, "failed")
@@ -122,7 +122,7 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
 
 
 def _request_cancel(ledger: Ledger, standing: Standing) -> None:
-    ledger.db.execute(SQL.request_cancel, {"key": standing.key})
+    ledger.run(SQL.request_cancel, {"key": standing.key})
     ledger.signal(CONTROL)
 
 

@@ -16,7 +16,7 @@ CLAIM: Final = load("claim")
 
 def children_done(ledger: Ledger, done: list[tuple[int, int, str | None]]) -> None:
     """Children completed: (parent, child, result). A parent whose last one it was is released."""
-    touched = [row[0] for row in ledger.db.execute(SQL.done, {"rows": as_json(done)})]
+    touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(done)})]
     _less(ledger, touched)
     _release(ledger, dict.fromkeys(touched), is_forced=False)
 
@@ -26,16 +26,16 @@ def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
     keys = [child for child, _ in failed]
     parents = {
         child: parent
-        for child, parent, policy, _ in ledger.db.execute(SQL.policies, {"keys": as_json(keys)})
+        for child, parent, policy, _ in ledger.rows(SQL.policies, {"keys": as_json(keys)})
         if policy == "fail_parent"
     }
     lethal = [(parents[child], child, ref) for child, ref in failed if child in parents]
     if not lethal:
         return
     rows = [(parent, child, None) for parent, child, _ in lethal]
-    touched = [row[0] for row in ledger.db.execute(SQL.done, {"rows": as_json(rows)})]
+    touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(rows)})]
     _less(ledger, touched)
-    still = {row[0] for row in ledger.db.execute(SQL.open, {"keys": as_json(list(set(touched)))})}
+    still = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json(list(set(touched)))})}
     told: set[int] = set()
     for parent, _, ref in lethal:
         if parent in still and parent in touched and parent not in told:
@@ -47,15 +47,15 @@ def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
 
 def children_removed(ledger: Ledger, keys: list[int]) -> None:
     """Jobs are about to go; for a parent that still waits for one of them it is one less to wait for."""
-    touched = [row[0] for row in ledger.db.execute(SQL.forget_pending, {"keys": as_json(keys)})]
+    touched = [row[0] for row in ledger.rows(SQL.forget_pending, {"keys": as_json(keys)})]
     _less(ledger, touched)
     _release(ledger, dict.fromkeys(touched), is_forced=False)
 
 
 def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
     """A finished child is retried: a parent that still waits for children waits for it again."""
-    if ledger.db.execute(SQL.again, {"parent": parent, "child": child}).fetchone() is not None:
-        ledger.db.execute(SQL.more, {"parent": parent})
+    if ledger.row(SQL.again, {"parent": parent, "child": child}) is not None:
+        ledger.run(SQL.more, {"parent": parent})
 
 
 def release_childless(ledger: Ledger, keys: Iterable[int]) -> None:
@@ -65,7 +65,7 @@ def release_childless(ledger: Ledger, keys: Iterable[int]) -> None:
 
 def _less(ledger: Ledger, touched: list[int]) -> None:
     if touched:
-        ledger.db.execute(SQL.less, {"rows": as_json(list(Counter(touched).items()))})
+        ledger.run(SQL.less, {"rows": as_json(list(Counter(touched).items()))})
 
 
 def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
@@ -73,11 +73,11 @@ def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
     wanted = list(keys)
     if not wanted:
         return
-    rows = {row[0]: row for row in ledger.db.execute(SQL.waiting, {"keys": as_json(wanted)})}
+    rows = {row[0]: row for row in ledger.rows(SQL.waiting, {"keys": as_json(wanted)})}
     free = [rows[key] for key in wanted if key in rows and (is_forced or rows[key][1] == 0)]
     if not free:
         return
-    ledger.db.execute(SQL.released, {"keys": as_json([row[0] for row in free])})
+    ledger.run(SQL.released, {"keys": as_json([row[0] for row in free])})
     for key, _, delay_ms, priority, made, started, stalls, custom in free:
         head = ledger.head_of(key)
         carried = Carried(priority, made, started, stalls)
@@ -94,10 +94,10 @@ def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
 def _hasten(ledger: Ledger, keys: Iterable[int]) -> None:
     """Parents that are delayed and to fail need not wait for their time."""
     wanted = list(keys)
-    rows = ledger.db.execute(SQL.delayed, {"keys": as_json(wanted)}).fetchall() if wanted else []
+    rows = ledger.rows(SQL.delayed, {"keys": as_json(wanted)}) if wanted else []
     if not rows:
         return
-    ledger.db.execute(CLAIM.undelay, {"keys": as_json([row[0] for row in rows])})
+    ledger.run(CLAIM.undelay, {"keys": as_json([row[0] for row in rows])})
     for key, priority, made, started, stalls, custom in rows:
         head = ledger.head_of(key)
         ledger.leave(head, "delayed")

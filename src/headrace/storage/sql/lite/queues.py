@@ -18,7 +18,7 @@ def configure(ledger: Ledger, command: Configure) -> Configured:
     head.is_changed = True
     if command.is_paused is not None:
         if head.is_paused and not command.is_paused:
-            ledger.wake(head)
+            head.is_woken = True
         head.is_paused = command.is_paused
     return Configured()
 
@@ -27,7 +27,7 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     """Every queue; see `core.commands.queues.Queues`."""
     names = None if command.names is None else as_json(command.names)
     records = []
-    for row in ledger.db.execute(LIST.all, {"names": names}):
+    for row in ledger.rows(LIST.all, {"names": names}):
         counts = dict(zip(STATES, row[3:], strict=True))
         resting_until = row[2] if row[2] > ledger.now else None
         records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until))
@@ -36,14 +36,14 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
 
 def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     """Forget an empty queue; see `core.commands.queues.Forget`."""
-    row = ledger.db.execute(LIST.all, {"names": as_json([command.queue])}).fetchone()
+    row = ledger.row(LIST.all, {"names": as_json([command.queue])})
     if row is None:
         return NoSuchQueue(queue=command.queue)
     if any(row[3:]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
-    ledger.db.execute(FORGET.log, step)
-    ledger.db.execute(FORGET.channel, step)
-    ledger.db.execute(FORGET.queue, step)
+    ledger.run(FORGET.log, step)
+    ledger.run(FORGET.channel, step)
+    ledger.run(FORGET.queue, step)
     ledger.forget_heads()
     return Forgotten()

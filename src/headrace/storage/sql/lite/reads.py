@@ -38,7 +38,7 @@ def get(ledger: Ledger, command: Get) -> Got:
 
 
 def _records(ledger: Ledger, keys: list[int]) -> dict[int, Any]:
-    return {row[0]: record(row[1:]) for row in ledger.db.execute(GET.records, {"keys": as_json(keys)})}
+    return {row[0]: record(row[1:]) for row in ledger.rows(GET.records, {"keys": as_json(keys)})}
 
 
 def find(ledger: Ledger, command: Find) -> Found:
@@ -48,7 +48,7 @@ def find(ledger: Ledger, command: Find) -> Found:
         return Found(())
     a, b = decode(command.after) if command.after is not None else (None, None)
     step = {"queue": head.id, "state": command.state, "limit": command.limit + 1, "a": a, "b": b}
-    rows = ledger.db.execute(_PAGES[command.state], step).fetchall()
+    rows = ledger.rows(_PAGES[command.state], step)
     page = rows[: command.limit]
     records = _records(ledger, [row[0] for row in page])
     cursor = as_json(page[-1][1:]) if page and len(rows) > command.limit else None
@@ -58,7 +58,7 @@ def find(ledger: Ledger, command: Find) -> Found:
 def count(ledger: Ledger, command: Count) -> Counted:
     """Jobs by state; see `core.commands.reads.Count`."""
     counts = {queue: dict.fromkeys(STATES, 0) for queue in command.queues}
-    for row in ledger.db.execute(COUNT.by_state, {"names": as_json(command.queues)}):
+    for row in ledger.rows(COUNT.by_state, {"names": as_json(command.queues)}):
         counts[row[0]] = dict(zip(STATES, row[1:], strict=True))
     return Counted(counts)
 
@@ -69,7 +69,7 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
     if root is None:
         return Grown(())
     step = {"root": root, "depth": command.depth, "limit": command.limit + 1}
-    rows = ledger.db.execute(TREE.nodes, step).fetchall()
+    rows = ledger.rows(TREE.nodes, step)
     records = _records(ledger, [row[0] for row in rows[: command.limit]])
     refs = {root: command.job}
     nodes = []
@@ -80,7 +80,7 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
 
 
 def _queue_name(ledger: Ledger, key: int) -> str:
-    name: str = ledger.db.execute(TREE.queue, {"id": key >> NUMBER_BITS}).fetchone()[0]
+    name: str = ledger.row(TREE.queue, {"id": key >> NUMBER_BITS})[0]
     return name
 
 
@@ -89,7 +89,7 @@ def lines(ledger: Ledger, command: Lines) -> LineList | Refused:
     key = existing_key(ledger, command.job)
     if key is None:
         return no_such(command.job)
-    total, first = ledger.db.execute(LINES.bounds, {"key": key}).fetchone()
+    total, first = ledger.row(LINES.bounds, {"key": key})
     step = {"key": key, "after": command.after, "limit": command.limit}
-    rows = [row[0] for row in ledger.db.execute(LINES.page, step)]
+    rows = [row[0] for row in ledger.rows(LINES.page, step)]
     return LineList(tuple(rows), max(command.after, first), total)

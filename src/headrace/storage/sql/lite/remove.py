@@ -40,7 +40,7 @@ def _remove_named(ledger: Ledger, job: JobRef) -> Refused | None:
     key = existing_key(ledger, job)
     if key is None:
         return no_such(job)
-    ((_, _, state),) = ledger.db.execute(SQL.known, {"keys": as_json([key])}).fetchall()
+    ((_, _, state),) = ledger.rows(SQL.known, {"keys": as_json([key])})
     if state not in STARTS["remove"]:
         return WrongState(queue=job.queue, id=job.id, state=state)
     _drop(ledger, ledger.head_of(key), [key])
@@ -54,18 +54,18 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         if state not in STARTS["remove"] or surplus <= 0:
             continue
         step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
-        keys = [row[0] for row in ledger.db.execute(_PAGES[state], step)]
+        keys = [row[0] for row in ledger.rows(_PAGES[state], step)]
         gone += _drop(ledger, head, keys) if keys else []
     return gone
 
 
 def _drop(ledger: Ledger, head: Head, keys: list[int]) -> list[JobRef]:
-    rows = ledger.db.execute(SQL.known, {"keys": as_json(keys)}).fetchall()
+    rows = ledger.rows(SQL.known, {"keys": as_json(keys)})
     for _, _, state in rows:
         ledger.leave(head, state)
     is_finished = rows[0][2] in FINISHED
     for step in (SQL.finished,) if is_finished else (SQL.ready, SQL.delayed):
-        ledger.db.execute(step, {"keys": as_json(keys)})
+        ledger.run(step, {"keys": as_json(keys)})
     refs = [ref_of(head, key, custom) for key, custom, _ in rows]
     for ref, (_, _, state) in zip(refs, rows, strict=True):
         ledger.event(head, ref.id, "removed", state)

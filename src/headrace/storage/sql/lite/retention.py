@@ -22,9 +22,9 @@ def apply_keep(ledger: Ledger, head: Head, settlement: Settlement) -> None:
     before = ledger.now - keep.age_ms if keep.age_ms is not None else -_FAR
     surplus = 0 if keep.count is None else max(0, head.counts[state] - keep.count)
     step = {"queue": head.id, "state": state, "before": before, "surplus": surplus, "limit": PAGE_MAX}
-    keys = [row[0] for row in ledger.db.execute(SQL.beyond, step)]
+    keys = [row[0] for row in ledger.rows(SQL.beyond, step)]
     if keys:
-        ledger.db.execute(SQL.finished, {"keys": as_json(keys)})
+        ledger.run(SQL.finished, {"keys": as_json(keys)})
         erase(ledger, keys)
         ledger.leave(head, state, len(keys))
 
@@ -35,4 +35,4 @@ def erase(ledger: Ledger, keys: list[int]) -> None:
     text = as_json(keys)
     steps = (SQL.ids, SQL.jobs, SQL.parents, SQL.edges, SQL.deferred, SQL.failures, SQL.annotations, SQL.lines)
     for step in steps:
-        ledger.db.execute(step, {"keys": text})
+        ledger.run(step, {"keys": text})

@@ -10,7 +10,7 @@ from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
-from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
+from headrace.storage.sql.lite.ledger import Ledger, as_json, change
 from headrace.storage.sql.lite.parents import children_done, children_failed, release_childless
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.script import load
@@ -35,7 +35,7 @@ def settle(ledger: Ledger, command: Settle) -> Settled:
     """Record outcomes; see `core.commands.jobs.Settle`."""
     settlements = command.settlements
     keys = keys_of(ledger, [(settlement.queue, settlement.id) for settlement in settlements])
-    held = {row[0]: row for row in ledger.db.execute(SQL.held, {"keys": as_json(keys)})}
+    held = {row[0]: row for row in ledger.rows(SQL.held, {"keys": as_json(keys)})}
     moves = Moves()
     refusals: list[Refused | None] = []
     for key, settlement in zip(keys, settlements, strict=True):
@@ -57,8 +57,7 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
     assert head is not None
     moves.keys.append(key)
     ledger.leave(head, "active")
-    made += settlement.is_counted
-    carried = Carried(priority, made, started, stalls)
+    carried = (priority, made + settlement.is_counted, started, stalls)
     failure = None
     if settlement.failure is not None:
         failure = stamped(ledger, settlement.failure)
@@ -97,10 +96,9 @@ def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlem
 
 
 def _write(ledger: Ledger, moves: Moves) -> None:
-    db = ledger.db
     keys = as_json(moves.keys)
-    db.execute(SQL.unlease, {"keys": keys})
-    db.execute(SQL.undefer, {"keys": keys})
+    ledger.run(SQL.unlease, {"keys": keys})
+    ledger.run(SQL.undefer, {"keys": keys})
     ledger.insert(SQL.finished, moves.finished)
     if moves.failures:
         write_failures(ledger, moves.failures)
@@ -117,9 +115,9 @@ def _write(ledger: Ledger, moves: Moves) -> None:
 
 def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:
     """Add failed attempts to the history of their jobs."""
-    ledger.db.execute(SQL.failures, {"rows": as_json(failures)})
+    ledger.run(SQL.failures, {"rows": as_json(failures)})
     keys = as_json([key for key, _ in failures])
-    ledger.db.execute(SQL.forget_failures, {"keys": keys, "most": HISTORY_MAX})
+    ledger.run(SQL.forget_failures, {"keys": keys, "most": HISTORY_MAX})
 
 
 def stamped(ledger: Ledger, failure: Failure) -> str:

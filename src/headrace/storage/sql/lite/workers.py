@@ -18,21 +18,21 @@ def beat(ledger: Ledger, command: Beat) -> Beaten:
     """A worker lives; see `core.commands.workers.Beat`."""
     worker = command.worker
     step = {"id": worker.id, "record": as_json(worker), "now": ledger.now}
-    ledger.db.execute(BEAT.save, step | {"expires_at": ledger.now + command.ttl_ms})
-    ledger.db.execute(BEAT.forget_dead, {"now": ledger.now})
+    ledger.run(BEAT.save, step | {"expires_at": ledger.now + command.ttl_ms})
+    ledger.run(BEAT.forget_dead, {"now": ledger.now})
     return Beaten()
 
 
 def leave(ledger: Ledger, command: Leave) -> Left:
     """A worker has stopped; see `core.commands.workers.Leave`."""
-    row = ledger.db.execute(LEAVE.gone, {"id": command.id, "now": ledger.now}).fetchone()
+    row = ledger.row(LEAVE.gone, {"id": command.id, "now": ledger.now})
     return Left(row is not None and row[0] > ledger.now)
 
 
 def workers(ledger: Ledger, command: Workers) -> WorkerList:
     """The workers that live; see `core.commands.workers.Workers`."""
     records = []
-    for record, started_at, seen_at, expires_at in ledger.db.execute(LIST.alive, {"now": ledger.now}):
+    for record, started_at, seen_at, expires_at in ledger.rows(LIST.alive, {"now": ledger.now}):
         times = {"started_at": started_at, "seen_at": seen_at, "expires_at": expires_at}
         records.append(msgspec.structs.replace(_decoder.decode(record), **times))
     return WorkerList(tuple(records))
