@@ -1,0 +1,168 @@
+"""What a handler can ask about its own run, and say about it."""
+
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol, TypeVar
+
+from msgspec import Struct
+
+from headrace.core import codec
+from headrace.core.commands import Annotate, Node, Tree
+from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
+from headrace.core.jobs import Failure, JobRef, Lease, State
+from headrace.engine.home import Home
+from headrace.engine.run import Run, running
+from headrace.engine.sync import BlockingAs, blocking
+from headrace.storage.protocol import granted
+
+LINE_MAX: Final = 16 << 10  # characters of one log line; the rest of a longer one is cut off
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Returns(Protocol[R_co]):
+    """A task as a parent knows it: its name, and how its result is read."""
+
+    @property
+    def name(self) -> str: ...
+    def load_result(self, text: str, /) -> R_co: ...
+
+
+class ChildShape(Protocol):
+    """The shape of `Context.child`."""
+
+    def __call__(self, task: Returns[R]) -> Coroutine[Any, Any, R]: ...
+    def sync(self, task: Returns[R]) -> R: ...
+
+
+class ChildrenShape(Protocol):
+    """The shape of `Context.children`."""
+
+    def __call__(self, task: Returns[R]) -> Coroutine[Any, Any, list[R]]: ...
+    def sync(self, task: Returns[R]) -> list[R]: ...
+
+
+class Child(Struct, frozen=True):
+    """A child as its parent sees it. `name` is empty and `state` None if the child was removed; its result stays."""
+
+    queue: str
+    id: str
+    name: str
+    state: State | None
+    result: Any = None
+    failure: Failure | None = None
+    has_result: bool = False
+
+
+class Context:
+    """The run of a job, for its own handler. Every async method has a blocking form `.sync` for plain functions."""
+
+    __slots__ = ("_home", "_run", "job")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._home: Home = run.home
+        self.job: Lease = run.lease
+        """The job: `queue`, `id`, `name`, `data` (JSON text) and what else the worker knows of it."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self.job.attempts_made + 1
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this run was told to stop: cancelled, timed out, handed back, or its lease is lost.
+
+        An async handler is also cancelled in the way of asyncio; a plain function has to look here.
+        """
+        return self._run.why is not None or self._run.is_over
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether the job is no longer ours: nothing that this run still does will be recorded."""
+        return self._run.why == "lease-lost"
+
+    @blocking
+    async def progress(self, value: object) -> None:
+        """Record how far the job is: a number, or anything that JSON can say. `LeaseLost` if the job is not ours."""
+        await self._annotate(progress=codec.encode(value, "the progress"))
+
+    @blocking
+    async def log(self, text: str) -> None:
+        """Add a line to the log of the job, `LINE_MAX` characters of it. `LeaseLost` if the job is not ours."""
+        await self._annotate(lines=(text[:LINE_MAX],))
+
+    @blocking
+    async def children_by_key(self) -> dict[str, Child]:
+        """Every child by its `queue/id`, in the order in which they were added, whatever became of it."""
+        return {f"{child.queue}/{child.id}": child for child in map(_child, await self._nodes())}
+
+    @BlockingAs[ChildrenShape]
+    async def children(self, task: Returns[R]) -> list[R]:
+        """The results of all completed children of this task, in the order in which they were added."""
+        return await self._results(task)
+
+    @BlockingAs[ChildShape]
+    async def child(self, task: Returns[R]) -> R:
+        """The result of the one completed child of this task: `NoSuchChild` if there is none, or more than one."""
+        results = await self._results(task)
+        if len(results) != 1:
+            many = f"{len(results)} completed children" if results else "no completed child"
+            raise NoSuchChild(f"{self.job.queue}/{self.job.id} has {many} of the task {task.name!r}, not exactly one")
+        return results[0]
+
+    async def _results(self, task: Returns[R]) -> list[R]:
+        return [
+            task.load_result(text)
+            for node in await self._nodes()
+            if node.record is not None and node.record.name == task.name and (text := _result(node)) is not None
+        ]
+
+    async def _nodes(self) -> list[Node]:
+        ref = JobRef(self.job.queue, self.job.id)
+        reply = await self._run.storage.run(Tree(ref, depth=1))
+        grown = granted(reply)
+        if grown.is_cut:
+            raise Misuse(f"{ref} has too many children to read at once; read them page by page")
+        return [node for node in grown.nodes if node.parent == ref]
+
+    async def _annotate(self, progress: str | None = None, lines: tuple[str, ...] = ()) -> None:
+        if self._run.is_over:
+            raise LeaseLost(queue=self.job.queue, id=self.job.id)
+        ref = JobRef(self.job.queue, self.job.id)
+        reply = await self._run.storage.run(Annotate(ref, self.job.token, progress, lines))
+        if isinstance(reply, LeaseLost) and self._run.why is None:
+            self._run.why = "lease-lost"
+        granted(reply)
+
+
+def current() -> Context:
+    """The context of the handler that is running here, also in functions and threads that it calls.
+
+    `Misuse` outside a handler.
+    """
+    run = running.get()
+    if run is None:
+        raise Misuse("there is no job here: headrace.context() works inside a handler, and in what it calls")
+    return Context(run)
+
+
+def _result(node: Node) -> str | None:
+    """The JSON text of a completed child's result."""
+    if node.value is not None:
+        return node.value
+    return node.record.result if node.record is not None and node.record.state == "completed" else None
+
+
+def _child(node: Node) -> Child:
+    text, record = _result(node), node.record
+    return Child(
+        queue=node.job.queue,
+        id=node.job.id,
+        name=record.name if record is not None else "",
+        state=record.state if record is not None else None,
+        result=None if text is None else codec.decode(text),
+        failure=record.failure if record is not None else None,
+        has_result=text is not None,
+    )

@@ -1,0 +1,119 @@
+"""The leases that this worker holds, and their renewal, well before they end.
+
+Renewal must go on while a handler keeps the loop busy. So where the store has a way to run a command from any thread
+(`run_blocking`), renewals leave from a thread of their own; elsewhere they leave from the loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from headrace.core.commands import Hold, Renew, Renewed
+from headrace.core.errors import Refused
+from headrace.engine.run import Run
+from headrace.engine.ticker import Ticker
+from headrace.storage.protocol import Storage, granted
+
+PAGE: Final = 1_000  # leases in one Renew
+RENEWALS: Final = 3  # in the time of one lease
+
+
+class Leases:
+    """Every run of this worker whose outcome is not recorded yet."""
+
+    def __init__(self, storage: Storage, lease_ms: int) -> None:
+        self._storage = storage
+        self._lease_ms = lease_ms
+        self._held: dict[tuple[str, str], Run] = {}
+        self._aside: Callable[[Renew], Renewed | Refused] | None = getattr(storage, "run_blocking", None)
+        self._ticker = Ticker("leases", self._renew, lease_ms / 1000 / RENEWALS)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread_loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def add(self, run: Run) -> None:
+        """Keep the lease of this run. An older run of the same job has lost its own."""
+        key = (run.lease.queue, run.lease.id)
+        older = self._held.get(key)
+        self._held[key] = run
+        if older is not None:
+            older.stop("lease-lost")
+
+    def drop(self, run: Run) -> None:
+        """Keep it no longer."""
+        key = (run.lease.queue, run.lease.id)
+        if self._held.get(key) is run:
+            del self._held[key]
+
+    def runs(self) -> list[Run]:
+        """The runs that are held now; safe from any thread."""
+        return list(self._held.copy().values())
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._aside is None:
+            self._ticker.start()
+            return
+        self._ended = self._loop.create_future()
+        threading.Thread(target=self._serve, name="headrace-leases", daemon=True).start()
+
+    def poke(self) -> None:
+        """Renew now, because something may have been asked of a job that we run."""
+        if not self._held:
+            return
+        if self._ended is None:
+            self._ticker.poke()
+        elif self._thread_loop is not None:
+            self._thread_loop.call_soon_threadsafe(self._ticker.poke)
+
+    async def stop(self) -> None:
+        if self._ended is None:
+            await self._ticker.stop()
+        elif not self._ended.done():
+            if self._thread_loop is not None:
+                self._thread_loop.call_soon_threadsafe(self._ticker.end)
+            await asyncio.wait([self._ended])
+
+    def _serve(self) -> None:
+        """The thread: a loop of its own for a ticker whose beats block."""
+        assert self._loop is not None
+        assert self._ended is not None
+
+        async def serve() -> None:
+            self._thread_loop = asyncio.get_running_loop()
+            await self._ticker.run()
+
+        asyncio.run(serve())
+        self._loop.call_soon_threadsafe(_settle, self._ended)
+
+    async def _renew(self) -> None:
+        runs = self.runs()
+        for start in range(0, len(runs), PAGE):
+            page = runs[start : start + PAGE]
+            command = Renew(tuple(Hold(run.lease.queue, run.lease.id, run.lease.token) for run in page), self._lease_ms)
+            if self._aside is None:
+                reply = await self._storage.run(command)
+                _tell(page, granted(reply))
+            else:
+                assert self._loop is not None
+                self._loop.call_soon_threadsafe(_tell, page, granted(self._aside(command)))
+
+
+def _tell(page: list[Run], renewed: Renewed) -> None:
+    """Tell those runs of a page whose lease is lost, or whose job somebody asked to cancel."""
+    if not renewed.lost and not renewed.cancelled:
+        return
+    runs = {(run.lease.queue, run.lease.id): run for run in page}
+    for ref in renewed.lost:
+        runs[ref.queue, ref.id].stop("lease-lost")
+    for ref in renewed.cancelled:
+        runs[ref.queue, ref.id].stop("cancelled")
+
+
+def _settle(future: "asyncio.Future[Any]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,50 @@
+"""One job in a worker's hands: its lease, its task, and who told it to stop."""
+
+import asyncio
+from contextvars import ContextVar
+from typing import Final, Literal, TypeAlias
+
+from headrace.core.commands import Settlement
+from headrace.core.jobs import Lease
+from headrace.engine.home import Home
+from headrace.storage.protocol import Storage
+
+Why: TypeAlias = Literal["cancelled", "lease-lost", "put-back", "timeout"]
+
+
+class Run:
+    """A claimed job until its outcome is recorded. Belongs to the loop of its worker."""
+
+    __slots__ = ("has_begun", "home", "is_over", "lease", "settlement", "storage", "task", "tries", "why")
+
+    def __init__(self, lease: Lease, storage: Storage, home: Home) -> None:
+        self.lease = lease
+        self.storage = storage
+        self.home = home
+        self.task: asyncio.Task[None] | None = None
+        self.has_begun = False
+        self.why: Why | None = None
+        """Why the handler was told to stop, if it was."""
+        self.settlement: Settlement | None = None
+        """What is to be recorded, once that is known."""
+        self.is_over = False
+        """Nothing that the handler still does counts."""
+        self.tries = 0
+
+    def stop(self, why: Why) -> None:
+        """Tell the handler to stop.
+
+        A run that has not begun ends when it begins: its task must not be cancelled, because a coroutine that is
+        cancelled before its first step never comes to report its end.
+        """
+        if self.settlement is not None or self.is_over or self.why == "lease-lost":
+            return
+        is_first = self.why is None
+        if is_first or why == "lease-lost":
+            self.why = why
+        if is_first and self.has_begun and self.task is not None:
+            self.task.cancel()
+
+
+running: Final[ContextVar[Run | None]] = ContextVar("headrace-run", default=None)
+"""The run whose handler is executing here; threads of a handler inherit it."""

@@ -1,0 +1,187 @@
+"""One job: from a lease to the settlement of its outcome. Whatever a handler does ends here, as a value."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
+
+from headrace.core.backoff import DELAY_MAX_MS, Custom
+from headrace.core.commands import Settlement
+from headrace.core.errors import InvalidData
+from headrace.core.jobs import Failure, Lease
+from headrace.core.lifecycle import settle, settle_deferred
+from headrace.core.outcomes import (
+    AwaitsChildren,
+    Cancelled,
+    Done,
+    Failed,
+    Later,
+    Outcome,
+    Postponed,
+    PutBack,
+    RateLimited,
+    Unrecoverable,
+    WaitForChildren,
+)
+from headrace.engine.context import Context
+from headrace.engine.failures import failure, head
+from headrace.engine.hooks import Middleware
+from headrace.engine.registry import Arguments, ExecutorName, Handler, Registry
+from headrace.engine.run import Run, running
+
+NOBODY_MS: Final = 5_000  # a job that was claimed without a handler for it comes back after this
+PAUSE_UNKNOWN_MS: Final = 60_000  # the pause when a custom backoff is missing or breaks
+
+_log: Final = logging.getLogger("headrace")
+
+Finish: TypeAlias = Callable[[Run, Settlement | None], None]
+"""Told once a run has ended, with what to record; None when there is nothing to be recorded."""
+
+
+class Executor(Protocol):
+    """The part of `executors.protocol.Executor` that a runner needs."""
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Awaitable[Any]: ...
+
+
+class Runner:
+    """Runs the jobs of one worker. `chance` draws from [0, 1) for the jitter of backoffs."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        executors: Mapping[ExecutorName, Executor],
+        *,
+        middleware: tuple[Middleware, ...] = (),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._registry = registry
+        self._executors = executors
+        self._middleware = middleware
+        self._chance = chance
+
+    def begin(self, run: Run, finish: Finish) -> None:
+        """Run a job in a task of its own; `finish` is called when it has ended, whatever happens."""
+        if run.lease.deferred is not None:
+            finish(run, settle_deferred(run.lease, run.lease.deferred))
+        else:
+            run.task = asyncio.get_running_loop().create_task(self._run(run, finish))
+
+    async def _run(self, run: Run, finish: Finish) -> None:
+        run.has_begun = True
+        running.set(run)
+        lease = run.lease
+        handler = self._registry.find(lease.queue, lease.name)
+        outcome: Outcome | None
+        try:
+            if run.why is not None:
+                outcome = _stopped(run)
+            elif handler is None:
+                outcome = _nobody(lease)
+            else:
+                outcome = await self._perform(run, handler)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # SystemExit too: a handler ends its own run, never the worker
+            outcome = self._ending(run, handler, error)
+        finish(run, None if outcome is None else settle(lease, outcome, self._chance()))
+
+    async def _perform(self, run: Run, handler: Handler) -> Outcome | None:
+        lease = run.lease
+        try:
+            arguments = handler.parse(lease)
+        except InvalidData as error:
+            why = Failure(head(str(error)), "invalid-data", kind="InvalidData", attempt=lease.attempts_made + 1)
+            return Failed(why, is_retryable=False)
+        if lease.options.timeout_ms is not None:
+            result = await self._within(run, handler, arguments, lease.options.timeout_ms / 1000)
+        elif self._middleware:
+            result = await self._wrapped(run, handler, arguments)
+        else:
+            result = await self._executors[handler.executor].run(handler.function, *arguments)
+        if run.why == "lease-lost":
+            return None
+        try:
+            return Done(handler.dump(result))
+        except Exception as error:
+            return Failed(failure(error, lease.attempts_made + 1, "unrecoverable"), is_retryable=False)
+
+    async def _within(self, run: Run, handler: Handler, arguments: Arguments, timeout_s: float) -> Any:
+        scope = asyncio.timeout(timeout_s)
+        try:
+            async with scope:
+                return await self._wrapped(run, handler, arguments)
+        finally:
+            if scope.expired():
+                # Also when the handler swallowed the cancellation and returned something, or raised something else.
+                run.why = run.why or "timeout"
+                raise TimeoutError(f"not done within {timeout_s:g} s")
+
+    async def _wrapped(self, run: Run, handler: Handler, arguments: Arguments) -> Any:
+        call: Callable[[], Awaitable[Any]] = partial(
+            self._executors[handler.executor].run, handler.function, *arguments
+        )
+        for around in reversed(self._middleware):
+            call = partial(around, Context(run), call)
+        return await call()
+
+    def _ending(self, run: Run, handler: Handler | None, error: BaseException) -> Outcome | None:
+        """The outcome of a run that raised."""
+        try:
+            return _stopped(run) if run.why in _STOPPED else _raised(run.lease, handler, error, run.why == "timeout")
+        except Exception as second:  # what it raised cannot be read: Later("soon"), for instance
+            return Failed(failure(second, run.lease.attempts_made + 1))
+
+
+_STOPPED: Final[dict[str | None, Outcome | None]] = {
+    "cancelled": Cancelled(),
+    "lease-lost": None,
+    "put-back": PutBack(),
+}
+
+
+def _stopped(run: Run) -> Outcome | None:
+    return _STOPPED[run.why]
+
+
+def _raised(lease: Lease, handler: Handler | None, error: BaseException, is_late: bool) -> Outcome:
+    if is_late:
+        return _failed(lease, handler, failure(error, lease.attempts_made + 1, "timeout"))
+    match error:
+        case Unrecoverable():
+            return Failed(failure(error, lease.attempts_made + 1, "unrecoverable"), is_retryable=False)
+        case Later(seconds=seconds):
+            return Postponed(_ms(seconds))
+        case RateLimited(seconds=seconds):
+            return PutBack(_ms(seconds))
+        case WaitForChildren():
+            return AwaitsChildren()
+        case _:
+            return _failed(lease, handler, failure(error, lease.attempts_made + 1))
+
+
+def _failed(lease: Lease, handler: Handler | None, why: Failure) -> Failed:
+    backoff = lease.options.backoff
+    if not isinstance(backoff, Custom) or handler is None or why.attempt >= lease.options.attempts:
+        return Failed(why)
+    pause = handler.pauses.get(backoff.name)
+    if pause is None:
+        _log.error("no backoff is registered as %r; %s/%s waits a minute", backoff.name, lease.queue, lease.id)
+        return Failed(why, pause_ms=PAUSE_UNKNOWN_MS)
+    try:
+        seconds = pause(why.attempt, why)
+        return Failed(why, is_retryable=False) if seconds is None else Failed(why, pause_ms=_ms(seconds))
+    except Exception:
+        _log.exception("the backoff %r failed; %s/%s waits a minute", backoff.name, lease.queue, lease.id)
+        return Failed(why, pause_ms=PAUSE_UNKNOWN_MS)
+
+
+def _nobody(lease: Lease) -> Outcome:
+    _log.error("%s/%s: no handler for %r, though one was claimed for; it is put off", lease.queue, lease.id, lease.name)
+    return Postponed(NOBODY_MS)
+
+
+def _ms(seconds: float) -> int:
+    return max(0, int(min(seconds * 1000, DELAY_MAX_MS)))

@@ -1,0 +1,1 @@
+"""Where the function of a task runs."""

@@ -1,0 +1,280 @@
+"""A worker: claims the jobs of some queues, runs them, and keeps the house while it lives."""
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from headrace.core.commands import WorkerRecord
+from headrace.core.errors import InvalidOption, Misuse
+from headrace.core.jobs import Failure, JobRef, Keep, Lease, State
+from headrace.engine.control import Control
+from headrace.engine.home import Home
+from headrace.engine.hooks import Hooks, Middleware, tell
+from headrace.engine.janitor import Janitor
+from headrace.engine.leases import Leases
+from headrace.engine.presence import Presence
+from headrace.engine.pump import Pump
+from headrace.engine.registry import Registry
+from headrace.engine.runner import Runner
+from headrace.executors.inline import InlineExecutor
+from headrace.executors.threads import ThreadExecutor
+from headrace.storage.protocol import Storage
+
+CONCURRENCY_MAX: Final = 10_000
+LEASE_MIN_MS: Final = 100
+GIVE_UP_S: Final = 10.0  # for a store that is away while a worker closes; then its leases end by themselves
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+_log: Final = logging.getLogger("headrace")
+
+
+class Worker:
+    """Runs jobs of `queues` (all that have handlers if None), at most `concurrency` at once over all of them.
+
+    `async with worker` claims and runs until the block ends, and lets running jobs end; `await worker.run()` does so
+    until a signal. A worker is used once. The store must be open, and stay open until the worker is closed.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        registry: Registry,
+        *,
+        queues: Iterable[str] | None = None,
+        concurrency: int = 100,
+        lease_ms: int = 30_000,
+        poll_ms: int = 5_000,
+        name: str | None = None,
+        keep_completed: Keep | None = None,
+        keep_failed: Keep | None = None,
+        middleware: Iterable[Middleware] = (),
+        hooks: Hooks | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`Misuse` if there is nothing to run, `InvalidOption` if a number is out of bounds."""
+        wanted = tuple(registry.queues() if queues is None else queues)
+        sources = registry.sources(wanted)
+        _check(sources != (), f"no task or handler is registered for {', '.join(wanted) or 'any queue'}", Misuse)
+        _check(1 <= concurrency <= CONCURRENCY_MAX, f"concurrency must be from 1 to {CONCURRENCY_MAX}")
+        _check(lease_ms >= LEASE_MIN_MS, f"a lease must be of {LEASE_MIN_MS} ms or more")
+        _check(poll_ms > 0, "the poll interval must be positive")
+        # The random part keeps tokens apart: two workers of one name must never settle for each other.
+        self.id: Final = f"{name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.concurrency: Final = concurrency
+        self._sources = sources
+        self._hooks = hooks or Hooks()
+        self._home = Home()
+        self._threads = ThreadExecutor(concurrency)
+        self._leases = Leases(storage, lease_ms)
+        runner = Runner(
+            registry,
+            {"inline": InlineExecutor(), "thread": self._threads},
+            middleware=tuple(middleware),
+            chance=chance,
+        )
+        self._pump = Pump(
+            storage,
+            self._home,
+            sources,
+            self._leases,
+            runner,
+            worker=self.id,
+            concurrency=concurrency,
+            lease_ms=lease_ms,
+            poll_ms=poll_ms,
+            on_failed=self._on_failed,
+        )
+        keep: dict[State, Keep | None] = {"completed": keep_completed, "failed": keep_failed}
+        self._janitor = Janitor(
+            storage,
+            self.id,
+            lease_ms,
+            keep={state: bounds for state, bounds in keep.items() if bounds is not None},
+            stalled=self._on_stalled,
+        )
+        self._control = Control(storage, self._leases.poke)
+        self._presence = Presence(storage, self._describe)
+        self._telling: set[asyncio.Task[None]] = set()
+        self._is_started = self._is_closed = False
+        self._signals = 0
+        self._closing = asyncio.Lock()
+
+    @property
+    def processed(self) -> int:
+        """Jobs whose outcome this worker has recorded."""
+        return self._pump.processed
+
+    @property
+    def running(self) -> int:
+        """Jobs in hand: they run, or their outcome is not recorded yet."""
+        return self._pump.running
+
+    @property
+    def stray_threads(self) -> int:
+        """Threads that go on although their job was given up; they end when their function returns."""
+        return self._threads.strays
+
+    async def start(self) -> None:
+        """Begin to claim, on the running loop. Idempotent."""
+        if self._is_closed:
+            raise Misuse("a worker is used once; make another")
+        if self._is_started:
+            return
+        self._is_started = True
+        self._home.is_here()
+        self._leases.start()
+        self._pump.start()
+        self._janitor.start()
+        self._control.start()
+        self._presence.start()
+        await tell(self._hooks.started)
+
+    async def drain(self) -> None:
+        """Claim no more, and wait until every running job has ended and its outcome is recorded."""
+        self._pump.drain()
+        await self._pump.ended()
+
+    async def hand_back(self) -> None:
+        """Claim no more; give running jobs back at once, unburnt, to be the first that another worker claims.
+
+        An async handler is cancelled. A plain function cannot be: it goes on in its thread, and nothing that it still
+        does is recorded.
+        """
+        self._pump.hand_back()
+        await self._pump.ended()
+
+    async def close(self) -> None:
+        """Hand back what still runs, and stop. After `drain` nothing runs any more. Idempotent."""
+        async with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            # A task of its own: to cancel the caller must not leave half of this undone.
+            await _undisturbed(self._close())
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then let running jobs end; a second signal hands them back at once.
+
+        Outside the main thread there are no signals; there it works until `drain` or `hand_back`.
+        """
+        with _Signals(self._signalled):
+            async with self:
+                await self._pump.ended()
+
+    async def run_until_idle(self) -> int:
+        """Work until nothing runs and nothing can be claimed, for tests: the number of outcomes recorded so far.
+
+        A delayed job is not waited for, a retry without pause is. A worker that was not started is closed again.
+        """
+        if self._is_started:
+            await self._pump.idle()
+        else:
+            async with self:
+                await self._pump.idle()
+        return self.processed
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.drain()
+        finally:
+            await self.close()
+
+    async def _close(self) -> None:
+        self._pump.hand_back()
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                await self._pump.ended()
+        except TimeoutError:
+            _log.error("%d outcomes could not be recorded; those jobs come back when their leases end", self.running)
+        await self._pump.stop()
+        await self._control.stop()
+        await self._leases.stop()
+        await self._janitor.stop()
+        await self._presence.stop()
+        self._threads.close()
+        if self._is_started:
+            await tell(self._hooks.stopped)
+        if self._telling:
+            await asyncio.wait(self._telling)
+
+    def _signalled(self) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            _log.info("stopping: %d jobs may end; signal once more to hand them back", self.running)
+            self._pump.drain()
+        elif self._signals == 2:
+            _log.info("stopping now: %d jobs are handed back", self.running)
+            self._pump.hand_back()
+
+    def _describe(self) -> WorkerRecord:
+        return WorkerRecord(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            sources=self._sources,
+            concurrency=self.concurrency,
+            running=self.running,
+            processed=self.processed,
+        )
+
+    def _on_failed(self, lease: Lease, failure: Failure | None) -> None:
+        if self._hooks.failed and failure is not None:
+            task = asyncio.get_running_loop().create_task(tell(self._hooks.failed, lease, failure))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _on_stalled(self, refs: tuple[JobRef, ...]) -> None:
+        _log.warning("%d jobs stalled and were given back: %s", len(refs), ", ".join(map(str, refs[:10])))
+        for ref in refs if self._hooks.stalled else ():
+            await tell(self._hooks.stalled, ref)
+
+
+class _Signals:
+    """Calls a function at each signal that asks a process to end, where signals can be had."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                self._before[number] = signal.getsignal(number)
+                loop.add_signal_handler(number, self._call)
+
+    def __exit__(self, *ended: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number, before in self._before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, before)
+
+
+def _check(is_fine: bool, message: str, kind: type[Misuse] = InvalidOption) -> None:
+    if not is_fine:
+        raise kind(message)
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Finish this even if the caller is cancelled meanwhile."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
