@@ -15,6 +15,7 @@ from headrace.core.jobs import DEFAULTS, JobRef, NewJob
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
+from headrace.storage.sql.lite.parents import release_childless
 from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
@@ -64,7 +65,9 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     if command.request_id is not None:
         rows.requests.append((command.request_id, as_json(reply)))
     if not is_plain:
+        parents = [row[0] for row in rows.parents]
         ledger.flush()
+        release_childless(ledger, parents)
     return reply
 
 
