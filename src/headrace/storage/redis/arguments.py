@@ -1,0 +1,85 @@
+"""Commands as the arguments of their scripts, after the prefix and the instant. Lists travel as MessagePack."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from headrace.core.commands import Add, Claim, Get, Recover, Settle, Settlement, Source
+from headrace.core.jobs import NewJob
+from headrace.storage.redis.failures import trace_of
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.options import FLAGS, opts_json
+
+REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
+
+Argument: TypeAlias = str | bytes | int
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
+
+
+def add(command: Add, keys: Keys) -> tuple[Argument, ...]:
+    return command.request_id or "", REQUEST_MS, _pack([_job(job, keys) for job in command.jobs])
+
+
+def claim(command: Claim, _: Keys) -> tuple[Argument, ...]:
+    return command.token, command.lease_ms, command.worker, command.limit, _sources(command.sources)
+
+
+def settle(command: Settle, _: Keys) -> tuple[Argument, ...]:
+    return (_pack([_settlement(settlement) for settlement in command.settlements]),)
+
+
+def recover(command: Recover, _: Keys) -> tuple[Argument, ...]:
+    return (command.limit,)
+
+
+def get(command: Get, _: Keys) -> tuple[Argument, ...]:
+    return (_pack(command.jobs),)
+
+
+def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
+    options, parent = job.options, job.parent
+    if parent is None:
+        opts = opts_json(job, None)
+        return (
+            job.queue, job.id, job.name, job.data, opts, job.priority, job.delay_ms, options.lifo, job.has_children,
+        )  # fmt: skip
+    parent_queue = keys.queue(parent.queue)
+    inside: dict[str, object] = {"id": parent.id, "queueKey": parent_queue}
+    if parent.policy in FLAGS:
+        inside[FLAGS[parent.policy]] = True
+    return (
+        job.queue, job.id, job.name, job.data, opts_json(job, parent_queue), job.priority, job.delay_ms, options.lifo,
+        job.has_children, parent.queue, parent.id, _json(inside).decode(),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _sources(sources: tuple[Source, ...]) -> bytes:
+    named = [(source.queue, None if source.names is None else dict.fromkeys(source.names, True)) for source in sources]
+    return _pack(named)
+
+
+def _settlement(settlement: Settlement) -> tuple[object, ...]:
+    s, keep, failure = settlement, settlement.keep, settlement.failure
+    reason = trace = written = None
+    if failure is not None:
+        reason, trace = failure.reason, trace_of(failure) if failure.attempt else None
+        written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
+    result = (s.result if s.result is not None else "null") if s.to == "completed" else None
+    return (
+        s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
+        keep.count if keep else None, keep.age_ms if keep else None,
+    )  # fmt: skip
+
+
+ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Argument, ...]]]] = {
+    Add: add,
+    Claim: claim,
+    Settle: settle,
+    Recover: recover,
+    Get: get,
+}

@@ -1,0 +1,92 @@
+-- uses: clock parents place events wake lease
+-- Recover: give back jobs whose lease ended, longest overdue first.
+--
+-- Every active job without a lock is taken at once: the lock tells the truth for Node's jobs too. BullMQ itself waits
+-- for a second scan; its set `stalled` is kept so that its scan finds nothing of ours to do.
+-- ARGV: prefix, now or '', limit. Answer: [queue, id] of each job.
+
+local STALLED = 'job stalled more than allowable limit'
+local STALLS_MAX = 1 -- unless the job says otherwise
+local CHUNK = 1000
+
+local prefix, limit = ARGV[1], tonumber(ARGV[3])
+local is_frozen = ARGV[2] ~= ''
+local now = clock(ARGV[2])
+local overdue = {}
+
+-- When the lease ended, or nil if it holds.
+local function ended_at(key, is_locked)
+  if is_locked and not is_frozen then
+    return nil
+  end
+  local job = redis.call('HMGET', key, 'hrl', 'ats', 'processedOn')
+  local ends_at = lease_parts(job[1], job[2])
+  if not is_locked or (ends_at and ends_at <= now) then
+    return ends_at or tonumber(job[3]) or 0
+  end
+end
+
+local function look_at(queue)
+  local K = prefix .. ':' .. queue .. ':'
+  local ids = redis.call('LRANGE', K .. 'active', 0, -1)
+  for first = 1, #ids, CHUNK do
+    local keys = {}
+    for i = first, math.min(first + CHUNK - 1, #ids) do
+      keys[#keys + 1] = K .. ids[i] .. ':lock'
+    end
+    for i, token in ipairs(redis.call('MGET', unpack(keys))) do
+      local id = ids[first + i - 1]
+      local ended = ended_at(K .. id, token)
+      if ended then
+        local number = tonumber(id) or math.huge
+        overdue[#overdue + 1] = { K = K, queue = queue, id = id, at = ended, place = #overdue, number = number }
+      end
+    end
+  end
+end
+
+local function stalls_max(options)
+  local is_read, read = pcall(cjson.decode, options)
+  return is_read and tonumber(read.max_stalled) or STALLS_MAX
+end
+
+local function give_back(job)
+  local K, id = job.K, job.id
+  local key = K .. id
+  redis.call('LREM', K .. 'active', -1, id)
+  redis.call('SREM', K .. 'stalled', id)
+  redis.call('DEL', key .. ':lock')
+  local hash = redis.call('HMGET', key, 'opts', 'priority', 'stc')
+  if not hash[1] then
+    return false -- somebody deleted it
+  end
+  local stalls = (tonumber(hash[3]) or 0) + 1
+  redis.call('HSET', key, 'stc', stalls)
+  if stalls > stalls_max(hash[1]) then
+    defer(key, STALLED, now)
+  end
+  push_front(K, id, tonumber(hash[2]) or 0)
+  emit(K, 'waiting', id, 'prev', 'active')
+  emit(K, 'stalled', id)
+  return true
+end
+
+for _, queue in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  look_at(queue)
+end
+table.sort(overdue, function(a, b)
+  if a.at ~= b.at then return a.at < b.at end
+  if a.queue ~= b.queue then return a.place < b.place end
+  if a.number ~= b.number then return a.number < b.number end
+  return a.place > b.place -- the newest stands at the left
+end)
+local given_back = {}
+for i = 1, math.min(limit, #overdue) do
+  local job = overdue[i]
+  if give_back(job) then
+    given_back[#given_back + 1] = { job.queue, job.id }
+  end
+end
+trim_events()
+wake()
+return given_back

@@ -1,0 +1,227 @@
+-- uses: clock place events wake parents retain lease failure
+-- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
+--
+-- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
+-- wait for nothing; then retention has its due.
+-- ARGV: prefix, now or '', the settlements as MessagePack:
+-- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
+--  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil]
+-- Answer: the positions whose lease is lost.
+
+local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa' }
+local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED = 1, 2, 3, 4, 5
+local RESTING = '9007199254740991' -- what BullMQ writes into its limiter to rest a queue
+local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
+
+local prefix = ARGV[1]
+local is_frozen = ARGV[2] ~= ''
+local now = clock(ARGV[2])
+local settlements = cmsgpack.unpack(ARGV[3])
+local queues = {} -- queue key -> what is written once a queue
+local children = { completed = {}, failed = {} }
+local awaiting, bounded = {}, {}
+
+local function queue_of(K)
+  local queue = queues[K]
+  if not queue then
+    queue = { gone = {}, locks = {}, completed = {}, failed = {} }
+    if redis.call('LLEN', K .. 'active') > LONG then
+      local oldest = redis.call('LINDEX', K .. 'active', -1)
+      queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
+    end
+    queues[K] = queue
+  end
+  return queue
+end
+
+-- The newest stand at the left. An old job is nearer to the right end.
+local function leave_active(K, queue, id)
+  local direction = 1
+  if queue.since then
+    local started = tonumber(redis.call('HGET', K .. id, 'processedOn') or now)
+    direction = (now - started) > (started - queue.since) and -1 or 1
+  end
+  return redis.call('LREM', K .. 'active', direction, id) == 1
+end
+
+-- The words that BullMQ stored with a deferred failure are kept; ours are beside them.
+local function record_failure(key, settlement, job)
+  local is_final = settlement[4] == 'failed'
+  local reason = is_final and job[DEFERRED] or settlement[10] or (is_final and 'failed')
+  if not settlement[10] then
+    return reason
+  end
+  local line = stamped(settlement[12], now)
+  redis.call('HSET', key, 'failedReason', reason)
+  if is_final then
+    redis.call('HSET', key, 'hrw', line)
+  end
+  if settlement[11] then
+    local past = redis.call('HMGET', key, 'stacktrace', 'hrf')
+    redis.call('HSET', key, 'stacktrace', stack_with(past[1], settlement[11]), 'hrf', history_with(past[2], line))
+  end
+  return reason
+end
+
+local function attempts_of(key)
+  local is_read, options = pcall(cjson.decode, redis.call('HGET', key, 'opts') or '')
+  return is_read and tonumber(options.attempts) or 0
+end
+
+local function forget_deduplication(K, id, deid)
+  local key = K .. 'de:' .. deid
+  if redis.call('PTTL', key) == -1 and redis.call('GET', key) == id then
+    redis.call('DEL', key)
+  end
+end
+
+local function finish(K, queue, key, settlement, job, made, reason)
+  local id, target = settlement[2], settlement[4]
+  local value = reason or settlement[9]
+  if target == 'completed' then
+    redis.call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', made)
+    emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
+  else
+    redis.call('HSET', key, 'failedReason', value, 'finishedOn', now, 'atm', made)
+    emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
+    if made >= attempts_of(key) then
+      emit(K, 'retries-exhausted', id, 'attemptsMade', made)
+    end
+  end
+  if job[DEFERRED] then
+    redis.call('HDEL', key, 'defa', 'hrd')
+  end
+  if job[DEID] then
+    forget_deduplication(K, id, job[DEID])
+  end
+  if job[PARENT_KEY] then
+    table.insert(children[target], { key = key, parent_key = job[PARENT_KEY], value = value })
+  end
+  if settlement[13] ~= 0 then
+    local list = queue[target]
+    list[#list + 1], list[#list + 2] = now, id
+  end
+  if settlement[13] or settlement[14] then
+    bounded[#bounded + 1] = settlement
+  end
+end
+
+local function go_on(K, key, settlement, job)
+  local id, to, delay = settlement[2], settlement[4], settlement[6]
+  if to == 'delayed' then
+    redis.call('HSET', key, 'delay', delay)
+    delay_until(K, id, now + delay)
+    emit(K, 'delayed', id, 'delay', now + delay)
+  elseif to == 'waiting' then
+    local put = settlement[8] and push_front or push_back
+    put(K, id, tonumber(job[PRIORITY]))
+    emit(K, 'waiting', id, 'prev', 'active')
+  else
+    redis.call('ZADD', K .. 'waiting-children', now, id)
+    emit(K, 'waiting-children', id, 'prev', 'active')
+    awaiting[#awaiting + 1] = { K = K, id = id, key = key }
+  end
+end
+
+-- A rest that would end earlier does not shorten one.
+local function rest(K, queue_name, rest_ms)
+  if is_frozen then
+    local key = prefix .. '~:' .. queue_name .. ':rest'
+    redis.call('SET', key, math.max(now + rest_ms, tonumber(redis.call('GET', key) or 0)))
+  elseif redis.call('PTTL', K .. 'limiter') < rest_ms then
+    redis.call('SET', K .. 'limiter', RESTING, 'PX', rest_ms)
+  end
+end
+
+local function settle(settlement, held_by)
+  local K, id = prefix .. ':' .. settlement[1] .. ':', settlement[2]
+  local key, queue = K .. id, queue_of(K)
+  if not holds(key, held_by, settlement[3]) or not leave_active(K, queue, id) then
+    return false
+  end
+  queue.gone[#queue.gone + 1] = id
+  queue.locks[#queue.locks + 1] = key .. ':lock'
+  local job = redis.call('HMGET', key, unpack(FIELDS))
+  if not job[PRIORITY] then
+    return false -- somebody deleted it
+  end
+  local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
+  local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job)
+  if settlement[4] == 'completed' or settlement[4] == 'failed' then
+    finish(K, queue, key, settlement, job, made, reason)
+  else
+    if settlement[5] then
+      redis.call('HSET', key, 'atm', made)
+    end
+    go_on(K, key, settlement, job)
+  end
+  if settlement[7] > 0 then
+    rest(K, settlement[1], settlement[7])
+  end
+  return true
+end
+
+local function write_together(K, queue)
+  for _, target in ipairs({ 'completed', 'failed' }) do
+    if #queue[target] > 0 then
+      redis.call('ZADD', K .. target, unpack(queue[target]))
+      queue.is_finishing = true
+    end
+  end
+  if #queue.gone > 0 then
+    redis.call('DEL', unpack(queue.locks))
+    redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+  end
+end
+
+-- Neighbours with the same bounds are one: nothing was added between them.
+local function retain_all()
+  local last
+  for _, settlement in ipairs(bounded) do
+    local K, target = prefix .. ':' .. settlement[1] .. ':', settlement[4]
+    local count, age_ms = settlement[13], settlement[14]
+    local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
+    if count == 0 then
+      erase(K, settlement[2], now)
+    elseif rule ~= last then
+      retain(K, target, count, age_ms, now)
+    end
+    last = rule
+  end
+end
+
+local function look_around(K, queue)
+  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 then
+    if redis.call('HEXISTS', K .. 'meta', 'concurrency') == 1 then
+      woken[K] = true -- a full queue has room again
+    end
+  elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then
+    redis.call('XADD', K .. 'events', '*', 'event', 'drained')
+  end
+end
+
+local keys, lost = {}, {}
+for i, settlement in ipairs(settlements) do
+  keys[i] = prefix .. ':' .. settlement[1] .. ':' .. settlement[2] .. ':lock'
+end
+local locks = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
+for i, settlement in ipairs(settlements) do
+  if not settle(settlement, locks[i]) then
+    lost[#lost + 1] = i - 1
+  end
+end
+for K, queue in pairs(queues) do
+  write_together(K, queue)
+end
+tell_parents(children.completed, leave_result, now)
+tell_parents(children.failed, act_on_parent, now)
+for _, parent in ipairs(awaiting) do
+  release_if_free(parent, now)
+end
+retain_all()
+for K, queue in pairs(queues) do
+  look_around(K, queue)
+end
+trim_events()
+wake()
+return lost

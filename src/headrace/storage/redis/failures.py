@@ -1,0 +1,66 @@
+"""Failures as BullMQ stores them, which is text, and as we do, beside it.
+
+BullMQ has `failedReason` (the last reason), `stacktrace` (a JSON array of texts) and `defa`, the reason with which the
+next claimer must fail the job. What `defa` means follows from its text, so that no second form can contradict it; Node
+writes the same two texts. Our fields beside them are void when Node has moved on without them.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from headrace.core.jobs import HISTORY_MAX, Failure
+from headrace.core.lifecycle import STALLED_REASON, child_failed
+from headrace.storage.redis.keys import Keys
+
+_CHILD: Final = re.compile(r"child (.+) failed", re.DOTALL)
+_history: Final = msgspec.json.Decoder(Failure)
+_traces: Final = msgspec.json.Decoder(list[str])
+
+
+def deferred_of(text: str, since: str | None, keys: Keys) -> Failure:
+    """The failure that a field `defa` stands for; `since` is our field `hrd`."""
+    at, _, about = (since or "").partition(":")
+    return structs.replace(_meant(text, keys), at=int(at) if about == text else 0)
+
+
+def _meant(text: str, keys: Keys) -> Failure:
+    if text == STALLED_REASON:
+        return Failure(text, "stalled")
+    child = _CHILD.fullmatch(text)
+    if child is None:
+        return Failure(text)
+    ref = keys.ref(child[1])
+    return child_failed(ref.queue, ref.id)
+
+
+def trace_of(failure: Failure) -> str:
+    """What stands in BullMQ's `stacktrace` for a failure; dashboards show it."""
+    return failure.trace or (f"{failure.kind}: {failure.reason}" if failure.kind else failure.reason)
+
+
+def history_of(fields: dict[str, str]) -> tuple[Failure, ...]:
+    """The failed attempts: ours as recorded, those that ran under Node as far as `stacktrace` tells."""
+    ours = [_history.decode(line) for line in fields.get("hrf", "").split("\n") if line]
+    traces = _read_traces(fields.get("stacktrace", ""))
+    theirs = [Failure(trace.partition("\n")[0], trace=trace) for trace in traces[len(ours) :]]
+    return (*ours, *theirs)[-HISTORY_MAX:]
+
+
+def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
+    """Why a failed job failed; what Node's workers know is less."""
+    finished_at = int(fields.get("finishedOn", 0))
+    if "hrw" in fields and (ours := _history.decode(fields["hrw"])).at == finished_at:
+        return ours
+    theirs = _meant(fields.get("failedReason", ""), keys)
+    attempt = int(fields.get("atm", 0)) if theirs.cause == "error" else 0
+    return structs.replace(theirs, attempt=attempt, at=finished_at)
+
+
+def _read_traces(text: str) -> list[str]:
+    try:
+        return _traces.decode(text) if text else []
+    except msgspec.MsgspecError:
+        return []

@@ -1,0 +1,44 @@
+"""The names of keys, as far as Python needs them; scripts put together the rest from the prefix.
+
+Keys of BullMQ's layout are `prefix:queue:…`. Keys of ours stand outside that name space, so that BullMQ's clean-up
+leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole store (no queue has an empty name).
+
+    prefix~::queues           zset    the queues that were added to or claimed from, in that order
+    prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
+    prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
+
+Fields of ours in a job's hash, which Node ignores:
+
+    hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
+    hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
+    hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
+    hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
+"""
+
+from headrace.core.jobs import JobRef
+
+
+class Keys:
+    """The keys of one prefix."""
+
+    __slots__ = ("_jobs", "prefix", "queues")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.queues = f"{prefix}~::queues"
+        self._jobs = f"{prefix}:"
+
+    def marker(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}:marker"
+
+    def queue(self, name: str) -> str:
+        """A queue as BullMQ writes it into a child."""
+        return self._jobs + name
+
+    def ref(self, key: str) -> JobRef:
+        """The job whose hash is `key`; a key of another prefix is read from the right, as BullMQ does."""
+        if key.startswith(self._jobs):
+            queue, _, job_id = key[len(self._jobs) :].partition(":")
+            return JobRef(queue, job_id)
+        rest, _, job_id = key.rpartition(":")
+        return JobRef(rest.rpartition(":")[2], job_id)

@@ -1,0 +1,32 @@
+-- Wakes sleeping workers by BullMQ's marker: member '0' says that there is work, '1' when the next delayed job is due.
+
+local woken = {} -- queues with new work
+local postponed = {} -- queues whose delayed jobs changed
+
+local function is_closed(K)
+  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency')
+  if meta[1] then
+    return true
+  end
+  return meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
+end
+
+local function next_due(K)
+  local head = redis.call('ZRANGE', K .. 'delayed', 0, 0, 'WITHSCORES')
+  return head[2] and head[2] / 4096
+end
+
+-- Once at the end of a command.
+local function wake()
+  for K in pairs(woken) do
+    if not is_closed(K) then
+      redis.call('ZADD', K .. 'marker', 0, '0')
+    end
+  end
+  for K in pairs(postponed) do
+    local due = next_due(K)
+    if due then
+      redis.call('ZADD', K .. 'marker', due, '1')
+    end
+  end
+end

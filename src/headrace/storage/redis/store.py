@@ -1,0 +1,155 @@
+"""The store on Redis and Valkey: a pipeline a call, a script a command."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
+
+from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
+from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
+from headrace.storage.protocol import Clock
+from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Address, Links, ReplyError, packed
+from headrace.storage.redis.replies import READERS
+from headrace.storage.redis.script import Script, script
+
+LINKS_MAX: Final = 8  # connections that carry commands; more callers take turns
+WAITERS_MAX: Final = 64  # connections that wait for markers
+POLL_MS: Final = 1_000  # topics that Redis does not wake for are looked at this often
+PREFIX_MAX: Final = 100  # bytes
+
+_SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
+_READY: Final = "ready/"
+
+
+class RedisStore:
+    """Jobs in the data layout of BullMQ 6, under `prefix`; see `Storage` for what the methods promise.
+
+    With a `clock` (tests) every script is told the instant and leases end by that clock alone: the locks of Node's
+    workers still expire in real time, so the two do not mix.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "bull", clock: Clock | None = None) -> None:
+        self._keys = Keys(_checked(prefix))
+        self._clock = clock
+        self._address = address_of(url)
+        self._links: Links | None = None
+        self._waiters: Links | None = None
+        self._scripts: dict[type, Script] = {}
+        self._known: WeakKeyDictionary[asyncio.Task[Any], set[str]] = WeakKeyDictionary()
+
+    async def open(self) -> None:
+        if self._links is not None:
+            return
+        self._scripts = {kind: script(name) for kind, name in _SCRIPTS.items()}
+        self._links = Links(self._address, LINKS_MAX)
+        self._waiters = Links(self._address, WAITERS_MAX)
+        try:
+            await self._load(self._links)
+        except Unavailable as error:
+            await self.close()
+            raise CannotOpen(path=str(self._address), problem=error.problem) from None
+
+    async def close(self) -> None:
+        links, waiters = self._links, self._waiters
+        self._links = self._waiters = None
+        for kept in (links, waiters):
+            if kept is not None:
+                kept.close()
+
+    async def run(self, *commands: Command[Any]) -> Any:
+        if self._links is None:
+            raise Unavailable(problem="it is not open")
+        replies = await self._ask(self._links, commands)
+        return replies[0] if len(replies) == 1 else tuple(replies)
+
+    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
+        if self._waiters is None:
+            raise Unavailable(problem="it is not open")
+        task = asyncio.current_task()
+        assert task is not None
+        known = self._known.setdefault(task, set())
+        if fresh := frozenset(topics) - known:
+            known.update(fresh)
+            return fresh
+        ready = {self._keys.marker(topic[len(_READY) :]): topic for topic in topics if topic.startswith(_READY)}
+        polled = frozenset(topics) - frozenset(ready.values())
+        if polled:
+            timeout_ms = min(timeout_ms, POLL_MS)
+        if not ready or timeout_ms <= 0:
+            await asyncio.sleep(max(timeout_ms, 0) / 1000)
+            return polled
+        return frozenset({*polled, *await self._marked(self._waiters, ready, timeout_ms)})
+
+    async def _marked(self, waiters: Links, ready: dict[str, str], timeout_ms: int) -> list[str]:
+        """The topic whose marker came in time. A marker is taken by one waiter; who claims leaves it for the next."""
+        timeout_s = max(timeout_ms, 2) / 1000  # below 2 ms old servers wait for ever
+        request = packed("BZPOPMIN", *ready, f"{timeout_s:.3f}")
+        (reply,) = await waiters.ask(request, 1, timeout_s + 5)
+        if isinstance(reply, ReplyError):
+            raise Unavailable(problem=str(reply))
+        return [] if reply is None else [ready[reply[0]]]
+
+    async def _ask(self, links: Links, commands: Sequence[Command[Any]]) -> list[Any]:
+        now = "" if self._clock is None else str(self._clock())
+        requests = [self._request(command, now) for command in commands]
+        replies = await links.ask(b"".join(requests), len(requests))
+        forgotten = [i for i, reply in enumerate(replies) if _is_forgotten(reply)]
+        if forgotten:
+            # A server that was restarted has lost all texts, so these are all commands of the call, in their order.
+            await self._load(links)
+            again = await links.ask(b"".join(requests[i] for i in forgotten), len(forgotten))
+            for i, reply in zip(forgotten, again, strict=True):
+                replies[i] = reply
+        pairs = zip(commands, replies, strict=True)
+        return [self._read(command, reply) for command, reply in pairs]
+
+    def _request(self, command: Command[Any], now: str) -> bytes:
+        kind = type(command)
+        if kind not in self._scripts:
+            raise Misuse(f"the Redis store does not know the command {kind.__name__} yet; use SQLite or PostgreSQL")
+        keys = self._keys
+        arguments = ARGUMENTS[kind](command, keys)
+        return packed("EVALSHA", self._scripts[kind].sha, 1, keys.queues, keys.prefix, now, *arguments)
+
+    def _read(self, command: Command[Any], reply: Any) -> Any:
+        if isinstance(reply, ReplyError):
+            return _refusal(str(reply))
+        return READERS[type(command)](command, reply, self._keys)
+
+    async def _load(self, links: Links) -> None:
+        requests = [packed("SCRIPT", "LOAD", found.text) for found in self._scripts.values()]
+        for reply in await links.ask(b"".join(requests), len(requests)):
+            if isinstance(reply, ReplyError):
+                raise Unavailable(problem=f"a script cannot be loaded: {reply}")
+
+
+def _is_forgotten(reply: object) -> bool:
+    return isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
+
+
+def _refusal(problem: str) -> Refused:
+    """An error of Redis's. A full memory refuses a script's first write, so nothing was done; all else is no answer."""
+    if "OOM " in problem:
+        return StorageFull(problem="Redis has reached its maxmemory")
+    raise Unavailable(problem=problem)
+
+
+def address_of(url: str) -> Address:
+    try:
+        settings = dict(parse_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url))
+    except ValueError as error:
+        raise BadUrl(url=url.partition("://")[0] + "://…", problem=f"cannot be understood: {error}") from None
+    kind = settings.pop("connection_class", None)
+    if kind is UnixDomainSocketConnection:
+        assert settings.get("path")
+    return Address({**settings, "is_encrypted": kind is SSLConnection})
+
+
+def _checked(prefix: str) -> str:
+    if not prefix or len(prefix.encode()) > PREFIX_MAX or "~" in prefix or prefix.endswith(":"):
+        raise Misuse(f"the prefix {prefix!r} must be 1 to {PREFIX_MAX} bytes, without '~' and no ':' at its end")
+    return prefix
