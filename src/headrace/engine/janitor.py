@@ -4,7 +4,7 @@ After an outage of the store every lease may have ended while its worker lives. 
 recovers nothing until it has itself been connected for the time of one lease: by then the living have renewed.
 """
 
-import time
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -22,7 +22,7 @@ TTL_MAX_MS: Final = 10_000  # of the lock: shorter than a lease, so that a new j
 
 
 class Janitor:
-    """The housekeeping of a store, done by whichever worker is elected. `clock` gives seconds that only grow.
+    """The housekeeping of a store, done by whichever worker is elected.
 
     `keep` is what stays of the finished jobs of every queue, by state.
     """
@@ -35,14 +35,12 @@ class Janitor:
         *,
         keep: dict[State, Keep],
         stalled: Callable[[tuple[JobRef, ...]], Awaitable[None]],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
         self._leader = Leader(storage, "janitor", owner, min(lease_ms // 2, TTL_MAX_MS))
         self._lease_s = lease_ms / 1000
         self._keep = keep
         self._stalled = stalled
-        self._clock = clock
         self._was_away = False
         self._careful_until = float("-inf")
         self._swept = float("-inf")
@@ -71,7 +69,7 @@ class Janitor:
     async def _round(self) -> None:
         is_elected = await self._leader.lead()
         self._ticker.every_s = self._beat_s if is_elected else self._leader.ttl_ms / 2000
-        now = self._clock()
+        now = asyncio.get_running_loop().time()
         if self._was_away:
             self._was_away = False
             self._careful_until = now + self._lease_s
