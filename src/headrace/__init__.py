@@ -15,6 +15,7 @@ from headrace.job import Job
 from headrace.queue import Page, Queue
 from headrace.spans import Keep
 from headrace.task import Task
+from headrace.worker import Worker
 
 __all__ = [
     "App",
@@ -39,6 +40,7 @@ __all__ = [
     "Task",
     "Unrecoverable",
     "WaitForChildren",
+    "Worker",
     "context",
     "errors",
 ]

@@ -7,9 +7,9 @@ from typing import Any, Protocol, Self, TypeVar, Unpack, overload
 from headrace import config
 from headrace.backoff import F
 from headrace.call import Call
-from headrace.client import Client
+from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
-from headrace.core.errors import NoSuchJob
+from headrace.core.errors import Misuse, NoSuchJob
 from headrace.core.jobs import JobRef, NewJob
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
@@ -22,11 +22,25 @@ from headrace.listeners import Happening, Listeners
 from headrace.queue import Queue, find_job
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
+from headrace.worker import Worker
 
 R = TypeVar("R")
 L = TypeVar("L", bound=Callable[..., object])
 M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
+
+
+class AppWorker(Worker):
+    """A worker that opens its app's store before it starts."""
+
+    def __init__(self, client: Client, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._client = client
+
+    async def start(self) -> None:
+        """Begin to claim, on the running loop. Idempotent."""
+        await self._client.come_here()
+        await super().start()
 
 
 class Enqueue(Protocol):
@@ -71,6 +85,7 @@ class App:
         self.registry = Registry()
         self.tasks: dict[str, AnyTask] = {}
         self._client = Client(self.config.settings)
+        self._door = Door(self._client)
         self._listeners = Listeners(self._client)
         self._middleware: list[Middleware] = []
 
@@ -81,8 +96,8 @@ class App:
 
     @property
     def storage(self) -> Storage:
-        """The store; `await app.open()` before using it."""
-        return self._client.storage
+        """The store itself, for commands; it is opened at first use."""
+        return self._door
 
     @property
     def _home(self) -> Home:
@@ -224,6 +239,32 @@ class App:
         if not grown.nodes:
             raise NoSuchJob(queue=ref.queue, id=ref.id)
         return grown
+
+    def worker(self, *queues: str, concurrency: int | None = None, name: str | None = None) -> Worker:
+        """A worker of these queues, or of all that have tasks or handlers, for `concurrency` jobs at once in all.
+
+        `async with app.worker(…)` works until the block ends, `await app.worker(…).run()` until a signal. It runs on
+        the loop that starts it, and the app's I/O moves there. `Misuse` for a queue that nothing is registered for.
+        """
+        known = self.registry.queues()
+        for queue in queues:
+            if queue not in known:
+                raise Misuse(f"no task or handler is registered for the queue {queue!r}; there are {', '.join(known)}")
+        settings = self.settings
+        return AppWorker(
+            self._client,
+            self._door,
+            self.registry,
+            queues=queues or None,
+            concurrency=settings.concurrency if concurrency is None else concurrency,
+            lease_ms=round(settings.lease * 1000),
+            poll_ms=round(settings.poll * 1000),
+            name=name,
+            keep_completed=settings.keep_completed.keep,
+            keep_failed=settings.keep_failed.keep,
+            middleware=self.middlewares,
+            hooks=self.hooks,
+        )
 
     def _register(self, task: AnyTask) -> None:
         self.tasks[task.name] = task

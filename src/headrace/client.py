@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -40,11 +40,6 @@ class Client:
         self._request_prefix = ""
         self.home.on_rebind(self._rebound)
 
-    @property
-    def storage(self) -> Storage:
-        """The store, opened or not."""
-        return self._storage
-
     async def open(self) -> Storage:
         """The store, opened. Idempotent."""
         async with self._opening:
@@ -63,6 +58,15 @@ class Client:
             if self._is_open:
                 self._is_open = False
                 await self._storage.close()
+        self._opening = asyncio.Lock()  # the next loop may be another
+
+    async def come_here(self) -> None:
+        """Open the store on the running loop, after closing it on another: a worker lives where its store lives."""
+        if not self.home.is_here():
+            await self.home.carry(self.close)
+            self.home.close()
+            self.home.is_here()
+        await self.open()
 
     async def run(self, command: Command[A]) -> A:
         """The store's answer; a refusal is raised."""
@@ -77,10 +81,14 @@ class Client:
         if len(jobs) > ADD_MAX:
             raise Misuse(f"{len(jobs)} jobs are more than the {ADD_MAX} that can be added at once; part them")
         store = self._storage if self._is_open else await self.open()
-        reply = await store.run(Add(jobs, f"{self._request_prefix}{next(self._requests):x}"))
+        reply = await store.run(Add(jobs, self.request_id()))
         if isinstance(reply, Refused):
             raise reply
         return reply
+
+    def request_id(self) -> str:
+        """A text that no other request has: the process, and a number."""
+        return f"{self._request_prefix}{next(self._requests):x}"
 
     async def watch(self, queue: str) -> Watch:
         """The one reader of the events of `queue`, for all who wait for jobs of it."""
@@ -95,6 +103,11 @@ class Client:
         """How to read the results of a task of this app, if it is one."""
         return self.loaders.get((queue, name))
 
+    @property
+    def opened(self) -> Storage | None:
+        """The store, if it is open."""
+        return self._storage if self._is_open else None
+
     def _made(self) -> Storage:
         assert self.settings.url is not None
         return storage.open(self.settings.url, prefix=self.settings.prefix)
@@ -106,3 +119,26 @@ class Client:
         self._is_open = False
         self._opening = asyncio.Lock()
         self._watches = {}
+
+
+class Door:
+    """An app's store for whoever works with commands: opened at first use, and never that of a loop that has ended."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def open(self) -> None:
+        """Open the store now. Idempotent."""
+        await self._client.open()
+
+    async def close(self) -> None:
+        """Close the store, also for the app. Idempotent."""
+        await self._client.close()
+
+    async def run(self, *commands: Command[Any]) -> Any:
+        """As `Storage.run`."""
+        return await (self._client.opened or await self._client.open()).run(*commands)
+
+    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
+        """As `Storage.wait`."""
+        return await (self._client.opened or await self._client.open()).wait(topics, timeout_ms)

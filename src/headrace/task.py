@@ -39,6 +39,8 @@ TASK_OPTIONS: Final = ("name", "queue", "executor", *RUN_OPTIONS)
 class Task(Generic[P, R]):
     """A function of which jobs can be made. It stays callable: `task(…)` runs it here and now, without a job."""
 
+    __name__: str
+
     def __init__(self, client: Client, function: Callable[..., Any], options: TaskOptions) -> None:
         """`Misuse` if the function's arguments cannot be stored, `InvalidOption` if an option is wrong."""
         given: dict[str, Any] = dict(options)

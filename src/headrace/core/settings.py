@@ -16,7 +16,7 @@ from headrace.core.errors import BadConfig
 from headrace.core.jobs import Keep
 
 CONCURRENCY_MAX: Final = 10_000
-LEASE_MIN_S: Final = 1.0
+LEASE_MIN_S: Final = 0.1
 SPAN_MAX_S: Final = 10 * 365 * 86_400.0
 DATA_MAX_MAX: Final = 1 << 28  # no store takes a larger value
 
@@ -44,7 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     prefix: str | None = None
     environment: Literal["development", "production"] = "development"
     lease: float = 30.0  # a worker's hold on a job, renewed well before it ends
-    poll: float = 1.0  # the most that a missed wake-up costs
+    poll: float = 5.0  # the most that a missed wake-up costs
     concurrency: int = 100  # jobs that a worker runs at once
     data_max: int = DATA_MAX  # bytes of a job's data, as JSON
     keep_completed: Retention = Retention(age=7 * 86_400.0)
