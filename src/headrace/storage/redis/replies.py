@@ -117,8 +117,8 @@ def _parent(fields: dict[str, str], keys: Keys) -> Parent | None:
         return None
     ref = keys.ref(fields["parentKey"])
     flags = msgspec.json.decode(fields.get("parent", "{}"))
-    policy: Policy = next((policy for policy, flag in FLAGS.items() if flags.get(flag)), "wait")
-    return Parent(ref.queue, ref.id, policy)
+    policies: list[Policy] = [policy for policy, flag in FLAGS.items() if flags.get(flag)]
+    return Parent(ref.queue, ref.id, policies[0] if policies else "wait")
 
 
 _FRESH: Final = (None, None, None)

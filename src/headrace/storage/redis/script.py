@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 USES: Final = "-- uses: "
+PACKAGE: Final = "headrace.storage.redis"
 
 
 class Script(Struct, frozen=True):
@@ -38,4 +39,4 @@ def _pieces(text: str, found: list[str]) -> list[str]:
 
 @cache
 def _read(folder: str, name: str) -> str:
-    return (resources.files(__package__) / folder / f"{name}.lua").read_text(encoding="utf-8")
+    return (resources.files(PACKAGE) / folder / f"{name}.lua").read_text(encoding="utf-8")

@@ -1,0 +1,97 @@
+// BullMQ as a test speaks to it: a line of JSON [verb, arguments…] on stdin, a line of JSON [error, answer] on stdout.
+'use strict';
+const { FlowProducer, Queue, Worker } = require('bullmq');
+const readline = require('node:readline');
+
+const [host, port, prefix] = process.argv.slice(2);
+const connection = { host, port: Number(port), maxRetriesPerRequest: null };
+const queues = new Map();
+const workers = [];
+const ended = [];
+const held = new Map();
+
+function queue(name) {
+  if (!queues.has(name)) queues.set(name, new Queue(name, { connection, prefix }));
+  return queues.get(name);
+}
+
+async function handle(job) {
+  if (job.name === 'fail') throw new Error(job.data.reason || 'boom');
+  return { data: job.data, made: job.attemptsMade, started: job.attemptsStarted };
+}
+
+async function until(isReached, timeoutMs) {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await isReached())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms; ended: ${JSON.stringify(ended)}`);
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}
+
+const verbs = {
+  add: async (name, jobs) => {
+    const ids = [];
+    for (const [title, data, opts] of jobs) ids.push((await queue(name).add(title, data, opts)).id);
+    return ids;
+  },
+  flow: async (tree) => {
+    const producer = new FlowProducer({ connection, prefix });
+    const { job } = await producer.add(tree);
+    await producer.close();
+    return job.id;
+  },
+  work: async (name, opts) => {
+    const worker = new Worker(name, handle, { connection, prefix, drainDelay: 1, name: 'node', ...opts });
+    worker.on('completed', (job) => ended.push([name, job.id, 'completed']));
+    worker.on('failed', (job) => ended.push([name, job.id, 'failed']));
+    workers.push(worker);
+    await worker.waitUntilReady();
+  },
+  ended: async (count, timeoutMs) => {
+    await until(() => ended.length >= count, timeoutMs);
+    return ended.splice(0);
+  },
+  rest: async () => {
+    await Promise.all(workers.splice(0).map((worker) => worker.close()));
+  },
+  take: async (name, token, lockDuration) => {
+    const worker = new Worker(name, null, { connection, prefix, lockDuration, name: 'node' });
+    workers.push(worker);
+    const job = await worker.getNextJob(token, { block: false });
+    held.set(`${name}:${job.id}`, job);
+    return job.id;
+  },
+  complete: async (name, id, token) => {
+    await held.get(`${name}:${id}`).moveToCompleted('late', token, false);
+  },
+  job: async (name, id) => {
+    const job = await queue(name).getJob(id);
+    return job && { ...job.toJSON(), state: await job.getState() };
+  },
+  counts: (name) => queue(name).getJobCounts(),
+  pause: (name) => queue(name).pause(),
+  resume: (name) => queue(name).resume(),
+  retry: async (name, id) => (await queue(name).getJob(id)).retry(),
+};
+
+async function close() {
+  await verbs.rest();
+  await Promise.all([...queues.values()].map((each) => each.close()));
+  process.exit(0);
+}
+
+const lines = readline.createInterface({ input: process.stdin });
+let turn = Promise.resolve();
+lines.on('line', (line) => {
+  turn = turn.then(async () => {
+    let answer;
+    try {
+      const [verb, ...words] = JSON.parse(line);
+      answer = [null, (await verbs[verb](...words)) ?? null];
+    } catch (error) {
+      answer = [`${error.name}: ${error.message}`, null];
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  });
+});
+lines.on('close', () => turn.then(close));

@@ -1,0 +1,62 @@
+"""A queue that a real BullMQ and our store share."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+
+from headrace.storage.redis import RedisStore
+from tests.conformance.clock import FrozenClock
+from tests.conformance.desk import Desk
+from tests.interop.node import CannotRun, Node, installed
+
+
+@pytest.fixture(scope="session")
+def bullmq() -> Path:
+    try:
+        return installed()
+    except CannotRun as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def node(bullmq: Path, valkey_url: str, prefix: str) -> AsyncIterator[Node]:
+    address = urlsplit(valkey_url)
+    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
+    try:
+        yield node
+    finally:
+        await node.stop()
+
+
+@pytest.fixture
+async def desk(valkey_url: str, prefix: str, keys: Any) -> AsyncIterator[Desk]:
+    """Our store, by the real clock, since Node knows no other."""
+    store = RedisStore(valkey_url, prefix=prefix)
+    await store.open()
+    try:
+        yield Desk(store)
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+def keys(valkey_url: str) -> Iterator[Any]:
+    """The server as it is, emptied when the test is over."""
+    with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
