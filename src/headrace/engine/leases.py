@@ -88,9 +88,13 @@ class Leases:
             await self._ticker.run()
 
         asyncio.run(serve())
-        self._loop.call_soon_threadsafe(_settle, self._ended)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, self._ended)
 
     async def _renew(self) -> None:
+        if self._loop is not None and self._loop.is_closed():
+            self._ticker.end()  # the worker was abandoned with its loop: its leases must end
+            return
         runs = self.runs()
         for start in range(0, len(runs), PAGE):
             page = runs[start : start + PAGE]

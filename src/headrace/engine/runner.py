@@ -82,9 +82,9 @@ class Runner:
                 outcome = _nobody(lease)
             else:
                 outcome = await self._perform(run, handler)
-        except GeneratorExit:
-            raise
         except BaseException as error:  # SystemExit too: a handler ends its own run, never the worker
+            if asyncio._get_running_loop() is None:
+                raise  # nobody runs any more: the task itself is being thrown away
             outcome = self._ending(run, handler, error)
         finish(run, None if outcome is None else settle(lease, outcome, self._chance()))
 
