@@ -180,9 +180,10 @@ class App:
         `failed`: (job, failure), a job failed for good. `stalled`: (job), its worker was lost and it is given back.
         `started`, `stopped`: (), the worker. What the function raises is logged and changes nothing.
         """
+        functions = self._listeners.of(happening)
 
         def register(function: L) -> L:
-            self._listeners.add(happening, function)
+            functions.append(function)
             return function
 
         return register

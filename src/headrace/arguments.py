@@ -93,8 +93,8 @@ def _parameters(task: str, function: Callable[..., Any]) -> list[inspect.Paramet
     for parameter in parameters:
         if parameter.kind in _REFUSED:
             raise Misuse(f"the argument {parameter.name!r} of the task {task!r} {_REFUSED[parameter.kind]}")
-    if parameters and parameters[0].name in ("self", "cls"):
-        raise Misuse(f"the task {task!r} takes {parameters[0].name!r}; a task is a plain function, not a method")
+    if any(parameter.name == "self" for parameter in parameters):
+        raise Misuse(f"the task {task!r} takes 'self'; a task is a plain function, not a method")
     if len(parameters) > ARGUMENTS_MAX:
         raise Misuse(f"the task {task!r} has more than {ARGUMENTS_MAX} arguments")
     return parameters

@@ -98,12 +98,15 @@ class Job(Generic[R]):
 
     @blocking
     async def result(self, timeout: Span | None = None) -> R:
-        """What the job returned, as soon as it has.
+        """What the job returned, as soon as it has. With a timeout of 0, what it has returned already.
 
         Raises `JobFailed` with reason and cause if it failed for good, `ResultTimeout` if it did neither in time (it
         goes on), `NoSuchJob` if it was removed: also if retention took it, and its result, at once.
         """
         limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
+        record = await self.refresh()
+        if _is_over(record):
+            return self._given(record)
         clock = asyncio.timeout(limit)
         try:
             async with clock:
@@ -115,9 +118,6 @@ class Job(Generic[R]):
 
     async def _outcome(self) -> R:
         while True:
-            record = await self.refresh()
-            if _is_over(record):
-                return self._given(record)
             watch = await self._client.watch(self.queue)
             with watch.ending(self.id) as ended:
                 # It may have ended before the watch began to look.

@@ -22,13 +22,13 @@ class Listeners:
         self._client = client
         self._functions: dict[str, list[Callable[..., Any]]] = {name: [] for name in HAPPENINGS}
 
-    def add(self, happening: str, function: Callable[..., Any]) -> None:
-        """Register a function; `Misuse` if nothing of this name ever happens."""
+    def of(self, happening: str) -> list[Callable[..., Any]]:
+        """The functions to be called at this, to be added to; `Misuse` if nothing of this name ever happens."""
         if happening not in self._functions:
             near = get_close_matches(happening, HAPPENINGS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(HAPPENINGS)}"
             raise Misuse(f"nothing called {happening!r} happens; {hint}")
-        self._functions[happening].append(function)
+        return self._functions[happening]
 
     def hooks(self) -> Hooks:
         """All of them, as the engine calls them."""

@@ -114,9 +114,7 @@ async def _place(client: Client, record: JobRecord) -> str:
         page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", FIND_MAX))
         for job in page.jobs:
             if job.id == record.id:
-                return (
-                    f"it is behind {ahead} others" if ahead > 1 else "it is behind 1 other" if ahead else "it is next"
-                )
+                return f"it is behind {ahead} other job{'s' if ahead > 1 else ''}" if ahead else "it is next"
             ahead += 1
         if page.cursor is not None:
             return f"it is behind more than {ahead} other jobs"

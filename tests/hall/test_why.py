@@ -1,0 +1,106 @@
+"""Why does this job not run? The nearest reason comes first."""
+
+import asyncio
+
+import headrace
+from headrace.core.commands import Beat, Source, WorkerRecord
+
+
+async def alive(app: headrace.App, *sources: Source, running: int = 0) -> None:
+    """Say that a worker lives; nothing runs."""
+    await app.storage.run(Beat(WorkerRecord("w-1", "host", 1, sources, 10, running=running), 60_000))
+
+
+async def test_no_worker_is_running(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    assert await job.why() == ["no worker is running", "it is next"]
+
+
+async def test_no_worker_serves_the_queue(app: headrace.App) -> None:
+    await alive(app, Source("other"))
+    assert await (await app.queue("q").add("x")).why() == ["no worker serves the queue q", "it is next"]
+
+
+async def test_no_worker_serves_the_name(app: headrace.App) -> None:
+    await alive(app, Source("q", ("a", "b")))
+    job = await app.queue("q").add("x")
+    assert (await job.why())[0] == "no worker of the queue q serves the task x; they serve a, b"
+
+
+async def test_every_worker_that_serves_it_is_busy(app: headrace.App) -> None:
+    await alive(app, Source("q"), running=10)
+    job = await app.queue("q").add("x")
+    assert (await job.why())[0] == "all 1 workers that serve it are busy: w-1"
+
+
+async def test_the_queue_is_paused(app: headrace.App) -> None:
+    await alive(app, Source("q"))
+    job = await app.queue("q").add("x")
+    await app.queue("q").pause()
+    assert await job.why() == ["the queue q is paused", "it is next"]
+
+
+async def test_others_go_before_it(app: headrace.App) -> None:
+    await alive(app, Source("q"))
+    first = await app.queue("q").add("x", priority=5)
+    second = await app.queue("q").add("x", priority=5)
+    await app.queue("q").add("x")
+    assert await first.why() == ["it is behind 1 other job"]
+    assert await second.why() == ["it is behind 2 other jobs"]
+
+
+async def test_it_is_delayed(app: headrace.App) -> None:
+    await alive(app, Source("q"))
+    (told,) = await (await app.queue("q").add("x", delay=3600)).why()
+    assert told.startswith("it is delayed until 20")
+    assert told.endswith(" UTC")
+
+
+async def test_it_is_delayed_because_an_attempt_failed(app: headrace.App) -> None:
+    @app.task(attempts=3, backoff=3600)
+    def work() -> None:
+        raise ValueError("boom")
+
+    job = await work.enqueue()
+    await app.worker().run_until_idle()
+    assert ", because attempt 1 of 3 failed: boom" in (await job.why())[0]
+
+
+async def test_it_waits_for_children(app: headrace.App) -> None:
+    queue = app.queue("q")
+    tree = await app.enqueue(queue.call("x").after(*(queue.call("y").options(job_id=f"c{n}") for n in range(7))))
+    told = await tree.why()
+    assert told[0] == "it waits for the child q/c0 (y), which is waiting"
+    assert told[-1] == "it waits for 2 children more"
+    assert len(told) == 6
+
+
+async def test_it_runs(app: headrace.App) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    @app.task
+    async def work() -> None:
+        begun.set()
+        await go.wait()
+
+    async with asyncio.timeout(10), app.worker(name="mill"):
+        job = await work.enqueue()
+        await begun.wait()
+        (told,) = await job.why()
+        go.set()
+        assert told.startswith("it runs on worker mill-")
+        assert told.endswith(", attempt 1")
+        await job.result()
+        (over,) = await job.why()
+        assert over.startswith("it has completed at 20")
+
+
+async def test_it_has_failed(app: headrace.App) -> None:
+    @app.task(attempts=3)
+    def work() -> None:
+        raise headrace.Unrecoverable("no such zone")
+
+    job = await work.enqueue()
+    await app.worker().run_until_idle()
+    (told,) = await job.why()
+    assert told.endswith("after 1 of 3 attempts (unrecoverable): no such zone")
