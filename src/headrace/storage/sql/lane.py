@@ -15,38 +15,49 @@ from typing import Any, Final
 import apsw
 
 from headrace.core.commands import Command
-from headrace.core.errors import HeadraceError, StorageFull, Unavailable
+from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
-from headrace.storage.sql.lite import Ledger, Repeated, apply
+from headrace.storage.sql.lite import Ledger, apply
 
 GROUP_MIN: Final = 32  # calls that fill a transaction; one takes more only if they came in one turn of the loop
+
+
+class Attempt:
+    """A context in which anything may go wrong: the error is kept for the caller, who waits on the other side.
+
+    A lane outlives every failure; only what ends the interpreter ends it.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> None:
+        self.error = None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
+        self.error = _translated(error) if isinstance(error, Exception) else None
+        return self.error is not None
 
 
 class Call:
     """Some commands on their way through a lane, and what became of them."""
 
-    __slots__ = ("commands", "deliver", "error", "future", "loop", "replies")
+    __slots__ = ("attempt", "commands", "deliver", "future", "loop", "replies")
 
     def __init__(self, commands: tuple[Command[Any], ...]) -> None:
         self.commands = commands
         self.replies: list[Any] = []
-        self.error: BaseException | None = None
+        self.attempt = Attempt()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.future: asyncio.Future[Any] | None = None
         self.deliver: threading.Event | None = None
 
-    def __enter__(self) -> None:
-        self.replies = []
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
-        # Whatever went wrong belongs to the caller, who waits on the other side; the lane goes on.
-        self.error = _translated(error) if error is not None else None
-        return True
-
     def result(self) -> Any:
         """The reply, or the tuple of replies, or the error raised."""
-        if self.error is not None:
-            raise self.error
+        if self.attempt.error is not None:
+            raise self.attempt.error
         return self.replies[0] if len(self.commands) == 1 else tuple(self.replies)
 
     def resolve(self) -> None:
@@ -54,8 +65,8 @@ class Call:
         future = self.future
         if future is None or future.done():
             return
-        if self.error is not None:
-            future.set_exception(self.error)
+        if self.attempt.error is not None:
+            future.set_exception(self.attempt.error)
         else:
             future.set_result(self.replies[0] if len(self.commands) == 1 else tuple(self.replies))
 
@@ -122,14 +133,17 @@ class Lane(threading.Thread):
         return group, False
 
     def _apply_group(self, group: list[Call]) -> None:
-        try:
+        attempt = Attempt()
+        with attempt:
             self._transact(group)
-        except (apsw.Error, Repeated, HeadraceError):
-            self._roll_back()
-            for call in group:
-                with call:
-                    for command in call.commands:
-                        call.replies.append(self._apply_alone(command))
+        if attempt.error is None:
+            return
+        self._roll_back()
+        for call in group:
+            call.replies = []
+            with call.attempt:
+                for command in call.commands:
+                    call.replies.append(self._apply_alone(command))
 
     def _transact(self, group: list[Call]) -> None:
         self._db.execute(self._begin)
@@ -179,7 +193,7 @@ def _resolve_all(calls: list[Call]) -> None:
         call.resolve()
 
 
-def _translated(error: BaseException) -> BaseException:
+def _translated(error: Exception) -> Exception:
     """SQLite's own errors mean that the store did not answer; all others are our mistakes and stay what they are."""
     if isinstance(error, apsw.Error):
         translated = Unavailable(problem=str(error) or type(error).__name__)

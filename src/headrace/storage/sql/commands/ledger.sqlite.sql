@@ -48,8 +48,8 @@ select :channel, :first + key, :now, value ->> 0, value ->> 1 from jsonb_each(:r
 -- step: trim
 delete from log where channel = :channel and position < :first;
 
--- step: defer: [key, failure]
-insert or replace into deferred (key, failure)
+-- step: defer: [key, failure]; the first deferred failure stays
+insert or ignore into deferred (key, failure)
 select value ->> 0, value ->> 1 from jsonb_each(:rows);
 
 -- step: signal

@@ -1,7 +1,7 @@
 -- Move
 
 -- step: standing
-select state, priority, made, started, stalls, parent from records where key = :key;
+select state, priority, made, started, stalls, parent, options from records where key = :key;
 
 -- step: unready
 delete from ready where key = :key;

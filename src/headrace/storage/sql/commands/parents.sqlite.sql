@@ -15,8 +15,9 @@ select j.key, j.parent, j.policy, j.id from jobs j
 where j.key in (select value from json_each(:keys)) and j.parent is not null;
 
 -- step: waiting: [key …] of parents
-select p.key, p.pending, p.delay_ms, p.priority, p.made, p.started, p.stalls, j.id
-from parents p join jobs j on j.key = p.key
+select p.key, p.pending = 0 or d.key is not null, iif(p.started = 0 and d.key is null, p.delay_ms, 0),
+       p.priority, p.made, p.started, p.stalls, j.id
+from parents p join jobs j on j.key = p.key left join deferred d on d.key = p.key
 where p.key in (select value from json_each(:keys)) and p.is_waiting;
 
 -- step: released: [key …]

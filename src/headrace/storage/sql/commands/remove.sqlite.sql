@@ -1,15 +1,20 @@
 -- Remove, and retention. The steps that take [key …] in :keys are one for each table that knows jobs.
 
--- step: beyond: finished jobs that are too old, or one too many, oldest first
+-- step: beyond: the oldest :surplus finished jobs of a state, those that are too old, and one that is not to stay
 select key from (
-  select key, finished_at, row_number() over (order by finished_at, key) as rank
-  from (
+  select key, finished_at from (
     select key, finished_at from finished
-    where queue = :queue and state = :state order by finished_at, key limit :limit
+    where queue = :queue and state = :state order by finished_at, key limit min(:surplus, :limit)
   )
+  union
+  select key, finished_at from (
+    select key, finished_at from finished
+    where queue = :queue and state = :state and finished_at <= :before order by finished_at, key limit :limit
+  )
+  union
+  select key, finished_at from finished where key = :only
 )
-where rank <= :surplus or finished_at <= :before
-order by finished_at, key;
+order by finished_at, key limit :limit;
 
 -- step: finished
 delete from finished where key in (select value from json_each(:keys));

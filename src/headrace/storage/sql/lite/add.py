@@ -11,7 +11,7 @@ import msgspec
 
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
-from headrace.core.jobs import DEFAULTS, JobRef, NewJob
+from headrace.core.jobs import DEFAULTS, JobRef, NewJob, State
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
@@ -156,25 +156,33 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
 
 def _refusal(ledger: Ledger, command: Add) -> Refused | None:
     """Why this Add must not happen; nothing is written yet."""
-    seen: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, str], NewJob] = {}
     for job in command.jobs:
         is_node = job.parent is not None or job.has_children
-        if is_node and job.id is not None and (_is_there(ledger, job.queue, job.id) or (job.queue, job.id) in seen):
+        is_known = job.id is not None and ((job.queue, job.id) in seen or _is_there(ledger, job.queue, job.id))
+        if is_node and is_known:
             return DuplicateId(queue=job.queue, id=job.id)
-        if job.parent is not None and (job.parent.queue, job.parent.id) not in seen:
-            refusal = _parent_refusal(ledger, JobRef(job.parent.queue, job.parent.id))
+        if job.parent is not None:
+            parent = JobRef(job.parent.queue, job.parent.id)
+            refusal = _parent_refusal(ledger, parent, seen.get((parent.queue, parent.id)))
             if refusal is not None:
                 return refusal
-        if job.id is not None:
-            seen.add((job.queue, job.id))
+        if job.id is not None and not is_known:
+            seen[job.queue, job.id] = job
     return None
+
+
+def _first_state(job: NewJob) -> State:
+    return "delayed" if job.delay_ms > 0 else "prioritized" if job.priority else "waiting"
 
 
 def _is_there(ledger: Ledger, queue: str, job_id: str) -> bool:
     return existing_key(ledger, JobRef(queue, job_id)) is not None
 
 
-def _parent_refusal(ledger: Ledger, parent: JobRef) -> Refused | None:
+def _parent_refusal(ledger: Ledger, parent: JobRef, new: NewJob | None) -> Refused | None:
+    if new is not None:
+        return None if new.has_children else WrongState(queue=parent.queue, id=parent.id, state=_first_state(new))
     key = existing_key(ledger, parent)
     if key is None:
         return NoSuchParent(queue=parent.queue, id=parent.id)

@@ -12,8 +12,10 @@ from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key, no_such
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.lite.parents import child_runs_again, children_failed
+from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.lite.settle import SQL as SETTLE
 from headrace.storage.sql.lite.settle import stamped
+from headrace.storage.sql.rows import options
 from headrace.storage.sql.script import load
 
 SQL: Final = load("move")
@@ -28,6 +30,7 @@ class Standing(NamedTuple):
     state: State
     carried: Carried
     parent: int | None
+    options: str | None
 
 
 def move(ledger: Ledger, command: Move) -> Moved:
@@ -43,7 +46,7 @@ def move(ledger: Ledger, command: Move) -> Moved:
             refusals.append(WrongState(queue=job.queue, id=job.id, state=standing.state))
         else:
             if standing.state == "active":
-                _request_cancel(ledger, standing)
+                _request_cancel(ledger, standing, command)
                 requested.append(at)
             else:
                 _ACTIONS[command.action](ledger, standing, command)
@@ -55,8 +58,8 @@ def _standing(ledger: Ledger, job: JobRef) -> Standing | None:
     key = existing_key(ledger, job)
     if key is None:
         return None
-    state, priority, made, started, stalls, parent = ledger.row(SQL.standing, {"key": key})
-    return Standing(ledger.head_of(key), key, job.id, state, Carried(priority, made, started, stalls), parent)
+    state, priority, made, started, stalls, parent, opts = ledger.row(SQL.standing, {"key": key})
+    return Standing(ledger.head_of(key), key, job.id, state, Carried(priority, made, started, stalls), parent, opts)
 
 
 def _take(ledger: Ledger, standing: Standing) -> None:
@@ -119,10 +122,13 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
     if standing.parent is not None:
         children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id))])
+    apply_keep(ledger, standing.head, standing.key, "failed", options(standing.options).keep_failed)
 
 
-def _request_cancel(ledger: Ledger, standing: Standing) -> None:
+def _request_cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
+    """Ask the worker; the deferred failure makes the cancel survive a worker that never hears of it."""
     ledger.run(SQL.request_cancel, {"key": standing.key})
+    ledger.defer(standing.key, command.failure or Failure("cancelled", "cancelled"))
     ledger.signal(CONTROL)
 
 

@@ -18,7 +18,7 @@ def children_done(ledger: Ledger, done: list[tuple[int, int, str | None]]) -> No
     """Children completed: (parent, child, result). A parent whose last one it was is released."""
     touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(done)})]
     _less(ledger, touched)
-    _release(ledger, dict.fromkeys(touched), is_forced=False)
+    _release(ledger, dict.fromkeys(parent for parent, _, _ in done))
 
 
 def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
@@ -36,20 +36,25 @@ def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
     touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(rows)})]
     _less(ledger, touched)
     still = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json(list(set(touched)))})}
-    told: set[int] = set()
+    told: dict[int, None] = {}
     for parent, _, ref in lethal:
         if parent in still and parent in touched and parent not in told:
-            told.add(parent)  # the first failure stands
+            told[parent] = None
             ledger.defer(parent, child_failed(ref.queue, ref.id))
+    ledger.flush()
     _hasten(ledger, told)
-    _release(ledger, dict.fromkeys(told), is_forced=True)
+    _release(ledger, told)
 
 
-def children_removed(ledger: Ledger, keys: list[int]) -> None:
-    """Jobs are about to go; for a parent that still waits for one of them it is one less to wait for."""
-    touched = [row[0] for row in ledger.rows(SQL.forget_pending, {"keys": as_json(keys)})]
-    _less(ledger, touched)
-    _release(ledger, dict.fromkeys(touched), is_forced=False)
+def forget_children(ledger: Ledger, keys: list[int]) -> list[int]:
+    """Jobs are about to go: the parents that still wait for some of them, one entry for each they have less."""
+    return [row[0] for row in ledger.rows(SQL.forget_pending, {"keys": as_json(keys)})]
+
+
+def children_gone(ledger: Ledger, parents: list[int]) -> None:
+    """Tell the parents that `forget_children` gave, now that their children are gone."""
+    _less(ledger, parents)
+    _release(ledger, dict.fromkeys(parents))
 
 
 def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
@@ -59,8 +64,8 @@ def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
 
 
 def release_childless(ledger: Ledger, keys: Iterable[int]) -> None:
-    """Jobs that began to wait for children: those that have none pending are released at once."""
-    _release(ledger, keys, is_forced=False)
+    """Jobs that began to wait for children: those that have none pending, or are to fail, are released at once."""
+    _release(ledger, keys)
 
 
 def _less(ledger: Ledger, touched: list[int]) -> None:
@@ -68,13 +73,13 @@ def _less(ledger: Ledger, touched: list[int]) -> None:
         ledger.run(SQL.less, {"rows": as_json(list(Counter(touched).items()))})
 
 
-def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
-    """Let parents go on that wait for no child any more, or, when forced, whatever they wait for."""
+def _release(ledger: Ledger, keys: Iterable[int]) -> None:
+    """Let parents go on that wait for no child any more, and those that are to fail."""
     wanted = list(keys)
     if not wanted:
         return
     rows = {row[0]: row for row in ledger.rows(SQL.waiting, {"keys": as_json(wanted)})}
-    free = [rows[key] for key in wanted if key in rows and (is_forced or rows[key][1] == 0)]
+    free = [rows[key] for key in wanted if key in rows and rows[key][1]]
     if not free:
         return
     ledger.run(SQL.released, {"keys": as_json([row[0] for row in free])})
@@ -82,7 +87,7 @@ def _release(ledger: Ledger, keys: Iterable[int], *, is_forced: bool) -> None:
         head = ledger.head_of(key)
         carried = Carried(priority, made, started, stalls)
         ledger.leave(head, "waiting-children")
-        if delay_ms and not is_forced:
+        if delay_ms:
             ledger.enter_delayed(head, key, carried, ledger.now + delay_ms)
             ledger.event(head, id_of(key, custom), "delayed", "waiting-children")
         else:

@@ -2,26 +2,28 @@
 
 from typing import Final
 
-from headrace.core.commands import Settlement
 from headrace.core.commands.jobs import PAGE_MAX
-from headrace.core.jobs import State
+from headrace.core.jobs import Keep
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.ledger import Ledger, as_json
-from headrace.storage.sql.lite.parents import children_removed
+from headrace.storage.sql.lite.parents import children_gone, forget_children
 from headrace.storage.sql.script import load
 
 SQL: Final = load("remove")
 _FAR: Final = 1 << 62
 
 
-def apply_keep(ledger: Ledger, head: Head, settlement: Settlement) -> None:
-    """Remove finished jobs of the settled job's queue and state that lie beyond its `keep`, oldest first."""
-    keep = settlement.keep
-    assert keep is not None
-    state: State = "completed" if settlement.to == "completed" else "failed"
+def apply_keep(ledger: Ledger, head: Head, key: int, state: str, keep: Keep | None) -> None:
+    """Remove finished jobs of this job's queue and state that lie beyond its `keep`, oldest first.
+
+    With a count of 0 the job goes, and no other for the count's sake.
+    """
+    if keep is None:
+        return
     before = ledger.now - keep.age_ms if keep.age_ms is not None else -_FAR
-    surplus = 0 if keep.count is None else max(0, head.counts[state] - keep.count)
+    surplus = max(0, head.counts[state] - keep.count) if keep.count else 0  # type: ignore[index]
     step = {"queue": head.id, "state": state, "before": before, "surplus": surplus, "limit": PAGE_MAX}
+    step["only"] = key if keep.count == 0 else None
     keys = [row[0] for row in ledger.rows(SQL.beyond, step)]
     if keys:
         ledger.run(SQL.finished, {"keys": as_json(keys)})
@@ -31,8 +33,9 @@ def apply_keep(ledger: Ledger, head: Head, settlement: Settlement) -> None:
 
 def erase(ledger: Ledger, keys: list[int]) -> None:
     """Forget everything that belongs to jobs which have left their place; parents no longer wait for them."""
-    children_removed(ledger, keys)
+    parents = forget_children(ledger, keys)
     text = as_json(keys)
     steps = (SQL.ids, SQL.jobs, SQL.parents, SQL.edges, SQL.deferred, SQL.failures, SQL.annotations, SQL.lines)
     for step in steps:
         ledger.run(step, {"keys": text})
+    children_gone(ledger, parents)

@@ -28,7 +28,7 @@ class Moves:
     done: list[tuple[int, int, str | None]] = field(default_factory=list)
     failed: list[tuple[int, JobRef]] = field(default_factory=list)
     awaiting: list[tuple[int, ...]] = field(default_factory=list)
-    keeping: list[tuple[Head, Settlement]] = field(default_factory=list)
+    keeping: list[tuple[Head, int, Settlement]] = field(default_factory=list)
 
 
 def settle(ledger: Ledger, command: Settle) -> Settled:
@@ -92,14 +92,15 @@ def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlem
         else:
             moves.failed.append((key, JobRef(settlement.queue, settlement.id)))
     if settlement.keep is not None:
-        moves.keeping.append((head, settlement))
+        moves.keeping.append((head, key, settlement))
 
 
 def _write(ledger: Ledger, moves: Moves) -> None:
     keys = as_json(moves.keys)
     ledger.run(SQL.unlease, {"keys": keys})
-    ledger.run(SQL.undefer, {"keys": keys})
-    ledger.insert(SQL.finished, moves.finished)
+    if moves.finished:
+        ledger.run(SQL.undefer, {"keys": as_json([row[0] for row in moves.finished])})
+        ledger.insert(SQL.finished, moves.finished)
     if moves.failures:
         write_failures(ledger, moves.failures)
     ledger.insert(SQL.await_children, moves.awaiting)
@@ -108,9 +109,10 @@ def _write(ledger: Ledger, moves: Moves) -> None:
     if moves.failed:
         children_failed(ledger, moves.failed)
     if moves.awaiting:
+        ledger.flush()
         release_childless(ledger, [row[0] for row in moves.awaiting])
-    for head, settlement in moves.keeping:
-        apply_keep(ledger, head, settlement)
+    for head, key, settlement in moves.keeping:
+        apply_keep(ledger, head, key, settlement.to, settlement.keep)
 
 
 def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:
