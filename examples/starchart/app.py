@@ -1,0 +1,41 @@
+"""The service, put together by a function: importing this opens nothing, and a test can have as many as it wants."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import headrace
+from examples.starchart.dns import Dns
+from examples.starchart.flows import CreateFlow, published
+from examples.starchart.records import Records
+
+SCALE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Starchart:
+    """The app with its queues, the service's own database, and the flow that makes a subdomain."""
+
+    app: headrace.App
+    records: Records
+    create: CreateFlow
+
+
+def starchart(url: str, *, records: Path, dns: str, scale: float) -> Starchart:
+    """The service on the store at `url`, with its records in a file and the DNS provider at another URL."""
+    # Settings given whole: nothing of the environment or of a file that lies about changes what an example shows.
+    app = headrace.App(url, settings=headrace.Settings())
+    table = Records(records)
+    return Starchart(app, table, published(app, table, Dns(dns), scale))
+
+
+def read_scale(default: float = SCALE) -> float:
+    """What every pause is multiplied by, from `STARCHART_SCALE`: with 0.001, one of 15 s takes 15 ms."""
+    text = os.environ.get("STARCHART_SCALE") or default
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 1:
+        raise ValueError(f"STARCHART_SCALE is {text!r}; it is a number above 0, at most 1")
+    return found
