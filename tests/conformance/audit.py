@@ -30,7 +30,7 @@ async def assert_consistent(store: Storage) -> None:
 async def assert_records(desk: Desk, found: dict[State, list[JobRecord]]) -> None:
     """Each job is in one state, the one its record says, and Get knows the same of it."""
     jobs = [job for jobs in found.values() for job in jobs]
-    assert not [id for id, times in Counter(job.id for job in jobs).items() if times > 1], "a job is in two states"
+    assert not [key for key, times in Counter(job.id for job in jobs).items() if times > 1], "a job is in two states"
     assert all(job.state == state for state, jobs in found.items() for job in jobs)
     assert (await desk.run(Get(tuple(JobRef(job.queue, job.id) for job in jobs)))).jobs == tuple(jobs)
 

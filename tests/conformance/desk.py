@@ -219,7 +219,7 @@ class Desk:
         return [(entry.key, msgspec.json.decode(entry.body, type=Change)) for entry in reply.entries]
 
     async def changes(self, job: JobRef) -> list[Change]:
-        return [change for id, change in await self.events(job.queue) if id == job.id]
+        return [change for key, change in await self.events(job.queue) if key == job.id]
 
 
 def ids(jobs: Sequence[JobRef | Lease | JobRecord]) -> list[str]:

@@ -74,9 +74,9 @@ async def test_a_wrong_token_is_refused(desk: Desk) -> None:
 
 async def test_a_job_that_is_not_leased_cannot_be_settled(desk: Desk) -> None:
     await desk.add(new(), new(delay_ms=5))
-    settlements = [Settlement(queue, id, "t", "completed") for queue, id in ("q1", "q2", "q9", "r1")]
-    refusals = await desk.settle(*settlements)
-    assert refusals == tuple(LeaseLost(queue=queue, id=id) for queue, id in ("q1", "q2", "q9", "r1"))
+    jobs = [ref("1"), ref("2"), ref("9"), ref("1", "r")]
+    refusals = await desk.settle(*(Settlement(job.queue, job.id, "t", "completed") for job in jobs))
+    assert refusals == tuple(LeaseLost(queue=job.queue, id=job.id) for job in jobs)
 
 
 async def test_a_second_settlement_is_refused(desk: Desk) -> None:
