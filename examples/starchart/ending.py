@@ -18,8 +18,8 @@ class Step:
 
     @classmethod
     def of(cls, record: headrace.JobRecord) -> "Step":
-        # A job that fails because of its child is settled like any other, but no attempt was made: its failure says so.
-        is_never_run = record.failure is not None and record.failure.attempt == 0
+        # A job that its child has failed is settled like any other, which counts as an attempt, but it was never run.
+        is_never_run = record.failure is not None and record.failure.cause == "child-failed"
         return cls(record.state, 0 if is_never_run else record.attempts_made)
 
     @property
