@@ -11,7 +11,7 @@ from headrace.core.jobs import Keep
 from tests.conformance.desk import Desk, child, deferred, done, failed, new, parent
 from tests.interop.node import Node
 
-OURS = {"hrl", "hrf", "hrd", "hrw"}
+OURS = {"hrl", "hrn", "hrf", "hrd", "hrw"}
 JSON = {"opts", "parent", "data", "returnvalue"}
 TIMES = {"timestamp", "processedOn", "finishedOn"}
 INSTANT = re.compile(r"\b1[0-9]{12}\b")  # milliseconds since 1970, from 2001 to 2033

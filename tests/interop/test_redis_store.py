@@ -94,6 +94,26 @@ def test_a_url_that_cannot_be_understood_is_refused_without_its_password() -> No
     assert "secret" not in str(caught.value)
 
 
+def test_an_option_of_the_url_that_has_no_effect_is_refused() -> None:
+    with pytest.raises(BadUrl, match="socket_timeout"):
+        RedisStore("redis://localhost/0?socket_timeout=5")
+
+
+async def test_closing_ends_a_wait(valkey_url: str, prefix: str) -> None:
+    store = RedisStore(valkey_url, prefix=prefix)
+    await store.open()
+
+    async def waiter() -> frozenset[str]:
+        await store.wait(["ready/q"], 0)
+        return await store.wait(["ready/q"], 60_000)
+
+    waiting = asyncio.ensure_future(waiter())
+    await asyncio.sleep(0.1)
+    await store.close()
+    async with asyncio.timeout(1):
+        assert await waiting == frozenset()
+
+
 async def test_an_add_wakes_who_waits_for_its_queue(desk: Desk) -> None:
     async def waiter() -> tuple[frozenset[str], frozenset[str]]:
         await desk.store.wait(["ready/q"], 0)  # the first wait of a task returns at once

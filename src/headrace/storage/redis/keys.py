@@ -10,6 +10,7 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
 Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
+    hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`

@@ -137,16 +137,18 @@ class Links:
         self._address = address
         self._turns = asyncio.Semaphore(links_max)
         self._idle: list[Link] = []
+        self._busy: set[Link] = set()
         self._is_closed = False
 
     async def ask(self, packed: bytes, count: int, timeout_s: float = ANSWER_S) -> list[Any]:
         async with self._turns:
             link = await self._open_link()
-            replies = await link.ask(packed, count, timeout_s)
-            if self._is_closed:
-                link.close()
-            else:
-                self._idle.append(link)
+            self._busy.add(link)
+            try:
+                replies = await link.ask(packed, count, timeout_s)
+            finally:
+                self._busy.discard(link)
+            self._idle.append(link)
             return replies
 
     async def _open_link(self) -> Link:
@@ -154,9 +156,14 @@ class Links:
             link = self._idle.pop()
             if link.is_open:
                 return link
-        return await connect(self._address)
+        link = await connect(self._address)
+        if self._is_closed:
+            link.close()
+        return link
 
     def close(self) -> None:
+        """Close every link; who waits for an answer gets `Unavailable`."""
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        for link in (*self._idle, *self._busy):
+            link.close()
+        self._idle.clear()

@@ -123,7 +123,7 @@ def _backoff_in(found: float | dict[str, Any] | None) -> Backoff | None:
         return None
     if not isinstance(found, dict):
         return Fixed(int(found))
-    delay_ms, jitter = int(_number(found.get("delay"))), _number(found.get("jitter"))
+    delay_ms, jitter = int(_number(found.get("delay"))), float(_number(found.get("jitter")))
     match found.get("type"):
         case "fixed":
             return Fixed(delay_ms, jitter)

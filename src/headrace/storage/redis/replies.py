@@ -21,12 +21,12 @@ REFUSALS: Final[dict[str, type[Refused]]] = {
 
 def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     code, *rest = reply
-    if code != "ok":
+    if code in REFUSALS:
         fields = dict(zip(("queue", "id", "state"), rest, strict=False))
         return REFUSALS[code](**fields)
-    ids, existing = rest
-    jobs = tuple(JobRef(job.queue, job_id) for job, job_id in zip(command.jobs, ids, strict=True))
-    return Added(jobs, tuple(existing))
+    ids, existing, *names = rest
+    queues = names[0] if code == "again" else [job.queue for job in command.jobs]
+    return Added(tuple(map(JobRef, queues, ids)), tuple(existing))
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.connection import SSLConnection, parse_url
 
 from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
@@ -23,6 +23,7 @@ PREFIX_MAX: Final = 100  # bytes
 
 _SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
 _READY: Final = "ready/"
+_SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})
 
 
 class RedisStore:
@@ -59,6 +60,7 @@ class RedisStore:
         for kept in (links, waiters):
             if kept is not None:
                 kept.close()
+        await asyncio.sleep(0)  # lets the transports take leave of the loop
 
     async def run(self, *commands: Command[Any]) -> Any:
         if self._links is None:
@@ -88,7 +90,12 @@ class RedisStore:
         """The topic whose marker came in time. A marker is taken by one waiter; who claims leaves it for the next."""
         timeout_s = max(timeout_ms, 2) / 1000  # below 2 ms old servers wait for ever
         request = packed("BZPOPMIN", *ready, f"{timeout_s:.3f}")
-        (reply,) = await waiters.ask(request, 1, timeout_s + 5)
+        try:
+            (reply,) = await waiters.ask(request, 1, timeout_s + 5)
+        except Unavailable:
+            if self._waiters is None:
+                return []  # the store was closed meanwhile
+            raise
         if isinstance(reply, ReplyError):
             raise Unavailable(problem=str(reply))
         return [] if reply is None else [ready[reply[0]]]
@@ -139,13 +146,15 @@ def _refusal(problem: str) -> Refused:
 
 
 def address_of(url: str) -> Address:
+    """Where `url` points; what it says beyond that is refused, so that no setting is silently without effect."""
+    scheme = url.partition("://")[0]
     try:
-        settings = dict(parse_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url))
+        settings = dict(parse_url(url.replace("valkey", "redis", 1) if scheme.startswith("valkey") else url))
     except ValueError as error:
-        raise BadUrl(url=url.partition("://")[0] + "://…", problem=f"cannot be understood: {error}") from None
+        raise BadUrl(url=f"{scheme}://…", problem=f"cannot be understood: {error}") from None
     kind = settings.pop("connection_class", None)
-    if kind is UnixDomainSocketConnection:
-        assert settings.get("path")
+    if unknown := sorted(settings.keys() - _SETTINGS):
+        raise BadUrl(url=f"{scheme}://…", problem=f"has options that are not known: {', '.join(unknown)}")
     return Address({**settings, "is_encrypted": kind is SSLConnection})
 
 

@@ -4,7 +4,7 @@
 -- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack:
 -- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
 --  parent queue or nil, parent id, parent JSON]
--- Answer: {'ok', ids, positions that existed already} or {code, queue, id, state}
+-- Answer: {'ok', ids, positions that existed already}, {'again', the same, the queues} or {code, queue, id, state}
 
 local prefix, request, request_ms = ARGV[1], ARGV[3], tonumber(ARGV[4])
 local now = clock(ARGV[2])
@@ -21,8 +21,8 @@ local function earlier_answer()
   local kept = request ~= '' and redis.call('GET', answer_key)
   if kept then
     local answer = cmsgpack.unpack(kept)
-    if now - answer[1] < request_ms then
-      return { 'ok', answer[2], answer[3] }
+    if now - answer[1] <= request_ms then
+      return { 'again', answer[2], answer[3], answer[4] }
     end
   end
 end
@@ -66,8 +66,11 @@ local function problem(position, job)
   return job[10] and parent_problem(job)
 end
 
-local function store(K, id, job)
+local function store(K, id, job, number)
   local key = K .. id
+  if job[2] then
+    redis.call('HSET', key, 'hrn', number)
+  end
   if job[10] then
     local parent_key = prefix .. ':' .. job[10] .. ':' .. job[11]
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
@@ -111,7 +114,7 @@ local last = {} -- queue key -> the last id given
 for K, count in pairs(needed) do
   last[K] = redis.call('INCRBY', K .. 'id', count) - count
 end
-local ids, positions, queues = {}, {}, {}
+local ids, positions, names = {}, {}, {}
 for position, job in ipairs(jobs) do
   local K, id = prefix .. ':' .. job[1] .. ':', job[2]
   if existing[position] then
@@ -120,19 +123,18 @@ for position, job in ipairs(jobs) do
   else
     last[K] = last[K] + 1
     id = id or string.format('%.0f', last[K])
-    store(K, id, job)
+    store(K, id, job, last[K])
     place(K, id, job)
-    queues[job[1]] = true
+    know(job[1])
   end
-  ids[position] = id
+  ids[position], names[position] = id, job[1]
 end
 for _, parent in ipairs(flows) do
   release_if_free(parent, now) -- no child followed
 end
-know(queues)
 trim_events()
 wake()
 if request ~= '' then
-  redis.call('SET', answer_key, cmsgpack.pack({ now, ids, positions }), 'PX', request_ms)
+  redis.call('SET', answer_key, cmsgpack.pack({ now, ids, positions, names }), 'PX', request_ms)
 end
 return { 'ok', ids, positions }

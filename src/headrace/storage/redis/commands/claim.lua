@@ -19,7 +19,6 @@ local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
 local rest_of_lease = lease_rest(now + lease_ms, token)
 local rows, soonest = {}, nil
-local given = {} -- queues that gave something
 
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
@@ -182,7 +181,7 @@ local function serve(source, queue, names)
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
     spend(K, meta, started.count)
-    given[queue] = true
+    know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
     woken[K] = (#started == room and redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0) or nil
   end
@@ -204,7 +203,6 @@ for source, entry in ipairs(sources) do
   end
   serve(source, entry[1], entry[2])
 end
-know(given)
 trim_events()
 wake()
 return { #rows < limit and soonest or -1, rows }

@@ -14,15 +14,18 @@ local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
 local overdue = {}
 
--- When the lease ended, or nil if it holds.
-local function ended_at(key, is_locked)
+-- An active job whose lease ended joins the overdue.
+local function look_at_job(K, queue, id, is_locked)
   if is_locked and not is_frozen then
-    return nil
+    return
   end
-  local job = redis.call('HMGET', key, 'hrl', 'ats', 'processedOn')
+  local job = redis.call('HMGET', K .. id, 'hrl', 'ats', 'processedOn', 'hrn')
   local ends_at = lease_parts(job[1], job[2])
   if not is_locked or (ends_at and ends_at <= now) then
-    return ends_at or tonumber(job[3]) or 0
+    overdue[#overdue + 1] = {
+      K = K, queue = queue, id = id, at = ends_at or tonumber(job[3]) or 0, place = #overdue,
+      number = tonumber(job[4] or id) or math.huge,
+    }
   end
 end
 
@@ -35,12 +38,7 @@ local function look_at(queue)
       keys[#keys + 1] = K .. ids[i] .. ':lock'
     end
     for i, token in ipairs(redis.call('MGET', unpack(keys))) do
-      local id = ids[first + i - 1]
-      local ended = ended_at(K .. id, token)
-      if ended then
-        local number = tonumber(id) or math.huge
-        overdue[#overdue + 1] = { K = K, queue = queue, id = id, at = ended, place = #overdue, number = number }
-      end
+      look_at_job(K, queue, ids[first + i - 1], token)
     end
   end
 end
