@@ -20,6 +20,8 @@ def encode(value: object, what: str = "the value", limit: int = DATA_MAX) -> str
 
     Not a number and the infinities have no JSON and are refused; msgspec would write null.
     """
+    if value is None:
+        return "null"
     try:
         raw = _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError, UnicodeEncodeError) as error:

@@ -17,7 +17,7 @@ Target: TypeAlias = Literal["completed", "failed", "waiting", "delayed", "waitin
 
 
 class Added(Struct, frozen=True):
-    """The identity of each job, in the order of the `Add`; `existing` lists the positions whose id was already there."""
+    """The identity of each job, in the order of the `Add`; `existing` lists the positions whose id was there before."""
 
     jobs: tuple[JobRef, ...]
     existing: tuple[int, ...] = ()
@@ -47,8 +47,11 @@ class Source(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """The jobs handed out. With fewer than asked for, `wait_ms` is the time until the next delayed job is due or a
-    resting queue may be asked again; None when only a new arrival (topic `ready/…`) makes asking again worth while."""
+    """The jobs handed out.
+
+    With fewer than asked for, `wait_ms` is the time until the next delayed job is due or a resting queue may be asked
+    again; None when only a new arrival (topic `ready/…`) makes asking again worth while.
+    """
 
     leases: tuple[Lease, ...]
     wait_ms: int | None = None
@@ -151,8 +154,10 @@ class Recover(Command[Recovered], frozen=True):
 
 
 class Moved(Struct, frozen=True):
-    """A refusal (`NoSuchJob`, `WrongState`) or None for each job, in order; `requested` lists the positions of active
-    jobs whose worker was asked to cancel."""
+    """A refusal (`NoSuchJob`, `WrongState`) or None for each job, in order.
+
+    `requested` lists the positions of active jobs whose worker was asked to cancel.
+    """
 
     refusals: tuple[Refused | None, ...]
     requested: tuple[int, ...] = ()

@@ -71,7 +71,7 @@ class Node(Struct, frozen=True):
 
 
 class Grown(Struct, frozen=True):
-    """The nodes, parents before children, siblings in the order in which they were added; empty if there is no such job.
+    """The nodes, parents before children, siblings as they were added; empty if there is no such job.
 
     `is_cut` says that there were more than `limit`.
     """

@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from typing import Any, Final, LiteralString, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor, sql
@@ -30,9 +30,9 @@ def steps() -> dict[str, bytes]:
     return {name: text.strip().rstrip(";").encode() for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def named(step: str, schema: str) -> sql.Composed:
+def named(step: str, schema: str) -> bytes:
     """A text with the name of the schema in it."""
-    return sql.SQL(cast(LiteralString, steps()[step].decode())).format(sql.Identifier(schema))
+    return steps()[step].replace(b"{}", sql.Identifier(schema).as_bytes(None))
 
 
 async def execute(connection: Connection, text: bytes, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""SQL lives in files. A file is a list of named steps; a line of one dialect ends with `--[sqlite]` or `--[postgres]`."""
+"""SQL lives in files: lists of named steps. A line of one dialect ends with `--[sqlite]` or `--[postgres]`."""
 
 import re
 from functools import cache

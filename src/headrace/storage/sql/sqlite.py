@@ -97,6 +97,8 @@ class SqliteStore:
         task = asyncio.current_task()
         assert task is not None
         seen = self._seen.setdefault(task, {})
+        if self._watch is not None:
+            self._watch.learn(topics)
         moved = self._news(topics, seen)
         if not moved and timeout_ms > 0:
             await self._until_moved(topics, timeout_ms)

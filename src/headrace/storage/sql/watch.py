@@ -9,7 +9,7 @@ import asyncio
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import apsw
@@ -39,7 +39,13 @@ class Watch:
         self._looks = 0
         self._notices = _notices(f"{path}-wal")
 
-    def arm(self, wanted: Iterable[str]) -> None:
+    def learn(self, wanted: Collection[str]) -> None:
+        """Note where these topics stand, if they are new: what moves from now on is told by the next `arm`."""
+        new = [topic for topic in wanted if topic not in self._known]
+        if new:
+            self._known.update(self._counters(new))
+
+    def arm(self, wanted: Collection[str]) -> None:
         """Begin to look for these topics, or for more; tells at once what moved while nobody looked."""
         is_idle = not self._topics
         self._topics.update(wanted)
@@ -88,21 +94,21 @@ class Watch:
         self._look()
 
     def _look(self) -> bool:
-        (version,) = self._db.execute(SQL.version).fetchone()
+        ((version,),) = self._db.execute(SQL.version).fetchall()
         if version == self._version:
             return False
         self._version = version
-        counters = self._counters()
+        counters = self._counters(self._topics)
         changed = {topic for topic, count in counters.items() if self._known.get(topic, count) != count}
         self._known.update(counters)
         if changed:
             self._moved(changed)
         return True
 
-    def _counters(self) -> dict[str, int]:
-        counters = dict.fromkeys(self._topics, 0)
+    def _counters(self, wanted: Collection[str]) -> dict[str, int]:
+        counters = dict.fromkeys(wanted, 0)
         for step, prefix in ((SQL.queues, topics.ready("")), (SQL.channels, topics.log("")), (SQL.signals, "")):
-            names = [topic.removeprefix(prefix) for topic in self._topics if topic.startswith(prefix)]
+            names = [topic.removeprefix(prefix) for topic in wanted if topic.startswith(prefix)]
             if names:
                 rows = self._db.execute(step, {"names": as_json(names)})
                 counters.update((prefix + name, count) for name, count in rows)

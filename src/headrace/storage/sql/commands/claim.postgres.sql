@@ -9,7 +9,8 @@
 -- step: claim
 with moment as materialized (select now_ms($2) as now),
 sources as materialized (
-    select s.n, q.queue, q.name, s.names, q.is_paused, q.resting_until, not q.is_paused and q.resting_until <= m.now as is_open,
+    select s.n, q.queue, q.name, s.names, q.is_paused, q.resting_until,
+           not q.is_paused and q.resting_until <= m.now as is_open,
            row_number() over (partition by q.queue order by s.n) = 1 as is_first
     from moment m
     cross join rows from (jsonb_to_recordset($1::jsonb -> 'sources') as (queue text, names jsonb))

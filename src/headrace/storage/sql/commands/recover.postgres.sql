@@ -11,7 +11,8 @@ freed as (delete from leases x where x.job = any(array(select o.job from overdue
 back as materialized (
     select o.*, j.name, j.custom, nextval('positions') as place, case
                when o.deferred is not null then o.deferred
-               when p.deferred is null and o.stalls > coalesce((j.options::jsonb ->> 'max_stalled')::integer, $3::integer)
+               when p.deferred is null
+                    and o.stalls > coalesce((j.options::jsonb ->> 'max_stalled')::integer, $3::integer)
                then stamped($4::text, (select now from moment)) end as failure
     from overdue o
     cross join lateral (select j.name, j.custom, j.options from jobs j where j.job = o.job limit 1) j

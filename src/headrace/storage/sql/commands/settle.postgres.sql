@@ -46,10 +46,12 @@ verdict as materialized (
     select f.job, f.pending - coalesce(w.children, 0) as pending, coalesce(f.deferred, w.failure) as deferred,
            f.is_waiting, f.delay_ms, w.failed_n, h.n as own_n,
            coalesce(h.priority, f.priority) as priority, coalesce(h.made, f.made) as made,
-           coalesce(h.started, f.started) as started, coalesce(h.stalls, f.stalls) as stalls, h.deferred as own_deferred,
+           coalesce(h.started, f.started) as started, coalesce(h.stalls, f.stalls) as stalls,
+           h.deferred as own_deferred,
            f.is_waiting or coalesce(h.target = 'waiting-children', false) as may_go,
            (f.is_waiting or coalesce(h.target = 'waiting-children', false))
-               and (f.pending = coalesce(w.children, 0) or coalesce(f.deferred, h.deferred, w.failure) is not null) as goes,
+               and (f.pending = coalesce(w.children, 0) or coalesce(f.deferred, h.deferred, w.failure) is not null)
+               as goes,
            case when w.failed_n is not null then 3 when w.completed_n is not null then 2 else 4 end as phase,
            coalesce(w.failed_n, w.completed_n, h.n) as n
     from family f
@@ -153,8 +155,8 @@ told as (
     from (
         select 0 as phase, h.n, h.queue_no as queue, h.id as key, 'active' as was,
                case when h.target = 'waiting' then ready_state(h.priority) else h.target end as state,
-               case when h.target = 'failed' then coalesce(h.cause, substring(e.reason from '"cause":"([a-z-]+)"'), 'error')
-               end as cause
+               case when h.target = 'failed' then coalesce(
+                   h.cause, substring(e.reason from '"cause":"([a-z-]+)"'), 'error') end as cause
         from held h left join ended e on e.n = h.n
         union all
         select a.phase, a.n, a.queue, job_id(a.job, j.custom), a.was,
@@ -176,7 +178,8 @@ from (select array(select h.n::integer - 1 from held h) as places) h;
 -- $1 [{place, queue, id, to, count, age_ms}], $2 the clock of a test or null, $3 jobs removed for each of them.
 with moment as materialized (select now_ms($2) as now),
 asked as materialized (
-    select k.place, q.queue, k.id, k.queue as queue_name, k."to" as state, k.count, (select now from moment) - k.age_ms as old_at
+    select k.place, q.queue, k.id, k.queue as queue_name, k."to" as state, k.count,
+           (select now from moment) - k.age_ms as old_at
     from jsonb_to_recordset($1::jsonb) k (place integer, queue text, id text, "to" text, count bigint, age_ms bigint)
     cross join lateral (select q.queue from queues q where q.name = k.queue limit 1) q
     where k.place = any(current_setting('headrace.held')::integer[])
@@ -227,7 +230,8 @@ orphaned as (delete from edges x where x.parent = any(array(select d.job from do
 
 -- A parent that still waited for one of them (its policy is `wait`) forgets it, and may go on.
 parted as (
-    delete from edges x where x.child = any(array(select d.job from doomed d)) and x.is_pending returning x.child, x.parent
+    delete from edges x where x.child = any(array(select d.job from doomed d)) and x.is_pending
+    returning x.child, x.parent
 ),
 family as materialized (
     select p.* from parents p
@@ -251,13 +255,14 @@ arrivals as materialized (
 ),
 to_ready as (
     insert into ready (job, queue, priority, position, name, made, started, stalls)
-    select a.job, a.queue, a.priority, case when a.priority = 0 then -a.place else a.place end, a.name, a.made, a.started,
-           a.stalls
+    select a.job, a.queue, a.priority, case when a.priority = 0 then -a.place else a.place end, a.name, a.made,
+           a.started, a.stalls
     from arrivals a where a.delay_ms = 0
 ),
 to_delayed as (
     insert into delayed (job, queue, due_at, position, priority, name, made, started, stalls)
-    select a.job, a.queue, (select now from moment) + a.delay_ms, a.place, a.priority, a.name, a.made, a.started, a.stalls
+    select a.job, a.queue, (select now from moment) + a.delay_ms, a.place, a.priority, a.name, a.made, a.started,
+           a.stalls
     from arrivals a where a.delay_ms > 0
 ),
 told as (

@@ -107,5 +107,5 @@ def _parent(ledger: Ledger, key: int) -> JobRef | None:
 
 
 def _until_next_due(ledger: Ledger, head: Head) -> int:
-    (due_at,) = ledger.row(SQL.next_due, {"queue": head.id})
+    due_at: int = ledger.row(SQL.next_due, {"queue": head.id})[0]
     return max(0, due_at - ledger.now)

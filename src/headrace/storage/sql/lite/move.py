@@ -81,14 +81,14 @@ def _enter_back(ledger: Ledger, standing: Standing, carried: Carried) -> None:
     ledger.event(standing.head, standing.id, state, standing.state)
 
 
-def _retry(ledger: Ledger, standing: Standing, command: Move) -> None:
+def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     _take(ledger, standing)
     if standing.parent is not None:
         child_runs_again(ledger, standing.parent, standing.key)
     _enter_back(ledger, standing, standing.carried._replace(made=0, stalls=0))
 
 
-def _promote(ledger: Ledger, standing: Standing, command: Move) -> None:
+def _promote(ledger: Ledger, standing: Standing, _: Move) -> None:
     _take(ledger, standing)
     _enter_back(ledger, standing, standing.carried)
 

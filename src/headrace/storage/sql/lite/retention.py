@@ -3,7 +3,7 @@
 from typing import Final
 
 from headrace.core.commands.jobs import PAGE_MAX
-from headrace.core.jobs import Keep
+from headrace.core.jobs import Keep, State
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.parents import children_gone, forget_children
@@ -13,7 +13,7 @@ SQL: Final = load("remove")
 _FAR: Final = 1 << 62
 
 
-def apply_keep(ledger: Ledger, head: Head, key: int, state: str, keep: Keep | None) -> None:
+def apply_keep(ledger: Ledger, head: Head, key: int, state: State, keep: Keep | None) -> None:
     """Remove finished jobs of this job's queue and state that lie beyond its `keep`, oldest first.
 
     With a count of 0 the job goes, and no other for the count's sake.
@@ -21,7 +21,7 @@ def apply_keep(ledger: Ledger, head: Head, key: int, state: str, keep: Keep | No
     if keep is None:
         return
     before = ledger.now - keep.age_ms if keep.age_ms is not None else -_FAR
-    surplus = max(0, head.counts[state] - keep.count) if keep.count else 0  # type: ignore[index]
+    surplus = max(0, head.counts[state] - keep.count) if keep.count else 0
     step = {"queue": head.id, "state": state, "before": before, "surplus": surplus, "limit": PAGE_MAX}
     step["only"] = key if keep.count == 0 else None
     keys = [row[0] for row in ledger.rows(SQL.beyond, step)]

@@ -112,7 +112,8 @@ def _write(ledger: Ledger, moves: Moves) -> None:
         ledger.flush()
         release_childless(ledger, [row[0] for row in moves.awaiting])
     for head, key, settlement in moves.keeping:
-        apply_keep(ledger, head, key, settlement.to, settlement.keep)
+        state: State = "completed" if settlement.to == "completed" else "failed"
+        apply_keep(ledger, head, key, state, settlement.keep)
 
 
 def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:

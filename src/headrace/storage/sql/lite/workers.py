@@ -29,7 +29,7 @@ def leave(ledger: Ledger, command: Leave) -> Left:
     return Left(row is not None and row[0] > ledger.now)
 
 
-def workers(ledger: Ledger, command: Workers) -> WorkerList:
+def workers(ledger: Ledger, _: Workers) -> WorkerList:
     """The workers that live; see `core.commands.workers.Workers`."""
     records = []
     for record, started_at, seen_at, expires_at in ledger.rows(LIST.alive, {"now": ledger.now}):

@@ -1,11 +1,12 @@
 -- What a connection says before it works. {} is the schema, quoted: a name cannot be a bound parameter.
 
 -- step: settings
--- Plans decide. With these there is one plan for a text, whatever the tables held when it was made: see claim.
+-- Plans decide. With these there is one plan for a text, whatever the tables held when it was made: see claim. A bitmap
+-- scan would sort a whole queue for the first job of it. Hash joins stay: they are how two sets of rows of one statement
+-- meet, and 1,000 of 1,000 take 130 ms without.
 select set_config('search_path', quote_ident($1), false), set_config('plan_cache_mode', 'force_generic_plan', false),
        set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-       set_config('enable_mergejoin', 'off', false),
-       set_config('jit', 'off', false);
+       set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false);
 
 -- step: version
 select current_setting('server_version_num')::integer;

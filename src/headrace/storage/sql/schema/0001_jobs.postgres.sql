@@ -126,8 +126,9 @@ create table requests (
 );
 create index requests_age on requests (added_at);
 
--- Job events on their way to the log. They have no positions yet: of two open transactions the slower one would leave a
--- hole that a reader passes. `arrival` keeps the events of one job in order, for they come one transaction after another.
+-- Job events on their way to the log. They have no positions yet: of two open transactions the slower one would leave
+-- a hole that a reader passes. `arrival` keeps the events of one job in order, for they come one transaction after
+-- another.
 create table inbox (
     arrival bigint generated always as identity,
     queue integer not null,
