@@ -1,0 +1,34 @@
+"""Workers: those that live."""
+
+from headrace.core.commands import Beat, WorkerList, WorkerRecord, Workers
+from tests.conformance.clock import FrozenClock
+from tests.conformance.desk import Desk
+
+
+async def beat(desk: Desk, *names: str, ttl_ms: int = 100) -> None:
+    for name in names:
+        await desk.run(Beat(WorkerRecord(name, "host", 1, (), concurrency=1), ttl_ms))
+
+
+async def living(desk: Desk) -> list[str]:
+    return [worker.id for worker in (await desk.run(Workers())).workers]
+
+
+async def test_nobody_lives_in_an_empty_store(desk: Desk) -> None:
+    assert await desk.run(Workers()) == WorkerList(())
+
+
+async def test_workers_come_by_id(desk: Desk) -> None:
+    await beat(desk, "b", "a", "B", "ä")
+    assert await living(desk) == ["B", "a", "b", "ä"]
+
+
+async def test_a_worker_whose_last_beat_expired_is_forgotten(desk: Desk, clock: FrozenClock) -> None:
+    await beat(desk, "a", ttl_ms=50)
+    await beat(desk, "b", ttl_ms=60)
+    clock.advance(49)
+    assert await living(desk) == ["a", "b"]
+    clock.advance(1)
+    assert await living(desk) == ["b"]
+    clock.advance(10)
+    assert await living(desk) == []
