@@ -31,7 +31,7 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
     """What all calls that `after` made of one another share: in a flow each may stand once."""
 
     def __repr__(self) -> str:
-        return f"<Call {self.queue}/{self.name} {self.data}>"
+        return f"<Call {self.queue}/{self.name}>"  # the data may be large, or secret
 
     def options(self, **options: Unpack[CallOptions]) -> "Call[R]":
         """The same call, run otherwise: `InvalidOption` if an option is unknown or out of bounds."""

@@ -93,6 +93,8 @@ def _table(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if not os.access(path.parent, os.X_OK):
+            return None  # a folder above us that is closed to us has nothing to say
         raise bad_config([f"{path} cannot be read: {error.strerror}"]) from None
     if len(text) > FILE_MAX:
         raise bad_config([f"{path} is larger than {FILE_MAX} bytes"])

@@ -6,10 +6,10 @@ from typing import Final, TypeAlias
 
 from headrace.client import Client
 from headrace.core.commands import Find, Get, Node, QueueRecord, Queues, Tree, WorkerRecord, Workers
-from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import NoSuchJob
 from headrace.core.jobs import JobRecord, JobRef, State
 
+PLACES_MAX: Final = 100  # jobs ahead that are counted one by one: their records may be large
 NAMED_MAX: Final = 5  # children, workers or tasks named in one sentence
 
 
@@ -111,7 +111,7 @@ async def _place(client: Client, record: JobRecord) -> str:
     """How many jobs go before it, as far as one page shows."""
     ahead = 0
     for state in ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",):
-        page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", FIND_MAX))
+        page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", PLACES_MAX))
         for job in page.jobs:
             if job.id == record.id:
                 return f"it is behind {ahead} other job{'s' if ahead > 1 else ''}" if ahead else "it is next"

@@ -159,7 +159,7 @@ def test_a_flow_may_be_as_deep_as_it_is_large() -> None:
     for _ in range(9_999):
         chain = work.call().after(chain)
     assert len(plan(chain)) == 10_000
-    assert repr(chain) == "<Call default/work {}>"
+    assert repr(chain) == "<Call default/work>"
 
 
 async def test_a_flow_runs_children_first_and_gives_their_results(app: headrace.App) -> None:

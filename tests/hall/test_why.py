@@ -1,6 +1,7 @@
 """Why does this job not run? The nearest reason comes first."""
 
 import asyncio
+import threading
 
 import headrace
 from headrace.core.commands import Beat, Source, WorkerRecord
@@ -47,6 +48,14 @@ async def test_others_go_before_it(app: headrace.App) -> None:
     await app.queue("q").add("x")
     assert await first.why() == ["it is behind 1 other job"]
     assert await second.why() == ["it is behind 2 other jobs"]
+
+
+async def test_many_others_are_not_counted_to_the_last(app: headrace.App) -> None:
+    await alive(app, Source("q"))
+    queue = app.queue("q")
+    jobs = await app.enqueue_many(queue.call("x") for _ in range(102))
+    assert await jobs[99].why() == ["it is behind 99 other jobs"]
+    assert await jobs[101].why() == ["it is behind more than 100 other jobs"]
 
 
 async def test_it_is_delayed(app: headrace.App) -> None:
@@ -104,3 +113,42 @@ async def test_it_has_failed(app: headrace.App) -> None:
     await app.worker().run_until_idle()
     (told,) = await job.why()
     assert told.endswith("after 1 of 3 attempts (unrecoverable): no such zone")
+
+
+async def test_its_queue_rests(app: headrace.App) -> None:
+    @app.task(queue="q")
+    def work() -> None:
+        raise headrace.RateLimited(3600)
+
+    job = await work.enqueue()
+    await app.worker().run_until_idle()
+    assert any(told.startswith("the queue q rests until 20") for told in await job.why())
+
+
+async def test_it_will_be_failed_without_running(app: headrace.App) -> None:
+    @app.task(queue="leaf")
+    def leaf() -> None:
+        raise headrace.Unrecoverable("no")
+
+    tree = await app.enqueue(app.queue("root").call("root").after(leaf.call().options(job_id="child")))
+    await app.worker().run_until_idle()
+    assert await tree.state() == "waiting"
+    told = await tree.why()
+    assert told[0] == "it will not run: the next worker to take it records that it failed: child leaf/child failed"
+
+
+async def test_it_was_asked_to_stop(app: headrace.App) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    @app.task
+    def work() -> None:
+        begun.set()
+        go.wait(10)
+
+    async with asyncio.timeout(10), app.worker():
+        job = await work.enqueue()
+        await asyncio.to_thread(begun.wait, 10)
+        await job.cancel()
+        told = await job.why()
+        go.set()
+    assert told[1:] == ["its worker was asked to cancel it"]

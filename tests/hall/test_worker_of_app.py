@@ -145,3 +145,13 @@ async def test_a_handler_may_enqueue_and_wait_from_its_thread(app: headrace.App)
 
     async with asyncio.timeout(10), app.worker():
         assert await (await root.enqueue(1)).result() == 2
+
+
+async def test_listeners_hear_of_stalled_jobs(app: headrace.App) -> None:
+    told: list[headrace.Job[Any]] = []
+    app.on("stalled")(told.append)
+    job = await app.queue("q").add("x")
+    for hook in app.hooks.stalled:
+        hook(job.ref)
+    assert told == [job]
+    assert (await told[0].refresh(), told[0].name) == (await job.refresh(), "x")
