@@ -1,0 +1,128 @@
+"""Random commands, by one frozen clock, on the memory store and on Redis: every reply and every record is the same.
+
+Left out is what BullMQ's layout cannot order: jobs put in front of one priority, and jobs of one state that finished in
+the same millisecond when retention must choose between them. Both are then in the order of their ids, as text.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from headrace.core import lifecycle
+from headrace.core.backoff import Fixed
+from headrace.core.commands import Add, Added, Claim, Claimed, Command, Get, Recover, Settle, Settlement, Source
+from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
+from headrace.storage.memory import MemoryStore
+from headrace.storage.redis import RedisStore
+from tests.conformance.clock import FrozenClock
+
+SEEDS: Final = 12
+STEPS: Final = 80
+QUEUES: Final = ("q", "r")
+
+
+class Player:
+    """Draws commands that make sense often enough, from what earlier replies said."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.jobs: dict[JobRef, None] = {}
+        self.held: list[Lease] = []
+        self.tokens = 0
+
+    def command(self) -> Command[Any]:
+        kinds: list[Callable[[], Command[Any]]] = [self.add, self.claim, self.settle, Recover]
+        return self.draw.choices(kinds, [3, 3, 3, 1])[0]()
+
+    def learn(self, reply: object) -> None:
+        if isinstance(reply, Added):
+            self.jobs.update(dict.fromkeys(reply.jobs))
+        if isinstance(reply, Claimed):
+            self.held += reply.leases
+
+    def add(self) -> Add:
+        jobs = [job for _ in range(self.draw.randint(1, 4)) for job in self.family()]
+        return Add(tuple(jobs), self.draw.choice([None, f"request {self.draw.randint(0, 5)}"]))
+
+    def family(self) -> list[NewJob]:
+        draw, options = self.draw, self.options()
+        queue, name = draw.choice(QUEUES), draw.choice("ab")
+        match draw.choices(["alone", "flow", "child"], [5, 3, 2])[0]:
+            case "flow":
+                root_id = f"p{draw.randint(0, 10**6)}"
+                root = NewJob(
+                    queue, name, id=root_id, delay_ms=draw.choice([0, 0, 15]), options=options, has_children=True
+                )
+                return [root, *(self.child(queue, root_id) for _ in range(draw.randint(0, 3)))]
+            case "child" if self.jobs:
+                of = draw.choice(list(self.jobs))
+                return [self.child(of.queue, of.id)]
+        # Without a priority here, since stalls and put backs would put several in front of one.
+        own = draw.choice([None, None, None, f"x{draw.randint(0, 30)}"])
+        return [NewJob(queue, name, id=own, delay_ms=draw.choice([0, 0, 20]), options=options)]
+
+    def child(self, of_queue: str, of: str) -> NewJob:
+        policy = self.draw.choice(["fail_parent", "wait"])
+        parent = Parent(of_queue, of, policy)  # type: ignore[arg-type]
+        return NewJob(self.draw.choice(QUEUES), "b", options=self.options(), parent=parent)
+
+    def options(self) -> Options:
+        return Options(
+            attempts=self.draw.randint(1, 3),
+            backoff=self.draw.choice([None, Fixed(10)]),
+            max_stalled=self.draw.randint(0, 1),
+            lifo=self.draw.random() < 0.2,
+            keep_completed=self.draw.choice([None, None, Keep(0)]),
+            keep_failed=self.draw.choice([None, Keep(0), Keep(age_ms=50)]),
+        )
+
+    def claim(self) -> Claim:
+        self.tokens += 1
+        queues = self.draw.sample(QUEUES, self.draw.randint(1, 2))
+        sources = tuple(Source(queue, self.draw.choice([None, ("a",), ("a", "b")])) for queue in queues)
+        lease_ms = self.draw.choice([30, 1_000])
+        return Claim(sources, self.draw.randint(0, 4), f"token {self.tokens}", lease_ms, "w")
+
+    def settle(self) -> Settle:
+        leases = self.draw.sample(self.held, min(len(self.held), self.draw.randint(0, 4)))
+        twice = leases[:1] if self.draw.random() < 0.1 else []
+        return Settle(tuple(map(self.settlement, leases + twice)))
+
+    def settlement(self, lease: Lease) -> Settlement:
+        if lease.deferred:
+            return lifecycle.settle_deferred(lease, lease.deferred)
+        attempt = lease.attempts_made + 1
+        outcomes: list[Outcome] = [
+            Done('"x"'),
+            Failed(Failure("boom", attempt=attempt)),
+            Failed(Failure('bad\n"é', kind="E", trace="t\nr", attempt=attempt), is_retryable=False),
+            Postponed(15),
+            PutBack(self.draw.choice([0, 25])),
+            AwaitsChildren(),
+        ]
+        return lifecycle.settle(lease, self.draw.choice(outcomes), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_redis_does_what_the_memory_store_does(
+    seed: int, valkey_url: str, prefix: str, keys: Any, clock: FrozenClock
+) -> None:
+    memory, redis = MemoryStore(clock=clock), RedisStore(valkey_url, prefix=prefix, clock=clock)
+    player = Player(seed)
+    await memory.open()
+    await redis.open()
+    try:
+        for step in range(STEPS):
+            command = player.command()
+            clock.advance(player.draw.choice([1, 2, 6, 21]))
+            expected = await memory.run(command)
+            assert await redis.run(command) == expected, f"step {step}: {command}"
+            player.learn(expected)
+            seen = Get(tuple(player.jobs))
+            assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
+    finally:
+        await redis.close()
+        await memory.close()
