@@ -1,0 +1,123 @@
+"""Worker processes on one SQLite file, and what its events say about the jobs."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from headrace.core import topics
+from headrace.core.commands import Add, Count, Get, Read
+from headrace.core.jobs import JobRecord, JobRef, NewJob, Options
+from headrace.core.log import Change
+from headrace.storage import open as open_store
+from headrace.storage.protocol import Storage, granted
+from tests.house.source import ROOT
+
+ENDS = ("completed", "failed")
+
+
+class Mill:
+    """A worker process; what it logs is in the file `log`."""
+
+    def __init__(self, url: str, lease_ms: int, concurrency: int, log: Path) -> None:
+        self.log = log
+        command = [sys.executable, "-m", "tests.faults.mill", url, str(lease_ms), str(concurrency)]
+        with log.open("a") as errors:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+    async def ready(self) -> None:
+        assert self.process.stdout is not None
+        line = await asyncio.to_thread(self.process.stdout.readline)
+        assert line == "ready\n", self.log.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def ended(self, timeout_s: float = 20) -> str:
+        """What it printed after it was ready, once it has ended."""
+        out, _ = await asyncio.to_thread(self.process.communicate, None, timeout_s)
+        return out
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class Site:
+    def __init__(self, store: Storage, folder: Path, url: str, lease_ms: int) -> None:
+        self.store = store
+        self.folder = folder
+        self.url = url
+        self.lease_ms = lease_ms
+        self.mills: list[Mill] = []
+        self.changes: dict[str, list[Change]] = defaultdict(list)
+        self._position = 0
+
+    async def mill(self, concurrency: int = 10) -> Mill:
+        made = Mill(self.url, self.lease_ms, concurrency, self.folder / "mills.log")
+        self.mills.append(made)
+        await made.ready()
+        return made
+
+    async def add(self, name: str, data: str = "{}", count: int = 1, max_stalled: int = 1_000) -> list[JobRef]:
+        job = NewJob("q", name, data, options=Options(max_stalled=max_stalled))
+        reply = await self.store.run(Add((job,) * count))
+        return list(granted(reply).jobs)
+
+    async def get(self, ref: JobRef) -> JobRecord:
+        reply = await self.store.run(Get((ref,)))
+        (job,) = granted(reply).jobs
+        assert job is not None
+        return job
+
+    async def until(self, ref: JobRef, *states: str, timeout_s: float = 20) -> JobRecord:
+        """The job, once it is in one of these states."""
+        end = time.monotonic() + timeout_s
+        while (job := await self.get(ref)).state not in states:
+            assert time.monotonic() < end, job
+            await asyncio.sleep(0.01)
+        return job
+
+    async def unfinished(self) -> int:
+        reply = await self.store.run(Count(("q",)))
+        return sum(count for state, count in granted(reply).queues["q"].items() if state not in ENDS)
+
+    async def follow(self) -> None:
+        """Read the events that came since the last call; the log must not have been trimmed meanwhile."""
+        while True:
+            reply = await self.store.run(Read(topics.job_events("q"), after=self._position))
+            page = granted(reply)
+            assert page.gap is None
+            for entry in page.entries:
+                self.changes[entry.key].append(msgspec.json.decode(entry.body, type=Change))
+                self._position = entry.position
+            if not page.entries:
+                return
+
+    def ends(self, job_id: str) -> list[str]:
+        """Every outcome for good that was ever recorded of a job."""
+        return [change.state for change in self.changes[job_id] if change.state in ENDS]
+
+
+@asynccontextmanager
+async def site(folder: Path, lease_ms: int = 1_000) -> AsyncIterator[Site]:
+    """A fresh store with the means to start workers on it; none outlives the block."""
+    url = f"sqlite:///{folder / 'jobs.db'}"
+    store = open_store(url)
+    await store.open()
+    made = Site(store, folder, url, lease_ms)
+    try:
+        yield made
+    finally:
+        for mill in made.mills:
+            mill.kill()
+        await store.close()
