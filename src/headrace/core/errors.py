@@ -32,7 +32,7 @@ class HeadraceError(Exception):
             raise AttributeError(name) from None
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self.fields == other.fields  # type: ignore[attr-defined]
+        return type(other) is type(self) and self.fields == other.fields
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.fields))))

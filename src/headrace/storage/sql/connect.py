@@ -85,15 +85,15 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
 
 
 def _version(db: apsw.Connection, path: str) -> int:
-    (application,) = db.execute("pragma application_id").fetchone()
-    (version,) = db.execute("pragma user_version").fetchone()
-    (tables,) = db.execute("select count(*) from sqlite_schema").fetchone()
+    application = db.pragma("application_id")
+    version = int(str(db.pragma("user_version")))
+    tables = db.execute("select 1 from sqlite_schema limit 1").fetchone()
     if application != APPLICATION_ID and (tables or version):
         raise CannotOpen(path=path, problem="it is another program's database; choose another file")
     known = schemas("sqlite")[-1][0]
     if version > known:
         raise SchemaTooNew(path=path, found=version, known=known)
-    return int(version)
+    return version
 
 
 def _wait_while_busy(tries: int) -> bool:

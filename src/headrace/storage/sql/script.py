@@ -19,10 +19,14 @@ class Script(SimpleNamespace):
 
 @cache
 def load(stem: str, dialect: str = "sqlite") -> Script:
-    """The steps of `commands/<stem>.sql`, or of `commands/<stem>.<dialect>.sql` where a dialect has its own text."""
-    folder = files("headrace.storage.sql") / "commands"
-    own = folder / f"{stem}.{dialect}.sql"
-    text = (own if own.is_file() else folder / f"{stem}.sql").read_text("utf-8")
+    """The steps of `commands/<stem>.sql`, or of `<stem>.<dialect>.sql` where a dialect has its own text.
+
+    What several commands use stands in `shared/`.
+    """
+    room = files("headrace.storage.sql")
+    names = (f"{stem}.{dialect}.sql", f"{stem}.sql")
+    places = [room / folder / name for folder in ("commands", "shared") for name in names]
+    text = next(place for place in places if place.is_file()).read_text("utf-8")
     parts = _STEP.split(_only(dialect, text))
     return Script(**{name: body.strip().rstrip(";") for name, body in zip(parts[1::2], parts[2::2], strict=True)})
 

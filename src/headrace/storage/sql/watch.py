@@ -94,7 +94,7 @@ class Watch:
         self._look()
 
     def _look(self) -> bool:
-        ((version,),) = self._db.execute(SQL.version).fetchall()
+        version = int(str(self._db.pragma("data_version")))
         if version == self._version:
             return False
         self._version = version

@@ -1,13 +1,13 @@
 -- Tree
 
--- step: nodes: parents before children, siblings as they were added
-with recursive nodes (key, parent, depth, id, is_pending, value) as (
-  select :root, null, 0, (select id from jobs where key = :root), 0, null
+-- step: nodes: each child before its next sibling, siblings as they were added
+with recursive nodes (key, parent, depth, seq, id, is_pending, value) as (
+  select :root, null, 0, 0, (select id from jobs where key = :root), 0, null
   union all
-  select e.child, e.parent, n.depth + 1, e.id, e.is_pending, e.value
+  select e.child, e.parent, n.depth + 1, e.seq, e.id, e.is_pending, e.value
   from nodes n join edges e on e.parent = n.key
   where n.depth < :depth
-  order by 3 desc
+  order by 3 desc, 4
 )
 select key, parent, depth, id, is_pending, value from nodes limit :limit;
 

@@ -96,13 +96,14 @@ create table parents (
 create index parents_waiting on parents (key) where is_waiting;
 
 create table edges (
+  seq integer primary key,                -- siblings in the order in which they were added
   parent integer not null,
   child integer not null,
   id text,                                -- the child's custom id: it outlives the child
   is_pending integer not null,
-  value text,
-  primary key (parent, child)
-) strict, without rowid;
+  value text
+) strict;
+create unique index edges_parent on edges (parent, child);
 
 create table finished (
   key integer primary key,

@@ -1,8 +1,5 @@
 -- Watch: what other processes committed.
 
--- step: version
-pragma data_version;
-
 -- step: queues
 select name, wakes from queues where name in (select value from json_each(:names));
 
