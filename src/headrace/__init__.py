@@ -1,5 +1,7 @@
 """Headrace: a durable job queue for Python."""
 
+from typing import TYPE_CHECKING, Any
+
 from headrace import errors
 from headrace.app import App
 from headrace.backoff import Exponential, Fixed
@@ -15,7 +17,19 @@ from headrace.job import Job
 from headrace.queue import Page, Queue
 from headrace.spans import Keep
 from headrace.task import Task
-from headrace.worker import Worker
+
+if TYPE_CHECKING:
+    from headrace.worker import Worker
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`Worker` when it is asked for: who only adds jobs need not load what runs them."""
+        if name == "Worker":
+            from headrace.worker import Worker
+
+            return Worker
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "App",

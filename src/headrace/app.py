@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
 from headrace import config
 from headrace.backoff import F
@@ -22,25 +22,14 @@ from headrace.listeners import Happening, Listeners
 from headrace.queue import Queue, find_job
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
-from headrace.worker import Worker
+
+if TYPE_CHECKING:
+    from headrace.worker import Worker
 
 R = TypeVar("R")
 L = TypeVar("L", bound=Callable[..., object])
 M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
-
-
-class AppWorker(Worker):
-    """A worker that opens its app's store before it starts."""
-
-    def __init__(self, client: Client, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._client = client
-
-    async def start(self) -> None:
-        """Begin to claim, on the running loop. Idempotent."""
-        await self._client.come_here()
-        await super().start()
 
 
 class Enqueue(Protocol):
@@ -241,12 +230,14 @@ class App:
             raise NoSuchJob(queue=ref.queue, id=ref.id)
         return grown
 
-    def worker(self, *queues: str, concurrency: int | None = None, name: str | None = None) -> Worker:
+    def worker(self, *queues: str, concurrency: int | None = None, name: str | None = None) -> "Worker":
         """A worker of these queues, or of all that have tasks or handlers, for `concurrency` jobs at once in all.
 
         `async with app.worker(…)` works until the block ends, `await app.worker(…).run()` until a signal. It runs on
         the loop that starts it, and the app's I/O moves there. `Misuse` for a queue that nothing is registered for.
         """
+        from headrace.appworker import AppWorker  # who only adds jobs need not load what runs them
+
         known = self.registry.queues()
         for queue in queues:
             if queue not in known:

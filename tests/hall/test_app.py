@@ -1,6 +1,8 @@
 """The app: opened at first use, closed as often as one likes, usable from any loop and any thread."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -156,3 +158,19 @@ async def test_whoever_waits_for_a_result_hears_that_the_app_is_closed(app: head
 async def test_every_add_carries_another_request_id(app: headrace.App) -> None:
     ids = {app._client.request_id() for _ in range(1000)}
     assert len(ids) == 1000
+
+
+def test_all_public_names_are_there_and_no_others_are_made_up() -> None:
+    for name in headrace.__all__:
+        assert getattr(headrace, name) is not None
+    assert headrace.Worker.__name__ == "Worker"
+    with pytest.raises(AttributeError):
+        _ = headrace.Wroker  # type: ignore[attr-defined]
+
+
+def test_whoever_only_adds_jobs_loads_neither_engines_nor_terminal() -> None:
+    code = "import sys, headrace; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert loaded.isdisjoint({"apsw", "psycopg", "redis", "rich", "cyclopts", "sqlite3", "headrace.engine.pump"})
