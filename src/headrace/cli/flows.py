@@ -1,0 +1,109 @@
+"""`headrace flows`: a job with all that stands below it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+
+from headrace.cli import output
+from headrace.cli.failure import say
+from headrace.cli.jobs import One
+from headrace.cli.options import SHOWN, Shown, noun
+from headrace.cli.record import as_json, raw, ref
+from headrace.cli.store import opened
+from headrace.cli.text import clean, clipped
+from headrace.core.commands import Node
+from headrace.core.jobs import JobRef
+
+app = noun("flows", "See flows.")
+
+VALUE_MAX: Final = 200  # characters of a result or of a reason; `jobs show` has all of it
+
+
+class Line(Struct, frozen=True):
+    """A node for people: what it is, its state, how often it was tried, and what came of it."""
+
+    title: str
+    state: str
+    tries: str
+    outcome: str
+
+
+@app.command
+async def show(job: One, /, *, common: Shown = SHOWN) -> None:
+    """Draw a job with its children, and theirs.
+
+    Each with its state, the attempts it has used, and its result or why it failed.
+
+    Example: headrace flows show reports/0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d
+    """
+    async with opened(common) as store:
+        grown = await store.tree(ref(job))
+    root = grown.nodes[0]
+    below: dict[JobRef, list[Node]] = {}
+    for node in grown.nodes[1:]:
+        if node.parent is not None:
+            below.setdefault(node.parent, []).append(node)
+    if common.json:
+        output.document(_nested(grown.nodes))
+    elif output.is_terminal():
+        _draw(root, below)
+    else:
+        _write(root, below)
+    if root.record is not None and root.record.parent is not None:
+        say(f"it is part of {root.record.parent.queue}/{root.record.parent.id}")
+    if grown.is_cut:
+        say(f"the flow has more than {len(grown.nodes)} jobs; these are the first")
+
+
+def described(node: Node) -> Line:
+    """A node as a line; a removed one is known by what its parent remembers."""
+    record = node.record
+    if record is None:
+        return Line(str(node.job), "removed", "", f"= {node.value}" if node.value is not None else "")
+    outcome = ""
+    if record.failure is not None:
+        outcome = f"{record.failure.cause}: {record.failure.reason}"
+    elif record.state == "completed":
+        outcome = f"= {record.result or 'null'}"
+    elif record.failures:
+        outcome = f"last failure: {record.failures[-1].reason}"
+    tries = f"{record.attempts_made}/{record.options.attempts}"
+    return Line(f"{record.name} ({node.job})", record.state, tries, clipped(outcome, VALUE_MAX))
+
+
+def _nested(nodes: Sequence[Node]) -> dict[str, Any]:
+    made: dict[JobRef, dict[str, Any]] = {}
+    for node in nodes:
+        whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
+        made[node.job] = whole | {"is_pending": node.is_pending, "value": raw(node.value), "children": []}
+        if node.parent in made and node is not nodes[0]:
+            made[node.parent]["children"].append(made[node.job])
+    return made[nodes[0].job]
+
+
+def _write(root: Node, below: Mapping[JobRef, Sequence[Node]]) -> None:
+    waiting = [(0, root)]
+    while waiting:
+        depth, node = waiting.pop()
+        line = described(node)
+        output.line(f"{'  ' * depth}{line.title}  {line.state}  {line.tries}  {line.outcome}".rstrip())
+        waiting += [(depth + 1, child) for child in reversed(below.get(node.job, ()))]
+
+
+def _draw(root: Node, below: Mapping[JobRef, Sequence[Node]]) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def drawn(node: Node) -> Text:
+        line = described(node)
+        text = Text(f"{clean(line.title)}  ").append(line.state, output.STYLES.get(line.state, "dim"))
+        text.append(f"  {line.tries}", "dim")
+        return text.append(f"\n{clean(line.outcome)}") if line.outcome else text
+
+    tree = Tree(drawn(root), guide_style="dim")
+    waiting = [(tree, root)]
+    while waiting:
+        branch, node = waiting.pop()
+        waiting += [(branch.add(drawn(child)), child) for child in below.get(node.job, ())]
+    output.console().print(tree)

@@ -1,0 +1,109 @@
+"""`headrace queues`: what is in them, and holding them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from msgspec import structs
+
+from headrace.app import App
+from headrace.cli import output
+from headrace.cli.failure import meant, say
+from headrace.cli.options import SHOWN, Shown, noun
+from headrace.cli.store import ask, opened
+from headrace.cli.text import instant
+from headrace.core.commands import QueueRecord, Workers
+from headrace.core.errors import NoSuchQueue
+from headrace.core.jobs import STATES
+
+app = noun("queues", "See and hold queues.")
+
+# In the order of STATES; short, because the name needs room too on 80 columns.
+TITLES: Final = ("QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED")
+
+
+@app.command(name="list")
+async def list_(*, common: Shown = SHOWN) -> None:
+    """List the queues, with their jobs by state.
+
+    Example: headrace queues list
+    """
+    async with opened(common) as store:
+        queues = await store.queues()
+    if common.json:
+        output.document({"queues": [structs.asdict(queue) for queue in queues]})
+    elif queues:
+        output.table(TITLES, (_row(queue) for queue in queues))
+    else:
+        say("there are no queues yet")
+
+
+@app.command
+async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")], /, *, common: Shown = SHOWN) -> None:
+    """Show a queue: its jobs by state, and the workers that serve it.
+
+    Example: headrace queues show emails
+    """
+    async with opened(common) as store:
+        (found,) = await known(store, [queue])
+        workers = (await ask(store, Workers())).workers
+    serving = [worker for worker in workers if any(source.queue == queue for source in worker.sources)]
+    if common.json:
+        output.document({**structs.asdict(found), "workers": [structs.asdict(worker) for worker in serving]})
+        return
+    lines = [("queue", found.name), ("paused", "yes" if found.is_paused else "no")]
+    if found.resting_until is not None:
+        lines.append(("rests until", instant(found.resting_until)))
+    lines += [(state, str(found.counts[state])) for state in STATES if state in found.counts]
+    lines += [("worker", f"{worker.id}, {worker.running} of {worker.concurrency} busy") for worker in serving]
+    output.pairs(lines if serving else [*lines, ("worker", "none serves it")])
+
+
+@app.command
+async def pause(
+    queues: Annotated[list[str], Parameter(name="QUEUE", help="One or more.")], /, *, common: Shown = SHOWN
+) -> None:
+    """Hand out no more jobs of these queues; those that run go on.
+
+    Example: headrace queues pause emails
+    """
+    await _hold(queues, common, is_paused=True)
+
+
+@app.command
+async def resume(
+    queues: Annotated[list[str], Parameter(name="QUEUE", help="One or more.")], /, *, common: Shown = SHOWN
+) -> None:
+    """Hand out jobs of these queues again.
+
+    Example: headrace queues resume emails
+    """
+    await _hold(queues, common, is_paused=False)
+
+
+async def known(store: App, names: Sequence[str]) -> list[QueueRecord]:
+    """The records of these queues; `NoSuchQueue`, with a suggestion, for one that is not there."""
+    queues = {queue.name: queue for queue in await store.queues()}
+    for name in names:
+        if name not in queues:
+            raise NoSuchQueue(f"there is no queue {name!r}{meant(name, queues)}", queue=name)
+    return [queues[name] for name in names]
+
+
+async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None:
+    async with opened(common) as store:
+        # A store makes a queue that is configured; a slip of the pen should not.
+        await known(store, names)
+        for name in names:
+            queue = store.queue(name)
+            await (queue.pause() if is_paused else queue.resume())
+    word = "paused" if is_paused else "resumed"
+    if common.json:
+        output.document({word: list(names)})
+    for name in names if not common.json else ():
+        output.line(f"{name} {word}")
+
+
+def _row(queue: QueueRecord) -> list[str]:
+    paused = "paused" if queue.is_paused else "resting" if queue.resting_until is not None else "-"
+    return [queue.name, paused, *(str(queue.counts.get(state, 0)) for state in STATES)]

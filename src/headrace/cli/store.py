@@ -1,0 +1,31 @@
+"""The store of a command that has no APP: where the settings or `--url` say, and never made by looking."""
+
+from pathlib import Path
+from typing import Final, TypeVar
+
+from headrace.app import App
+from headrace.cli.options import Where
+from headrace.core.commands import Command
+from headrace.core.errors import CannotOpen
+from headrace.storage.protocol import granted
+
+A = TypeVar("A")
+
+_SQLITE: Final = "sqlite:///"
+_MEMORY: Final = ":memory:"
+
+
+def opened(where: Where) -> App:
+    """An app on the store, to be opened by `async with`; `CannotOpen` where it would be a new, empty file."""
+    app = App(where.url)
+    url = app.settings.url or ""
+    path = url.removeprefix(_SQLITE)
+    if url.startswith(_SQLITE) and path != _MEMORY and not Path(path).exists():
+        raise CannotOpen(path=path, problem="there is no such file; name the store with --url or HEADRACE_URL")
+    return app
+
+
+async def ask(store: App, command: Command[A]) -> A:
+    """The answer to one command; a refusal is raised."""
+    reply = await store.storage.run(command)
+    return granted(reply)
