@@ -34,7 +34,7 @@ local function first_state(job)
 end
 
 local function parent_problem(job)
-  local K = prefix .. ':' .. job[10] .. ':'
+  local K = queue_key(job[10])
   local key = K .. job[11]
   local state = new[key] and first_state(new[key]) or parents[key]
   if state == nil then
@@ -50,7 +50,7 @@ local function parent_problem(job)
 end
 
 local function problem(position, job)
-  local K, id = prefix .. ':' .. job[1] .. ':', job[2]
+  local K, id = queue_key(job[1]), job[2]
   if id then
     local key = K .. id
     if new[key] or redis.call('EXISTS', key) == 1 then
@@ -72,7 +72,7 @@ local function store(K, id, job, number)
     redis.call('HSET', key, 'hrn', number)
   end
   if job[10] then
-    local parent_key = prefix .. ':' .. job[10] .. ':' .. job[11]
+    local parent_key = queue_key(job[10]) .. job[11]
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
       'priority', job[6], 'parentKey', parent_key, 'parent', job[12])
     redis.call('SADD', parent_key .. ':dependencies', key)
@@ -116,7 +116,7 @@ for K, count in pairs(needed) do
 end
 local ids, positions, names = {}, {}, {}
 for position, job in ipairs(jobs) do
-  local K, id = prefix .. ':' .. job[1] .. ':', job[2]
+  local K, id = queue_key(job[1]), job[2]
   if existing[position] then
     positions[#positions + 1] = position - 1
     emit(K, 'duplicated', id)

@@ -164,7 +164,7 @@ local function look_ahead(K, ours, meta)
 end
 
 local function serve(source, queue, names)
-  local K, ours = prefix .. ':' .. queue .. ':', prefix .. '~:' .. queue .. ':'
+  local K, ours = queue_key(queue), prefix .. '~:' .. queue .. ':'
   local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration')
   if meta[1] then
     return
@@ -194,7 +194,7 @@ local named = {}
 for _, entry in ipairs(sources) do
   if not named[entry[1]] then
     named[entry[1]] = true
-    promote(prefix .. ':' .. entry[1] .. ':')
+    promote(queue_key(entry[1]))
   end
 end
 for source, entry in ipairs(sources) do

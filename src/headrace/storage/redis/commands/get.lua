@@ -1,11 +1,10 @@
--- uses: state clock lease
+-- uses: state clock queues lease
 -- Get: the whole records of some jobs.
 --
 -- ARGV: prefix, now or '', [queue, id] of each job as MessagePack.
 -- Answer: for each job false, or
 -- {state, the hash as it is, due or false, end of the lease or false, pending children, children}
 
-local prefix = ARGV[1]
 local now = clock(ARGV[2])
 
 local function lease_end(key)
@@ -35,6 +34,6 @@ end
 
 local records = {}
 for i, ref in ipairs(cmsgpack.unpack(ARGV[3])) do
-  records[i] = record(prefix .. ':' .. ref[1] .. ':', ref[2])
+  records[i] = record(queue_key(ref[1]), ref[2])
 end
 return records

@@ -1,4 +1,4 @@
--- uses: clock parents place events wake lease
+-- uses: clock queues parents place events wake lease
 -- Recover: give back jobs whose lease ended, longest overdue first.
 --
 -- Every active job without a lock is taken at once: the lock tells the truth for Node's jobs too. BullMQ itself waits
@@ -9,7 +9,7 @@ local STALLED = 'job stalled more than allowable limit'
 local STALLS_MAX = 1 -- unless the job says otherwise
 local CHUNK = 1000
 
-local prefix, limit = ARGV[1], tonumber(ARGV[3])
+local limit = tonumber(ARGV[3])
 local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
 local overdue = {}
@@ -30,7 +30,7 @@ local function look_at_job(K, queue, id, is_locked)
 end
 
 local function look_at(queue)
-  local K = prefix .. ':' .. queue .. ':'
+  local K = queue_key(queue)
   local ids = redis.call('LRANGE', K .. 'active', 0, -1)
   for first = 1, #ids, CHUNK do
     local keys = {}

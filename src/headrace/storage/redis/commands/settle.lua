@@ -1,4 +1,4 @@
--- uses: clock place events wake parents retain lease failure
+-- uses: clock queues place events wake parents retain lease failure
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
@@ -134,7 +134,7 @@ local function rest(K, queue_name, rest_ms)
 end
 
 local function settle(settlement, held_by)
-  local K, id = prefix .. ':' .. settlement[1] .. ':', settlement[2]
+  local K, id = queue_key(settlement[1]), settlement[2]
   local key, queue = K .. id, queue_of(K)
   if not holds(key, held_by, settlement[3]) or not leave_active(K, queue, id) then
     return false
@@ -178,7 +178,7 @@ end
 local function retain_all()
   local last
   for _, settlement in ipairs(bounded) do
-    local K, target = prefix .. ':' .. settlement[1] .. ':', settlement[4]
+    local K, target = queue_key(settlement[1]), settlement[4]
     local count, age_ms = settlement[13], settlement[14]
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
@@ -202,7 +202,7 @@ end
 
 local keys, lost = {}, {}
 for i, settlement in ipairs(settlements) do
-  keys[i] = prefix .. ':' .. settlement[1] .. ':' .. settlement[2] .. ':lock'
+  keys[i] = queue_key(settlement[1]) .. settlement[2] .. ':lock'
 end
 local locks = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
 for i, settlement in ipairs(settlements) do

@@ -1,5 +1,5 @@
 -- A lease is BullMQ's lock, `J:lock` = token for a time, and our field `hrl` of the hash, `<ats>:<end>:<token>`.
--- The field outlives the lock: its holder may settle a job that nobody has taken since, and it says when the lease ended.
+-- The field outlives the lock: its holder may settle a job that nobody has taken since, and it tells when it ended.
 -- With a clock that a test holds still, locks do not expire by themselves, and the field alone says when a lease ends.
 
 -- What follows the number of starts; the same for all jobs of one claim.

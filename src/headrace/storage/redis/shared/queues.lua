@@ -1,6 +1,17 @@
--- The queues that this store has met, in that order: a sorted set. Node's are met when they are claimed from.
+-- The key prefix of a queue, `P:Q:`, and the queues that this store has met, in that order: a sorted set. Node's are
+-- met when they are claimed from.
 
+local queue_keys = {}
 local known = {}
+
+local function queue_key(name)
+  local K = queue_keys[name]
+  if not K then
+    K = ARGV[1] .. ':' .. name .. ':'
+    queue_keys[name] = K
+  end
+  return K
+end
 
 local function know(queue)
   if not known[queue] and not redis.call('ZSCORE', KEYS[1], queue) then
