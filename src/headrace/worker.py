@@ -5,16 +5,14 @@ import logging
 import os
 import random
 import secrets
-import signal
 import socket
-import threading
 from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Final, Self
 
 from headrace.core.commands import WorkerRecord
 from headrace.core.errors import InvalidOption, Misuse
-from headrace.core.jobs import Failure, JobRef, Keep, Lease, State
+from headrace.core.jobs import Failure, JobRef, Keep, Lease
 from headrace.engine.control import Control
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware, tell
@@ -24,14 +22,13 @@ from headrace.engine.presence import Presence
 from headrace.engine.pump import Pump
 from headrace.engine.registry import Registry
 from headrace.engine.runner import Runner
+from headrace.engine.signals import Signals
 from headrace.executors.inline import InlineExecutor
 from headrace.executors.threads import ThreadExecutor
 from headrace.storage.protocol import Storage
 
 CONCURRENCY_MAX: Final = 10_000
 LEASE_MIN_MS: Final = 100
-GIVE_UP_S: Final = 10.0  # for a store that is away while a worker closes; then its leases end by themselves
-SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 _log: Final = logging.getLogger("headrace")
 
@@ -62,10 +59,9 @@ class Worker:
         """`Misuse` if there is nothing to run, `InvalidOption` if a number is out of bounds."""
         wanted = tuple(registry.queues() if queues is None else queues)
         sources = registry.sources(wanted)
-        _check(sources != (), f"no task or handler is registered for {', '.join(wanted) or 'any queue'}", Misuse)
-        _check(1 <= concurrency <= CONCURRENCY_MAX, f"concurrency must be from 1 to {CONCURRENCY_MAX}")
-        _check(lease_ms >= LEASE_MIN_MS, f"a lease must be of {LEASE_MIN_MS} ms or more")
-        _check(poll_ms > 0, "the poll interval must be positive")
+        if not sources:
+            raise Misuse(f"no task or handler is registered for {', '.join(wanted) or 'any queue'}")
+        _check_numbers(concurrency, lease_ms, poll_ms)
         # The random part keeps tokens apart: two workers of one name must never settle for each other.
         self.id: Final = f"{name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.concurrency: Final = concurrency
@@ -92,12 +88,11 @@ class Worker:
             poll_ms=poll_ms,
             on_failed=self._on_failed,
         )
-        keep: dict[State, Keep | None] = {"completed": keep_completed, "failed": keep_failed}
         self._janitor = Janitor(
             storage,
             self.id,
             lease_ms,
-            keep={state: bounds for state, bounds in keep.items() if bounds is not None},
+            keep={"completed": keep_completed, "failed": keep_failed},
             stalled=self._on_stalled,
         )
         self._control = Control(storage, self._leases.poke)
@@ -165,7 +160,7 @@ class Worker:
 
         Outside the main thread there are no signals; there it works until `drain` or `hand_back`.
         """
-        with _Signals(self._signalled):
+        with Signals(self._signalled):
             async with self:
                 await self._pump.ended()
 
@@ -195,12 +190,7 @@ class Worker:
             await self.close()
 
     async def _close(self) -> None:
-        self._pump.hand_back()
-        try:
-            async with asyncio.timeout(GIVE_UP_S):
-                await self._pump.ended()
-        except TimeoutError:
-            _log.error("%d outcomes could not be recorded; those jobs come back when their leases end", self.running)
+        await self.hand_back()
         await self._pump.stop()
         await self._control.stop()
         await self._leases.stop()
@@ -244,30 +234,13 @@ class Worker:
             await tell(self._hooks.stalled, ref)
 
 
-class _Signals:
-    """Calls a function at each signal that asks a process to end, where signals can be had."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            loop = asyncio.get_running_loop()
-            for number in SIGNALS:
-                self._before[number] = signal.getsignal(number)
-                loop.add_signal_handler(number, self._call)
-
-    def __exit__(self, *ended: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number, before in self._before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, before)
-
-
-def _check(is_fine: bool, message: str, kind: type[Misuse] = InvalidOption) -> None:
-    if not is_fine:
-        raise kind(message)
+def _check_numbers(concurrency: int, lease_ms: int, poll_ms: int) -> None:
+    if not 1 <= concurrency <= CONCURRENCY_MAX:
+        raise InvalidOption(f"concurrency must be from 1 to {CONCURRENCY_MAX}, not {concurrency}")
+    if lease_ms < LEASE_MIN_MS:
+        raise InvalidOption(f"a lease must be of {LEASE_MIN_MS} ms or more, not {lease_ms}")
+    if poll_ms <= 0:
+        raise InvalidOption(f"the poll interval must be positive, not {poll_ms} ms")
 
 
 async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:

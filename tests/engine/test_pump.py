@@ -7,7 +7,7 @@ from headrace.core.commands import Claim, Configure, Move, Renew, Settle
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure
 from headrace.core.outcomes import Later, RateLimited
-from headrace.engine.pump import TRIES_MAX
+from headrace.engine.outbox import TRIES_MAX
 from headrace.storage.protocol import granted
 from headrace.worker import Worker
 from tests.engine.simulation import now, simulated

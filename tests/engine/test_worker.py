@@ -13,10 +13,11 @@ from headrace.core.errors import InvalidOption, Misuse
 from headrace.core.jobs import Failure, JobRef, Keep, Lease
 from headrace.engine.context import Context, current
 from headrace.engine.hooks import Hooks
+from headrace.engine.pump import GIVE_UP_S
 from headrace.engine.registry import Registry
 from headrace.storage import open as open_store
 from headrace.storage.protocol import Storage, granted
-from headrace.worker import GIVE_UP_S, Worker
+from headrace.worker import Worker
 from tests.engine.simulation import now, simulated
 from tests.engine.workshop import Watched, add, get, memory, registry, run_until_idle
 

@@ -5,7 +5,7 @@ recovers nothing until it has itself been connected for the time of one lease: b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from headrace.core.commands import Queues, Recover, Remove
@@ -33,13 +33,13 @@ class Janitor:
         owner: str,
         lease_ms: int,
         *,
-        keep: dict[State, Keep],
+        keep: Mapping[State, Keep | None],
         stalled: Callable[[tuple[JobRef, ...]], Awaitable[None]],
     ) -> None:
         self._storage = storage
         self._leader = Leader(storage, "janitor", owner, min(lease_ms // 2, TTL_MAX_MS))
         self._lease_s = lease_ms / 1000
-        self._keep = keep
+        self._keep: dict[State, Keep] = {state: bounds for state, bounds in keep.items() if bounds is not None}
         self._stalled = stalled
         self._was_away = False
         self._careful_until = float("-inf")

@@ -17,6 +17,7 @@ from headrace.storage.protocol import Storage, granted
 
 PAGE: Final = 1_000  # leases in one Renew
 RENEWALS: Final = 3  # in the time of one lease
+STOP_MAX_S: Final = 5.0  # for a renewal that is under way in the thread
 
 
 class Leases:
@@ -76,7 +77,7 @@ class Leases:
         elif not self._ended.done():
             if self._thread_loop is not None:
                 self._thread_loop.call_soon_threadsafe(self._ticker.end)
-            await asyncio.wait([self._ended])
+            await asyncio.wait([self._ended], timeout=STOP_MAX_S)
 
     def _serve(self) -> None:
         """The thread: a loop of its own for a ticker whose beats block."""

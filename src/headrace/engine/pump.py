@@ -15,12 +15,13 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Claim, Claimed, Settle, Settled, Settlement, Source
-from headrace.core.errors import HeadraceError, LeaseLost, Refused
+from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import PutBack
 from headrace.engine.home import Home
 from headrace.engine.leases import Leases
+from headrace.engine.outbox import Outbox
 from headrace.engine.run import Run
 from headrace.engine.runner import Runner
 from headrace.engine.thirst import Thirst
@@ -29,8 +30,8 @@ from headrace.storage.protocol import Storage
 
 LANES: Final = 1  # turns in flight; two were slower on memory and SQLite, one core running both sides
 CHUNK_MAX: Final = 100  # jobs settled, and jobs claimed, in one turn
-TRIES_MAX: Final = 5  # for a settlement that breaks the store, other than by the store being away
 GRACE_S: Final = 0.5  # for handlers to end when their jobs are handed back
+GIVE_UP_S: Final = 10.0  # for the store to take what is handed back; then those leases end by themselves
 
 _log: Final = logging.getLogger("headrace")
 
@@ -70,15 +71,15 @@ class Pump:
         self._thirst = Thirst(storage, [topics.ready(source.queue) for source in sources], poll_ms, self._rouse)
         self._sleepers: list[asyncio.Future[None]] = []
         self._is_rousing = False  # a lane was woken and has not looked yet
-        self._finished: list[Run] = []  # outcomes in hand
+        self._outbox = Outbox()
         self._busy = 0  # slots of jobs that run or whose outcome is in hand
         self._asked = 0  # slots of claims on their way
         self._claims = 0
-        self._careful = 0  # so many settlements go one by one
         self._is_stale = True  # something was settled since the last claim left
         self._is_draining = False
         self._is_handing_back = False
         self._quiet = asyncio.Event()
+        self._timers: list[asyncio.TimerHandle] = []
 
     @property
     def running(self) -> int:
@@ -99,7 +100,8 @@ class Pump:
     def hand_back(self) -> None:
         """Claim no more, stop what runs, and give those jobs back at once, unburnt and at the front.
 
-        A handler that has not stopped within GRACE_S is left to itself, and what it still does is not recorded.
+        A handler that has not stopped within GRACE_S is left to itself, and what it still does is not recorded. If
+        the store does not take them within GIVE_UP_S, they come back when their leases end.
         """
         if self._is_handing_back:
             return
@@ -107,7 +109,8 @@ class Pump:
         self.drain()
         for run in self._leases.runs():
             run.stop("put-back")
-        asyncio.get_running_loop().call_later(GRACE_S, self._abandon)
+        loop = asyncio.get_running_loop()
+        self._timers = [loop.call_later(GRACE_S, self._abandon), loop.call_later(GIVE_UP_S, self._give_up)]
 
     async def ended(self) -> None:
         """Wait until, after `drain` or `hand_back`, every outcome is recorded or refused."""
@@ -116,6 +119,8 @@ class Pump:
 
     async def stop(self) -> None:
         """End all loops, whatever is still in hand: those leases end by themselves. Idempotent."""
+        for timer in self._timers:
+            timer.cancel()
         for lane in self._lanes:
             await lane.stop()
         await self._thirst.stop()
@@ -129,9 +134,14 @@ class Pump:
             self._quiet.clear()
             self._thirst.quench()
 
+    @property
+    def _is_empty(self) -> bool:
+        """Whether nothing is in hand or on its way."""
+        return not (self._busy or self._leases or self._asked)
+
     async def _turns(self) -> None:
         """A lane: turn after turn, until the pump is drained."""
-        while not (self._is_draining and not self._leases and not self._asked):
+        while not (self._is_draining and self._is_empty):
             finished, asked = self._take(), self._ask()
             if finished or asked:
                 await self._turn(finished, asked)
@@ -142,19 +152,18 @@ class Pump:
         self._rouse_all()
 
     def _take(self) -> list[Run]:
-        chunk = 1 if self._careful else self._chunk
-        taken, self._finished = self._finished[:chunk], self._finished[chunk:]
+        taken = self._outbox.take(self._chunk)
         self._busy -= len(taken)
         return taken
 
     def _ask(self) -> int:
-        if self._thirst.is_dry or self._is_draining or self._careful:
+        if self._thirst.is_dry or self._is_draining or self._outbox.is_careful:
             return 0
         return min(self._concurrency - self._busy - self._asked, self._chunk)
 
     async def _turn(self, finished: list[Run], asked: int) -> None:
         self._asked += asked
-        if self._finished or self._ask() > 0:
+        if self._outbox or self._ask() > 0:
             self._rouse()
         news = self._thirst.news
         try:
@@ -218,7 +227,7 @@ class Pump:
             self._busy -= 1
         else:
             run.settlement = settlement
-            self._finished.append(run)
+            self._outbox.put(run)
         self._rouse()
 
     def _record(self, finished: list[Run], settled: Settled) -> None:
@@ -230,7 +239,6 @@ class Pump:
             elif settlement is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
         self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
-        self._careful = max(0, self._careful - len(finished))
 
     def _refused(self, run: Run, refusal: Refused) -> None:
         if run.tries and isinstance(refusal, LeaseLost):
@@ -240,27 +248,26 @@ class Pump:
             _log.warning("%s/%s: the outcome was refused and is dropped: %s", run.lease.queue, run.lease.id, refusal)
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
-        """These outcomes were not recorded: they stay in hand. One that breaks the store is found and let go."""
+        """These outcomes were not recorded: they stay in hand and keep their slots."""
         self._busy += len(finished)
-        self._finished[:0] = finished
-        for run in finished:
-            run.tries += 1
-        if isinstance(error, HeadraceError) or not isinstance(error, Exception):
-            return
-        self._careful = len(self._finished)
-        if len(finished) == 1 and finished[0].tries > TRIES_MAX:
-            run = self._finished.pop(0)
+        lost = self._outbox.keep(finished, error)
+        if lost is not None:
             self._busy -= 1
-            self._leases.drop(run)
-            _log.error("%s/%s: its outcome cannot be recorded and is dropped", run.lease.queue, run.lease.id)
+            self._leases.drop(lost)
 
     def _abandon(self) -> None:
         for run in self._leases.runs():
             if not run.is_over:
                 self._finish(run, settle(run.lease, PutBack(), 0.0))
 
+    def _give_up(self) -> None:
+        if not self._is_empty:
+            _log.error("%d outcomes could not be recorded; those jobs come back when their leases end", self.running)
+        for lane in self._lanes:
+            lane.cancel()
+
     async def _rest(self) -> None:
-        if self._thirst.is_dry and not self._leases and not self._asked:
+        if self._thirst.is_dry and self._is_empty:
             self._quiet.set()
         sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append(sleeper)

@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from headrace.core.backoff import DELAY_MAX_MS, Custom
 from headrace.core.commands import Settlement
@@ -30,6 +30,7 @@ from headrace.engine.failures import failure, head
 from headrace.engine.hooks import Middleware
 from headrace.engine.registry import Arguments, ExecutorName, Handler, Registry
 from headrace.engine.run import Run, running
+from headrace.executors.protocol import Executor
 
 NOBODY_MS: Final = 5_000  # a job that was claimed without a handler for it comes back after this
 PAUSE_UNKNOWN_MS: Final = 60_000  # the pause when a custom backoff is missing or breaks
@@ -38,12 +39,6 @@ _log: Final = logging.getLogger("headrace")
 
 Finish: TypeAlias = Callable[[Run, Settlement | None], None]
 """Told once a run has ended, with what to record; None when there is nothing to be recorded."""
-
-
-class Executor(Protocol):
-    """The part of `executors.protocol.Executor` that a runner needs."""
-
-    def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Awaitable[Any]: ...
 
 
 class Runner:

@@ -67,12 +67,16 @@ class Ticker:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    async def stop(self) -> None:
-        """Cancel the beat that is under way, and wait until the loop has ended. Idempotent."""
+    def cancel(self) -> None:
+        """Cancel the beat that is under way; none follows."""
         self.end()
         if self._task is not None:
             self._task.cancel()
-            await self.ended()
+
+    async def stop(self) -> None:
+        """As `cancel`, and wait until the loop has ended. Idempotent."""
+        self.cancel()
+        await self.ended()
 
     async def _try(self) -> bool:
         self._is_poked = False
@@ -88,6 +92,8 @@ class Ticker:
         return True
 
     def _report(self, error: Exception) -> None:
+        if self.failures & (self.failures - 1):
+            return  # the 1st, 2nd, 4th, 8th … say enough of an outage
         if isinstance(error, HeadraceError) and error.retryable:
             _log.warning("%s: %s (failure %d in a row)", self.name, error, self.failures)
         else:
