@@ -20,10 +20,11 @@ from headrace.engine.janitor import Janitor
 from headrace.engine.leases import Leases
 from headrace.engine.presence import Presence
 from headrace.engine.pump import Pump
-from headrace.engine.registry import Registry
+from headrace.engine.registry import ExecutorName, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.signals import Signals
 from headrace.executors.inline import InlineExecutor
+from headrace.executors.protocol import Executor
 from headrace.executors.threads import ThreadExecutor
 from headrace.storage.protocol import Storage
 
@@ -70,12 +71,8 @@ class Worker:
         self._home = Home()
         self._threads = ThreadExecutor(concurrency)
         self._leases = Leases(storage, lease_ms)
-        runner = Runner(
-            registry,
-            {"inline": InlineExecutor(), "thread": self._threads},
-            middleware=tuple(middleware),
-            chance=chance,
-        )
+        executors: dict[ExecutorName, Executor] = {"inline": InlineExecutor(), "thread": self._threads}
+        runner = Runner(registry, executors, middleware=tuple(middleware), chance=chance)
         self._pump = Pump(
             storage,
             self._home,
