@@ -72,15 +72,24 @@ class Call:
 
 
 class Lane(threading.Thread):
-    """A thread that applies calls to its connection; `moved` is told the topics after each commit, on this thread."""
+    """A thread that applies calls to its connection. After a commit, `moved` is told the topics, on `home`."""
 
     def __init__(
-        self, name: str, db: apsw.Connection, clock: Clock, moved: Callable[[set[str]], None], *, is_writing: bool
+        self,
+        name: str,
+        db: apsw.Connection,
+        clock: Clock,
+        home: asyncio.AbstractEventLoop,
+        moved: Callable[[set[str]], None],
+        *,
+        is_writing: bool,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._db = db
         self._clock = clock
-        self._moved = moved
+        self._home = home
+        self._tell = moved
+        self._moved: set[str] = set()
         self._begin = "begin immediate" if is_writing else "begin"
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
@@ -119,7 +128,7 @@ class Lane(threading.Thread):
             group, is_open = self._next_group()
             if group:
                 self._apply_group(group)
-                _resolve(group)
+                self._deliver(group)
         self._db.close()
 
     def _next_group(self) -> tuple[list[Call], bool]:
@@ -152,8 +161,7 @@ class Lane(threading.Thread):
             call.replies = [apply(ledger, command) for command in call.commands]
         ledger.flush()
         self._db.execute("commit")
-        if ledger.moved:
-            self._moved(ledger.moved)
+        self._moved |= ledger.moved
 
     def _apply_alone(self, command: Command[Any]) -> Any:
         try:
@@ -167,30 +175,31 @@ class Lane(threading.Thread):
             return StorageFull(problem=str(error))
         finally:
             self._roll_back()
-        if ledger.moved:
-            self._moved(ledger.moved)
+        self._moved |= ledger.moved
         return reply
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("rollback")
 
+    def _deliver(self, group: list[Call]) -> None:
+        """Wake every loop once, with all that is for it: a wake-up costs as much as a small transaction."""
+        moved, self._moved = self._moved, set()
+        loops: dict[asyncio.AbstractEventLoop, list[Call]] = {self._home: []} if moved else {}
+        for call in group:
+            if call.deliver is not None:
+                call.deliver.set()
+            if call.loop is not None:
+                loops.setdefault(call.loop, []).append(call)
+        for loop, calls in loops.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._arrive, calls, moved if loop is self._home else None)
 
-def _resolve(group: list[Call]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[Call]] = {}
-    for call in group:
-        if call.deliver is not None:
-            call.deliver.set()
-        if call.loop is not None:
-            loops.setdefault(call.loop, []).append(call)
-    for loop, calls in loops.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve_all, calls)
-
-
-def _resolve_all(calls: list[Call]) -> None:
-    for call in calls:
-        call.resolve()
+    def _arrive(self, calls: list[Call], moved: set[str] | None) -> None:
+        for call in calls:
+            call.resolve()
+        if moved:
+            self._tell(moved)
 
 
 def _translated(error: Exception) -> Exception:

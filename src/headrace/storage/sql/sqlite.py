@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
@@ -44,11 +45,12 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         db = await asyncio.to_thread(self._connect_and_migrate)
-        self._writer = self._reader = Lane("headrace-writer", db, self._clock, self._moved_elsewhere, is_writing=True)
+        lane = partial(Lane, clock=self._clock, home=self._loop, moved=self._committed)
+        self._writer = self._reader = lane("headrace-writer", db, is_writing=True)
         self._writer.start()
         if self.path != ":memory:":
             reading = connect(self.path, is_read_only=True)
-            self._reader = Lane("headrace-reader", reading, self._clock, self._moved_elsewhere, is_writing=False)
+            self._reader = lane("headrace-reader", reading, is_writing=False)
             self._reader.start()
             self._watch = Watch(connect(self.path, is_read_only=True), self.path, self._moved)
 
@@ -124,9 +126,10 @@ class SqliteStore:
             if self._watch is not None and not self._waiters:
                 self._watch.disarm()
 
-    def _moved_elsewhere(self, topics: set[str]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._moved, topics)
+    def _committed(self, topics: set[str]) -> None:
+        if self._watch is not None:
+            self._watch.expect_own()
+        self._moved(topics)
 
     def _moved(self, topics: set[str]) -> None:
         for topic in topics:

@@ -10,6 +10,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Final
 
 import apsw
@@ -20,6 +21,7 @@ from headrace.storage.sql.script import load
 
 SQL: Final = load("watch")
 LOOKS: Final = 12  # after a notice of the kernel, 0.3 ms apart at first
+BUSY_S: Final = 0.005  # the pause between looks while this process itself commits: its writes are noticed too
 POLL_S: Final = 0.02  # where the kernel gives no notice
 _IN_MODIFY: Final = 0x2
 _NOTICES: Final = 4096  # bytes read at once
@@ -37,6 +39,7 @@ class Watch:
         self._version = -1
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
+        self._is_own = False  # this process committed since the last notice
         self._notices = _notices(f"{path}-wal")
 
     def learn(self, wanted: Collection[str]) -> None:
@@ -65,6 +68,10 @@ class Watch:
             self._timer.cancel()
             self._timer = None
 
+    def expect_own(self) -> None:
+        """This process has committed: the next notice of the kernel is most likely about that."""
+        self._is_own = True
+
     def close(self) -> None:
         """Give everything back."""
         self.disarm()
@@ -74,20 +81,31 @@ class Watch:
         self._db.close()
 
     def _notice(self) -> None:
+        """The kernel saw a write. Look a few times, and hear of no more writes meanwhile: each would be a wake-up."""
         assert self._notices is not None
-        os.read(self._notices, _NOTICES)
+        self._loop.remove_reader(self._notices)
         self._looks = LOOKS
-        if self._timer is None:
+        if self._is_own:
+            self._is_own = False
+            self._timer = self._loop.call_later(BUSY_S, self._look_again)
+        else:
             self._look_again()
 
     def _look_again(self) -> None:
-        self._timer = None
-        if self._look() or not self._topics:
-            return
         self._looks -= 1
-        if self._looks > 0:
-            pause = 0.0003 * (1 + LOOKS - self._looks)
+        if self._look() or self._looks <= 0:
+            self._listen()
+        else:
+            pause = 0.0003 * (LOOKS - self._looks)
             self._timer = self._loop.call_later(pause, self._look_again)
+
+    def _listen(self) -> None:
+        assert self._notices is not None
+        self._timer = None
+        with suppress(BlockingIOError):
+            os.read(self._notices, _NOTICES)
+        self._loop.add_reader(self._notices, self._notice)
+        self._look()  # at what was committed between the last look and here
 
     def _poll(self) -> None:
         self._timer = self._loop.call_later(POLL_S, self._poll)

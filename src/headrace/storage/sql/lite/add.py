@@ -1,7 +1,8 @@
 """Add on SQLite.
 
-Plain jobs (no custom id, no flow) need no guard but their request id, so that the Adds of one transaction are merged:
-they take their numbers here, and all rows are written together when the ledger is flushed.
+Fresh jobs (waiting at the back of the queue: no custom id, flow, delay, priority) need no guard but their request id,
+so that the Adds of one transaction are merged: they take their numbers here, and each queue's jobs, their places and
+their events are written from one JSON array when the ledger is flushed.
 """
 
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ class Repeated(Exception):
 
 @dataclass(slots=True)
 class Rows:
-    """Rows of new jobs, a list a table."""
+    """Rows of new jobs, a list a table; those of fresh jobs a list a queue."""
 
+    fresh: dict[int, tuple[Head, list[tuple[Any, ...]]]] = field(default_factory=dict)
     jobs: list[tuple[Any, ...]] = field(default_factory=list)
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
@@ -39,6 +41,8 @@ class Rows:
 
     def write(self, ledger: Ledger) -> None:
         """Write everything; called by the ledger when it is flushed."""
+        for head, fresh in self.fresh.values():
+            _write_fresh(ledger, head, fresh)
         ledger.insert(SQL.jobs, self.jobs)
         ledger.insert(SQL.ids, self.ids)
         ledger.insert(SQL.parents, self.parents)
@@ -53,42 +57,63 @@ class Rows:
 
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
-    is_plain = _is_plain(command.jobs)
-    if not is_plain or ledger.is_alone:
+    is_fresh = _is_fresh(command.jobs)
+    if not is_fresh or ledger.is_alone:
         ledger.flush()
         answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
         if answer is not None:
             return answer
     rows: Rows = ledger.pending_adds if ledger.pending_adds is not None else Rows()
     ledger.pending_adds = rows
-    reply = _store_plain(ledger, rows, command.jobs) if is_plain else _store_any(ledger, rows, command.jobs)
+    reply = _store_fresh(ledger, rows, command.jobs) if is_fresh else _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
         rows.requests.append((command.request_id, as_json(reply)))
-    if not is_plain:
+    if not is_fresh:
         parents = [row[0] for row in rows.parents]
         ledger.flush()
         release_childless(ledger, parents)
     return reply
 
 
-def _is_plain(jobs: tuple[NewJob, ...]) -> bool:
+def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
     for job in jobs:  # noqa: SIM110 -- a generator costs a microsecond, and most Adds have one job
-        if job.id is not None or job.has_children or job.parent is not None:
+        if (
+            job.id is not None
+            or job.delay_ms > 0
+            or job.priority
+            or job.has_children
+            or job.parent is not None
+            or job.options.lifo
+        ):
             return False
     return True
 
 
-def _store_plain(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
+def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
     refs = []
-    head, last = None, None
+    fresh = rows.fresh
+    last, head, gathered, options, text = None, None, None, DEFAULTS, None
     for job in jobs:
-        if head is None or job.queue != last:
+        if head is None or gathered is None or job.queue != last:
             head, last = ledger.made_head(job.queue), job.queue
-        head.number += 1
-        job_id = str(head.number)
-        _store(ledger, rows, head, head.base + head.number, job_id, job)
-        refs.append(JobRef(job.queue, job_id))
+            gathered = fresh.setdefault(head.id, (head, []))[1]
+        if job.options is not options:
+            options, text = job.options, options_text(job.options)
+        head.number = number = head.number + 1
+        gathered.append((head.base + number, job.name, job.data, text))
+        refs.append(JobRef(job.queue, str(number)))
     return Added(tuple(refs))
+
+
+def _write_fresh(ledger: Ledger, head: Head, fresh: list[tuple[Any, ...]]) -> None:
+    count = len(fresh)
+    step = {"rows": as_json(fresh), "now": ledger.now, "queue": head.id, "back": head.back + 1}
+    ledger.run(SQL.fresh_jobs, step)
+    ledger.run(SQL.fresh_ready, step)
+    head.back += count
+    ledger.enter(head, "waiting", count)
+    head.is_woken = True
+    ledger.append(head, count, SQL.fresh_events, step["rows"], change("waiting", None))
 
 
 def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
@@ -129,7 +154,7 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
         ledger.event(head, job_id, "delayed")
     else:
         state = ledger.enter_ready(head, key, (job.priority, 0, 0, 0), is_front=job.options.lifo)
-        ledger.events(head).append((job_id, change(state, None)))
+        ledger.event(head, job_id, state)
 
 
 def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: int, job: NewJob) -> None:

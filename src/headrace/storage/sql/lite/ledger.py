@@ -166,7 +166,7 @@ class Ledger:
         self._write(SQL.delayed, self._delayed)
         self._write(SQL.defer, self._deferred)
         for head, rows in self._events.values():
-            self._append(head, rows)
+            self.append(head, len(rows), SQL.events, as_json(rows))
         self._events.clear()
         for head in self._heads.values():
             if head.is_woken:
@@ -186,10 +186,11 @@ class Ledger:
             self.run(sql, {"rows": as_json(rows)})
             rows.clear()
 
-    def _append(self, head: Head, rows: list[tuple[str, str]]) -> None:
-        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": as_json(rows)}
-        self.run(SQL.events, step)
-        head.last += len(rows)
+    def append(self, head: Head, count: int, sql: str, rows: str, body: str = "") -> None:
+        """Append `count` events to the log of a queue by a step over `rows`; `body` is for steps where all are alike."""
+        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": rows, "body": body}
+        self.run(sql, step)
+        head.last += count
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1
             self.run(SQL.trim, {"channel": head.channel, "first": head.first})
