@@ -1,8 +1,9 @@
 -- Settle
 
 -- step: held: the leases of the settled jobs
-select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent
-from leases l where l.key in (select value from json_each(:keys));
+select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent, d.key
+from leases l left join deferred d on d.key = l.key
+where l.key in (select value from json_each(:keys));
 
 -- step: unlease: [key …]
 delete from leases where key in (select value from json_each(:keys));

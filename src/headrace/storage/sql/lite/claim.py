@@ -48,7 +48,7 @@ def promote_due(ledger: Ledger, head: Head) -> None:
     for key, priority, made, started, stalls, custom in due:
         state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls))
         ledger.event(head, id_of(key, custom), state, "delayed")
-    ledger.flush()
+    ledger.flush_places()
 
 
 def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int) -> list[Lease]:

@@ -157,14 +157,18 @@ class Ledger:
 
     # -- writing --------------------------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Write everything that was gathered."""
+    def flush_places(self) -> None:
+        """Write where jobs are: enough for a command that reads no events and no counters."""
         if self.pending_adds is not None:
             adds, self.pending_adds = self.pending_adds, None
             adds.write(self)
         self._write(SQL.ready, self._ready)
         self._write(SQL.delayed, self._delayed)
         self._write(SQL.defer, self._deferred)
+
+    def flush(self) -> None:
+        """Write everything that was gathered."""
+        self.flush_places()
         for head, rows in self._events.values():
             self.append(head, len(rows), SQL.events, as_json(rows))
         self._events.clear()

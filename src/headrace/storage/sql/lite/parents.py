@@ -41,7 +41,7 @@ def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
         if parent in still and parent in touched and parent not in told:
             told[parent] = None
             ledger.defer(parent, child_failed(ref.queue, ref.id))
-    ledger.flush()
+    ledger.flush_places()
     _hasten(ledger, told)
     _release(ledger, told)
 

@@ -24,6 +24,7 @@ class Moves:
 
     keys: list[int] = field(default_factory=list)
     finished: list[tuple[Any, ...]] = field(default_factory=list)
+    undeferred: list[int] = field(default_factory=list)
     failures: list[tuple[int, str]] = field(default_factory=list)
     done: list[tuple[int, int, str | None]] = field(default_factory=list)
     failed: list[tuple[int, JobRef]] = field(default_factory=list)
@@ -52,7 +53,7 @@ def settle(ledger: Ledger, command: Settle) -> Settled:
 
 
 def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Settlement) -> None:
-    key, _, priority, made, started, stalls, started_at, parent = lease
+    key, _, priority, made, started, stalls, started_at, parent, deferred = lease
     head = ledger.head(settlement.queue)
     assert head is not None
     moves.keys.append(key)
@@ -72,6 +73,8 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
             ledger.enter(head, settlement.to)
             cause = settlement.failure.cause if settlement.failure is not None else None
             ledger.events(head).append((settlement.id, change(settlement.to, "active", cause)))
+            if deferred is not None:
+                moves.undeferred.append(key)
             _note_finish(moves, head, key, parent, settlement)
         case "delayed":
             ledger.enter_delayed(head, key, carried, ledger.now + settlement.delay_ms)
@@ -99,8 +102,9 @@ def _write(ledger: Ledger, moves: Moves) -> None:
     keys = as_json(moves.keys)
     ledger.run(SQL.unlease, {"keys": keys})
     if moves.finished:
-        ledger.run(SQL.undefer, {"keys": as_json([row[0] for row in moves.finished])})
         ledger.insert(SQL.finished, moves.finished)
+    if moves.undeferred:
+        ledger.run(SQL.undefer, {"keys": as_json(moves.undeferred)})
     if moves.failures:
         write_failures(ledger, moves.failures)
     ledger.insert(SQL.await_children, moves.awaiting)
@@ -109,7 +113,7 @@ def _write(ledger: Ledger, moves: Moves) -> None:
     if moves.failed:
         children_failed(ledger, moves.failed)
     if moves.awaiting:
-        ledger.flush()
+        ledger.flush_places()
         release_childless(ledger, [row[0] for row in moves.awaiting])
     for head, key, settlement in moves.keeping:
         state: State = "completed" if settlement.to == "completed" else "failed"
