@@ -68,9 +68,10 @@ class Site:
         await made.ready()
         return made
 
-    async def add(self, name: str, data: str = "{}", count: int = 1, max_stalled: int = 1_000) -> list[JobRef]:
-        job = NewJob("q", name, data, options=Options(max_stalled=max_stalled))
-        reply = await self.store.run(Add((job,) * count))
+    async def add(self, name: str, *data: str, max_stalled: int = 1_000) -> list[JobRef]:
+        """A job for each of these data."""
+        options = Options(max_stalled=max_stalled)
+        reply = await self.store.run(Add(tuple(NewJob("q", name, text, options=options) for text in data)))
         return list(granted(reply).jobs)
 
     async def get(self, ref: JobRef) -> JobRecord:

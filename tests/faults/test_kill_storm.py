@@ -20,8 +20,8 @@ async def storm(here: Site, seed: int, kills: int, jobs: int, pause_s: tuple[flo
     mills: list[Mill] = [await here.mill(), await here.mill()]
     for number in range(kills):
         while len(refs) < jobs * (number + 1) // kills:
-            ms = dice.choice([1, 5, 20, 60])
-            refs += await here.add("nap", f'{{"ms":{ms}}}', count=min(PAGE, jobs * (number + 1) // kills - len(refs)))
+            page = min(PAGE, jobs * (number + 1) // kills - len(refs))
+            refs += await here.add("nap", *[f'{{"ms":{dice.choice([0, 1, 5, 20, 60])}}}' for _ in range(page)])
         await asyncio.sleep(dice.uniform(*pause_s))
         victim = dice.randrange(len(mills))
         mills[victim].kill()

@@ -44,7 +44,7 @@ async def test_a_job_that_survives_a_kill_is_done_once(tmp_path: Path) -> None:
 async def test_a_first_sigterm_lets_the_running_job_end_and_takes_no_other(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         mill = await here.mill(concurrency=1)
-        running, waiting = await here.add("nap", '{"ms":600}', count=2)
+        running, waiting = await here.add("nap", *['{"ms":600}'] * 2)
         await here.until(running, "active")
         mill.send(signal.SIGTERM)
         assert await mill.ended() == "stopped 1\n"
@@ -114,8 +114,8 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_cannot_record_its_outc
 
 async def test_a_job_that_kills_its_process_fails_after_its_stalls_and_the_others_are_done(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
-        (pill,) = await here.add("crash", max_stalled=1)
-        others = await here.add("nap", '{"ms":1}', count=20)
+        (pill,) = await here.add("crash", "{}", max_stalled=1)
+        others = await here.add("nap", *['{"ms":1}'] * 20)
         for _ in range(2):
             mill = await here.mill()
             await mill.ended()
