@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -299,3 +300,29 @@ def test_an_error_that_cannot_say_what_it_is_still_has_a_name() -> None:
     assert failure(ValueError(), 1).reason == "ValueError"
     assert failure(KeyError("zone"), 1).reason == "'zone'"
     assert sys.exc_info() == (None, None, None)
+
+
+def test_a_run_that_has_ended_leaves_nothing_to_the_garbage_collector() -> None:
+    async def fine() -> None:
+        pass
+
+    def left(count: int) -> int:
+        @simulated
+        async def check() -> None:
+            store = await memory()
+            await add(store, *["fine", "boom"] * count)
+            await run_until_idle(store, registry(fine, boom), concurrency=10)
+            gc.collect()
+            await add(store, *["fine", "boom"] * count)
+            await run_until_idle(store, registry(fine, boom), concurrency=10)
+            found.append(gc.collect())
+
+        found: list[int] = []
+        check()
+        return found[0]
+
+    gc.disable()
+    try:
+        assert left(200) - left(20) < 100
+    finally:
+        gc.enable()
