@@ -42,22 +42,21 @@ class Attempt:
 
 
 class Call:
-    """Some commands on their way through a lane, and what became of them."""
+    """Some commands on their way through a lane, and what became of them: for a future, or for a thread that waits."""
 
-    __slots__ = ("attempt", "commands", "deliver", "future", "loop", "replies")
+    __slots__ = ("commands", "done", "error", "future", "replies")
 
-    def __init__(self, commands: tuple[Command[Any], ...]) -> None:
+    def __init__(self, commands: tuple[Command[Any], ...], future: "asyncio.Future[Any] | None") -> None:
         self.commands = commands
+        self.future = future
+        self.done = threading.Event() if future is None else None
         self.replies: list[Any] = []
-        self.attempt = Attempt()
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.future: asyncio.Future[Any] | None = None
-        self.deliver: threading.Event | None = None
+        self.error: Exception | None = None
 
     def result(self) -> Any:
         """The reply, or the tuple of replies, or the error raised."""
-        if self.attempt.error is not None:
-            raise self.attempt.error
+        if self.error is not None:
+            raise self.error
         return self.replies[0] if len(self.commands) == 1 else tuple(self.replies)
 
     def resolve(self) -> None:
@@ -65,10 +64,10 @@ class Call:
         future = self.future
         if future is None or future.done():
             return
-        if self.attempt.error is not None:
-            future.set_exception(self.attempt.error)
+        if self.error is not None:
+            future.set_exception(self.error)
         else:
-            future.set_result(self.replies[0] if len(self.commands) == 1 else tuple(self.replies))
+            future.set_result(self.replies[0] if len(self.replies) == 1 else tuple(self.replies))
 
 
 class Lane(threading.Thread):
@@ -94,21 +93,26 @@ class Lane(threading.Thread):
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
 
-    def submit(self, call: Call) -> None:
+    def submit(self, call: Call, loop: asyncio.AbstractEventLoop) -> None:
         """Queue a call from its loop; it travels with all that are submitted in the same turn of the loop."""
         self._turn.append(call)
         if len(self._turn) == 1:
-            assert call.loop is not None
-            call.loop.call_soon(self._end_turn)
+            loop.call_soon(self._end_turn)
 
     def submit_now(self, call: Call) -> None:
-        """Queue a call from a thread; its event is set when it is done."""
+        """Queue a call from its loop at once, and with it what the turn has gathered."""
+        self._turn.append(call)
+        self._end_turn()
+
+    def submit_from_thread(self, call: Call) -> None:
+        """Queue a call from any thread; its event is set when it is done."""
         self._calls.put([call])
 
     def _end_turn(self) -> None:
         turn, self._turn = self._turn, []
         if len(turn) < 2 * GROUP_MIN:
-            self._calls.put(turn)
+            if turn:
+                self._calls.put(turn)
             return
         # Two halves overlap from now on: while one is committed, the loop serves the callers of the other.
         half = len(turn) // 2
@@ -150,9 +154,10 @@ class Lane(threading.Thread):
         self._roll_back()
         for call in group:
             call.replies = []
-            with call.attempt:
+            with attempt:
                 for command in call.commands:
                     call.replies.append(self._apply_alone(command))
+            call.error = attempt.error
 
     def _transact(self, group: list[Call]) -> None:
         self._db.execute(self._begin)
@@ -187,10 +192,10 @@ class Lane(threading.Thread):
         moved, self._moved = self._moved, set()
         loops: dict[asyncio.AbstractEventLoop, list[Call]] = {self._home: []} if moved else {}
         for call in group:
-            if call.deliver is not None:
-                call.deliver.set()
-            if call.loop is not None:
-                loops.setdefault(call.loop, []).append(call)
+            if call.future is not None:
+                loops.setdefault(call.future.get_loop(), []).append(call)
+            elif call.done is not None:
+                call.done.set()
         for loop, calls in loops.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._arrive, calls, moved if loop is self._home else None)

@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Collection
 from functools import partial
 from typing import Any, overload
 from weakref import WeakKeyDictionary
 
-from headrace.core.commands import Command
+from headrace.core.commands import Add, Command
 from headrace.core.errors import Misuse, Refused, Unavailable
 from headrace.storage.protocol import A, B, C, Clock
 from headrace.storage.sql.connect import connect, migrate
@@ -80,18 +79,20 @@ class SqliteStore:
         """Apply commands in order; see `Storage.run`."""
         if not commands:
             return ()
-        call = Call(commands)
-        call.loop = asyncio.get_running_loop()
-        call.future = call.loop.create_future()
-        self._lane(commands).submit(call)
-        return await call.future
+        loop = asyncio.get_running_loop()
+        call = Call(commands, loop.create_future())
+        if type(commands[0]) is Add:  # callers that add at the same moment share a transaction
+            self._lane(commands).submit(call, loop)
+        else:
+            self._lane(commands).submit_now(call)
+        return await call.future  # type: ignore[misc]
 
     def run_blocking(self, *commands: Command[Any]) -> Any:
         """As `run`, from any thread that has no event loop to keep alive: leases are renewed this way."""
-        call = Call(commands)
-        call.deliver = threading.Event()
-        self._lane(commands).submit_now(call)
-        call.deliver.wait()
+        call = Call(commands, None)
+        self._lane(commands).submit_from_thread(call)
+        assert call.done is not None
+        call.done.wait()
         return call.result()
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:

@@ -80,7 +80,6 @@ create table leases (
   stalls integer not null,
   parent integer
 ) strict;
-create index leases_end on leases (expires_at);
 
 create table parents (
   key integer primary key,
