@@ -81,9 +81,7 @@ class Runner:
             if asyncio._get_running_loop() is None:
                 raise  # nobody runs any more: the task itself is being thrown away
             outcome = self._ending(run, handler, error)
-        run.task = (
-            None  # the task knows its context and the context this run: a ring that only the collector would open
-        )
+        run.task = None  # task, context, run: a ring that only the garbage collector would open
         finish(run, None if outcome is None else settle(lease, outcome, self._chance()))
 
     async def _perform(self, run: Run, handler: Handler) -> Outcome | None:
