@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # tests/types says what a type checker must accept and refuse of the public interface.
-TYPED  := src $(wildcard tests/types)
+TYPED  := src examples $(wildcard tests/types)
 UV     := $(shell command -v uv 2>/dev/null)
 
 .PHONY: help demo test check format bench soak clean

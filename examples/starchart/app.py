@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import headrace
-from examples.starchart.dns import Dns
-from examples.starchart.flows import CreateFlow, published
-from examples.starchart.records import Records
+
+from .dns import Dns
+from .flows import CreateFlow, published
+from .records import Records
 
 SCALE = 0.001
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import headrace
-from examples.starchart.app import Starchart
-from examples.starchart.fake_dns import FakeDns
-from examples.starchart.records import Status
+
+from .app import Starchart
+from .fake_dns import FakeDns
+from .records import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ class FakeDns(ThreadingTCPServer):  # HTTPServer would only add a look-up of our
                     return self._status(change, polls=1)
                 case "POST /faults":
                     try:
-                        self.set_faults(Faults(**{**data, "reject": frozenset(list.copy(data.get("reject", [])))}))
+                        given: dict[str, Any] = {**data, "reject": frozenset(list.copy(data.get("reject", [])))}
+                        self.set_faults(Faults(**given))
                     except (AttributeError, TypeError, ValueError) as error:
                         return 400, {"error": f"malformed: {error}"}
                     return 200, {}

@@ -13,8 +13,9 @@ import asyncio
 from typing import Protocol
 
 import headrace
-from examples.starchart.dns import Dns
-from examples.starchart.records import Records
+
+from .dns import Dns
+from .records import Records
 
 ATTEMPTS = 5
 QUEUES = ("db-record-update", "dns-record-update", "check-dns-status", "sync-db-status")

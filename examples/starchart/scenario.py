@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from examples.starchart.app import Starchart, read_scale, starchart
-from examples.starchart.ending import Ending, Step, look
-from examples.starchart.fake_dns import FakeDns, Faults
-from examples.starchart.show import compare, say, watch
+from .app import Starchart, read_scale, starchart
+from .ending import Ending, Step, look
+from .fake_dns import FakeDns, Faults
+from .show import compare, say, watch
 
 ADDRESS = "192.0.2.7"
 DEMO_SCALE = 0.01  # slow enough to watch: a pause of 15 s takes 150 ms

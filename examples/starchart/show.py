@@ -15,8 +15,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 import headrace
-from examples.starchart.ending import Step
 from headrace.core.commands import Node
+
+from .ending import Step
 
 NAME_WIDTH, INDENT, STATE_WIDTH = 26, 4, 17
 STYLES = {"completed": "green", "failed": "red", "active": "yellow", "delayed": "magenta"}

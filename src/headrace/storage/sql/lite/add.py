@@ -106,14 +106,14 @@ def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
 
 
 def _write_fresh(ledger: Ledger, head: Head, fresh: list[tuple[Any, ...]]) -> None:
-    count = len(fresh)
-    step = {"rows": as_json(fresh), "now": ledger.now, "queue": head.id, "back": head.back + 1}
+    count, rows = len(fresh), as_json(fresh)
+    step = {"rows": rows, "now": ledger.now, "queue": head.id, "back": head.back + 1}
     ledger.run(SQL.fresh_jobs, step)
     ledger.run(SQL.fresh_ready, step)
     head.back += count
     ledger.enter(head, "waiting", count)
     head.is_woken = True
-    ledger.append(head, count, SQL.fresh_events, step["rows"], change("waiting", None))
+    ledger.append(head, count, SQL.fresh_events, rows, change("waiting", None))
 
 
 def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:

@@ -47,7 +47,7 @@ class Head:
 
     def fields(self) -> dict[str, object]:
         """What is written back."""
-        counts = {state.replace("-", "_"): count for state, count in self.counts.items()}
+        counts: dict[str, object] = {state.replace("-", "_"): count for state, count in self.counts.items()}
         own = ("id", "resting_until", "number", "back", "front", "wakes")
         return {name: getattr(self, name) for name in own} | counts | {"is_paused": int(self.is_paused)}
 
