@@ -129,8 +129,12 @@ class FakeDns(ThreadingTCPServer):  # HTTPServer would only add a look-up of our
                     except (AttributeError, TypeError, ValueError) as error:
                         return 400, {"error": f"malformed: {error}"}
                     return 200, {}
-        views: dict[str, dict[str, Any]] = {"GET /zone": {"records": self.zone()}, "GET /counters": self.counters()}
-        return (200, views[route]) if route in views else (404, {"error": "not found"})
+                case "GET /zone":
+                    return 200, {"records": self.zone()}
+                case "GET /counters":
+                    return 200, self.counters()
+                case _:
+                    return 404, {"error": "not found"}
 
     def _fails(self) -> bool:
         has_failed = self._failures_left > 0 or self.plan.down or self._chance.random() < self.plan.error_ratio
