@@ -7,7 +7,12 @@ from headrace.core.commands import Claim, Configure, Move, Renew, Settle
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure
 from headrace.core.outcomes import Later, RateLimited
+from headrace.engine.home import Home
+from headrace.engine.leases import Leases
 from headrace.engine.outbox import TRIES_MAX
+from headrace.engine.pump import Pump
+from headrace.engine.runner import Runner
+from headrace.executors.inline import InlineExecutor
 from headrace.storage.protocol import granted
 from headrace.worker import Worker
 from tests.engine.simulation import now, simulated
@@ -378,3 +383,49 @@ async def test_a_deferred_failure_is_recorded_without_a_run() -> None:
     job = await get(store, ref)
     assert job.failure is not None
     assert (ran, job.state, job.failure.cause) == ([], "failed", "stalled")
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_as_many_turns_are_in_flight_as_there_are_lanes(lanes: int) -> None:
+    at_once: list[int] = []
+    flying = 0
+
+    async def slow(commands: tuple[Any, ...]) -> None:
+        nonlocal flying
+        flying += any(isinstance(command, Claim | Settle) for command in commands)
+        at_once.append(flying)
+        await asyncio.sleep(0.01)
+
+    async def down(commands: tuple[Any, ...]) -> None:
+        nonlocal flying
+        flying -= any(isinstance(command, Claim | Settle) for command in commands)
+
+    @simulated
+    async def check() -> None:
+        store = Watched(await memory())
+        store.before, store.after = slow, down
+        made = registry(noop)
+        leases, runner = Leases(store, 30_000), Runner(made, {"inline": InlineExecutor()})
+        pump = Pump(
+            store,
+            Home(),
+            made.sources(["q"]),
+            leases,
+            runner,
+            worker="me",
+            concurrency=10,
+            lease_ms=30_000,
+            poll_ms=5_000,
+            on_failed=lambda *_: None,
+            lanes=lanes,
+        )
+        await add(store.inner, *["noop"] * 200)
+        pump.start()
+        await pump.idle()
+        assert (pump.processed, pump.running) == (200, 0)
+        pump.drain()
+        await pump.ended()
+        await pump.stop()
+
+    check()
+    assert max(at_once) == lanes
