@@ -22,11 +22,11 @@ def demo(*, _: Common = PLAIN) -> int:
 
     Example: headrace demo
     """
-    scenario = importlib.import_module(_place(CHECKOUT))
+    scenario = importlib.import_module(place(CHECKOUT))
     return int(scenario.demo(output.console() if output.is_terminal() else None))
 
 
-def _place(checkout: Path) -> str:
+def place(checkout: Path) -> str:
     """The module that has it, made importable."""
     if (checkout / "examples" / "starchart" / "scenario.py").is_file():
         sys.path.insert(0, str(checkout))

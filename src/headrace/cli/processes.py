@@ -10,6 +10,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from headrace.cli.failure import Exit, say
@@ -140,8 +141,10 @@ class Fleet:
 
 
 def _send(child: Process) -> None:
+    """Not by the child's own method, which may reap it before the loop does, and lose its exit code."""
     if child.returncode is None:
-        child.send_signal(signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGTERM)
 
 
 def _exit_of(code: int) -> int:

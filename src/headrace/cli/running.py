@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from inspect import iscoroutine
 from traceback import print_exception
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from headrace.cli.failure import Exit, Stop, complain, exit_of, unexpected
 from headrace.cli.root import commands
@@ -31,7 +31,7 @@ def run(tokens: Sequence[str], *, is_process: bool) -> int:
         complain(str(stop), stop.code)
         return stop.exit
     except CycloptsError as error:
-        complain(f"{str(error).strip()} See --help.", "usage")
+        complain(f"{_sentence(error)} See --help.", "usage")
         return Exit.USAGE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
@@ -55,3 +55,9 @@ def _explain(error: HeadraceError, is_debug: bool) -> None:
     if is_debug:
         print_exception(error)
     complain(str(error), error.code)
+
+
+def _sentence(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"too many arguments: {' '.join(error.unused_tokens or ())}."
+    return str(error).strip()

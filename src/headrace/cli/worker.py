@@ -13,10 +13,9 @@ from cyclopts import Parameter
 from headrace.app import App
 from headrace.cli.failure import Exit, Stop, say
 from headrace.cli.options import WHERE, Where
-from headrace.cli.processes import Fleet, command_of, tie
+from headrace.cli.processes import SIGNALS, Fleet, command_of, tie
 from headrace.cli.target import Target, load
 from headrace.cli.text import clean
-from headrace.worker import SIGNALS
 
 PROCESSES_MAX: Final = 256
 NAMED_MAX: Final = 8  # tasks named in the ready line

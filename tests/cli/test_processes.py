@@ -1,0 +1,71 @@
+"""`headrace worker --processes N`, and `headrace dev`: who looks after worker processes."""
+
+import os
+import signal
+
+from tests.cli.project import CODE, Project
+
+
+def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: Project) -> None:
+    with project.running("worker", "jobs:app", "--processes", "2") as fleet:
+        first, second = fleet.ready(), fleet.ready()
+        os.kill(first, signal.SIGKILL)
+        assert "ended by signal SIGKILL; it starts again in 0.5 s" in fleet.line("starts again")
+        third = fleet.ready()
+        assert len({first, second, third}) == 3
+        job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
+        project.until("default", "active")
+        fleet.signal()
+        fleet.line("1 jobs may end")
+        project.gate.touch()
+        assert fleet.end() == 0
+    assert project.record(job).state == "completed"
+
+
+def test_the_second_signal_reaches_the_processes_too(project: Project) -> None:
+    job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
+    with project.running("worker", "jobs:app", "--processes", "2") as fleet:
+        fleet.ready()
+        fleet.ready()
+        project.until("default", "active")
+        fleet.signal(signal.SIGINT)
+        fleet.line("1 jobs may end")
+        fleet.signal(signal.SIGINT)
+        fleet.line("1 jobs are handed back")
+        assert fleet.end() == 0
+    assert project.record(job).state == "waiting"
+
+
+def test_when_the_one_that_looks_after_them_is_killed_the_processes_drain(project: Project) -> None:
+    job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
+    with project.running("worker", "jobs:app", "--processes", "2") as fleet:
+        fleet.ready()
+        fleet.ready()
+        project.until("default", "active")
+        fleet.signal(signal.SIGKILL)
+        fleet.line("1 jobs may end")
+        project.gate.touch()
+        fleet.rest()
+    assert project.record(job).state == "completed"
+
+
+def test_what_can_never_start_is_not_started_again(project: Project) -> None:
+    done = project.run("worker", "jbos:app", "--processes", "2")
+    assert done.code == 3
+    assert "did you mean jobs?" in done.err
+    assert "starts again" not in done.err
+
+
+def test_dev_starts_the_worker_anew_when_the_code_has_changed(project: Project) -> None:
+    with project.running("dev", "jobs:app") as dev:
+        dev.line("watching 1 files")
+        dev.ready()
+        project.code.write_text("a slip of the pen\n")
+        dev.line("changed: jobs.py; starting anew")
+        dev.line("SyntaxError")
+        dev.line("waiting for a change")
+        project.code.write_text(CODE + "\n\n@app.task\ndef added() -> None: ...\n")
+        assert "added" in dev.line("ready")
+        dev.signal(signal.SIGINT)
+        assert dev.end() == 0
+        dev.rest()

@@ -1,0 +1,60 @@
+"""`headrace queues`: what is in them, and holding them."""
+
+from collections.abc import Callable
+
+from tests.cli.project import Ended, Project
+
+Call = Callable[..., Ended]
+
+
+def test_list_counts_by_state(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    project.add(queue="mail", delay=60)
+    project.add(queue="post")
+    rows = [line.split() for line in call("queues", "list").out.splitlines()]
+    assert rows == [
+        ["QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED"],
+        ["mail", "-", "1", "0", "1", "0", "0", "0", "0"],
+        ["post", "-", "1", "0", "0", "0", "0", "0", "0"],
+    ]
+    listed = call("queues", "list", "--json").json["queues"]
+    assert [(queue["name"], queue["counts"]["delayed"], queue["is_paused"]) for queue in listed] == [
+        ("mail", 1, False),
+        ("post", 0, False),
+    ]
+
+
+def test_pause_and_resume_take_several(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    project.add(queue="post")
+    assert call("queues", "pause", "mail", "post").out == "mail paused\npost paused\n"
+    assert [line.split()[1] for line in call("queues", "list").out.splitlines()] == ["PAUSED", "paused", "paused"]
+    assert call("jobs", "why", "post/1").out.splitlines()[0] == "the queue post is paused"
+    assert call("queues", "resume", "mail", "--json").json == {"resumed": ["mail"]}
+    assert call("queues", "show", "mail", "--json").json["is_paused"] is False
+
+
+def test_a_slip_of_the_pen_makes_no_queue(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    done = call("queues", "pause", "mail", "mial")
+    assert (done.code, done.out) == (3, "")
+    assert done.err == "headrace: there is no queue 'mial'; did you mean mail? (no-such-queue)\n"
+    assert [queue["name"] for queue in call("queues", "list", "--json").json["queues"]] == ["mail"]
+    assert call("queues", "show", "mail", "--json").json["is_paused"] is False
+
+
+def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    assert call("queues", "show", "mail").out.splitlines() == [
+        "queue             mail",
+        "paused            no",
+        "waiting           1",
+        "prioritized       0",
+        "delayed           0",
+        "active            0",
+        "waiting-children  0",
+        "completed         0",
+        "failed            0",
+        "worker            none serves it",
+    ]
+    assert call("queues", "show", "mail", "--json").json["workers"] == []

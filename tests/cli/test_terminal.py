@@ -1,0 +1,58 @@
+"""In a terminal: tables that fit it, colours unless NO_COLOR, and nothing of a job's that steers it."""
+
+import os
+import pty
+import re
+import subprocess
+
+from headrace import App
+from tests.cli.project import COMMAND, Project
+
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
+COLOURS = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+
+
+def drawn(project: Project, *tokens: str, **environ: str) -> str:
+    """What a terminal of 80 columns is sent."""
+    ours, theirs = pty.openpty()
+    left = {
+        name: value for name, value in os.environ.items() if name != "NO_COLOR" and not name.startswith("HEADRACE_")
+    }
+    process = subprocess.Popen(
+        [*COMMAND, *tokens],
+        cwd=project.folder,
+        env=left | {"COLUMNS": "80", "TERM": "xterm"} | environ,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while part := os.read(ours, 65_536):
+            seen += part
+    except OSError:
+        pass  # the other side is closed
+    os.close(ours)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, b"")
+    return seen.decode()
+
+
+def test_tables_and_trees_fit_and_are_coloured(project: Project) -> None:
+    async def act(app: App) -> str:
+        mail = app.queue("mail-of-a-department-with-a-long-name")
+        long = "a task whose name goes on and on, as names do that were made by machines " * 3
+        flow = mail.call(long).after(mail.call(long, {"text": "x" * 300}))
+        await app.queue("mail").add("fail", {"reason": "it \x1b[2J\x9b2Jrains " + "and rains " * 30})
+        return str((await app.enqueue(flow)).ref)
+
+    flow = project.work(act)
+    job = "mail/1"
+    for tokens in (("jobs", "list"), ("queues", "list"), ("flows", "show", flow), ("flows", "show", job), ("--help",)):
+        sent = drawn(project, *tokens)
+        text = STYLES.sub("", sent)
+        assert max(len(line) for line in text.splitlines()) <= 80, tokens
+        assert re.search(r"[\x1b\x9b]", text) is None, tokens
+    assert COLOURS.search(drawn(project, "jobs", "list"))
+    assert not COLOURS.search(drawn(project, "jobs", "list", NO_COLOR="1"))
