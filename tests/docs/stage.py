@@ -4,6 +4,7 @@
 * The other Python blocks of a page share one namespace and may `await`.
 * A shell block is run line by line: `headrace`, `python`, `pytest`. A worker goes on in the background, and when a
   file is written while `headrace dev` runs, the stage waits until it has started anew.
+* In a reference the lines stand for themselves: there they are only parsed.
 * A `text` block is the output of the block above it, of both streams; `…` stands for anything within a line.
 """
 
@@ -24,6 +25,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from headrace.cli.root import commands
 from tests.docs.page import Block
 
 NOT_OURS = frozenset({".", "cd", "git", "make", "mkdir", "pip", "python3"})
@@ -85,8 +87,9 @@ class Background:
 class Stage:
     """Plays the blocks of one page; `log` has a line for each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_reference: bool = False) -> None:
         self.log: list[str] = []
+        self._is_reference = is_reference
         self._folder = folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._output: str | None = None  # of the block before, None if it was not run
@@ -158,11 +161,20 @@ class Stage:
             self._note(block, f"not run: {line}")
             return
         assert tokens[0] in OURS, f"{block.place}: no test knows how to run {line!r}"
+        if self._is_reference:
+            self._parse(block, line, tokens)
+            return
         command = [sys.executable, *OURS[tokens[0]], *tokens[1:]]
         is_long = tokens[0] == "headrace" and tokens[1] in LONG
-        assert self._output is not None
-        self._output += self._start(command, tokens[1]) if is_long else self._finish(block, line, command)
+        output = self._start(command, tokens[1]) if is_long else self._finish(block, line, command)
+        self._output = (self._output or "") + output
         self._note(block, f"ran: {line}")
+
+    def _parse(self, block: Block, line: str, tokens: list[str]) -> None:
+        if tokens[0] == "headrace":
+            commands().parse_args(tokens[1:], exit_on_error=False, print_error=False)
+        self._output = None
+        self._note(block, f"parsed: {line}")
 
     def _start(self, command: list[str], verb: str) -> str:
         worker = Background(command, self._folder, is_reloading=verb == "dev")
