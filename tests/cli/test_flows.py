@@ -36,20 +36,36 @@ def test_a_flow_is_drawn_below_its_root(call: Call, flow: str) -> None:
     assert done.err == ""
 
 
-def test_as_json_it_is_nested(call: Call, flow: str) -> None:
-    root = call("flows", "show", flow, "--json").json
-    first, second = root["children"]
-    assert (root["job"], root["state"]) == (flow, "failed")
-    assert (first["state"], first["result"], first["children"]) == ("completed", "hello Ada", [])
+def test_as_json_it_is_a_list_in_which_each_names_its_parent(call: Call, flow: str) -> None:
+    tree = call("flows", "show", flow, "--json").json
+    root, first, second, last = tree["nodes"]
+    assert (tree["root"], tree["is_cut"]) == (flow, False)
+    assert (root["job"], root["state"], root["depth"], root["below"]) == (flow, "failed", 0, None)
+    assert (first["state"], first["result"], first["below"]) == ("completed", "hello Ada", flow)
     assert first["value"] == "hello Ada"
-    assert second["children"][0]["failure"]["reason"] == "no \x1b[2Jroute"
+    assert (last["failure"]["reason"], last["below"]) == ("no \x1b[2Jroute", second["job"])
 
 
 def test_a_part_of_a_flow_names_what_it_is_part_of(call: Call, flow: str) -> None:
-    child = call("flows", "show", flow, "--json").json["children"][1]["job"]
+    nodes = call("flows", "show", flow, "--json").json["nodes"]
+    child = next(node["below"] for node in nodes if node["name"] == "fail")
     done = call("flows", "show", child)
     assert len(done.out.splitlines()) == 2
     assert done.err == f"headrace: it is part of {flow}\n"
+
+
+def test_a_flow_may_be_deep(call: Call, project: Project) -> None:
+    async def act(app: App) -> Job[Any]:
+        call = app.queue("post").call("leaf")
+        for _ in range(700):
+            call = app.queue("post").call("deep").after(call)
+        return await app.enqueue(call)
+
+    root = str(project.work(act).ref)
+    assert len(call("flows", "show", root, "--json").json["nodes"]) == 701
+    out = call("flows", "show", root).out.splitlines()
+    assert len(out) == 701
+    assert out[-1].startswith(" " * 40 + "[700] leaf (post/")
 
 
 def test_a_plain_job_is_a_tree_of_one(call: Call, project: Project) -> None:

@@ -18,6 +18,8 @@ from headrace.core.jobs import JobRef
 app = noun("flows", "See flows.")
 
 VALUE_MAX: Final = 200  # characters of a result or of a reason; `jobs show` has all of it
+DRAWN_MAX: Final = 12  # levels that a terminal has room to draw
+INDENTED_MAX: Final = 20  # levels; those below are numbered
 
 
 class Line(Struct, frozen=True):
@@ -45,8 +47,8 @@ async def show(job: One, /, *, common: Shown = SHOWN) -> None:
         if node.parent is not None:
             below.setdefault(node.parent, []).append(node)
     if common.json:
-        output.document(_nested(grown.nodes))
-    elif output.is_terminal():
+        output.document({"root": str(root.job), "is_cut": grown.is_cut, "nodes": [_flat(node) for node in grown.nodes]})
+    elif output.is_terminal() and max(node.depth for node in grown.nodes) <= DRAWN_MAX:
         _draw(root, below)
     else:
         _write(root, below)
@@ -72,23 +74,22 @@ def described(node: Node) -> Line:
     return Line(f"{record.name} ({node.job})", record.state, tries, clipped(outcome, VALUE_MAX))
 
 
-def _nested(nodes: Sequence[Node]) -> dict[str, Any]:
-    made: dict[JobRef, dict[str, Any]] = {}
-    for node in nodes:
-        whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
-        made[node.job] = whole | {"is_pending": node.is_pending, "value": raw(node.value), "children": []}
-        if node.parent in made and node is not nodes[0]:
-            made[node.parent]["children"].append(made[node.job])
-    return made[nodes[0].job]
+def _flat(node: Node) -> dict[str, Any]:
+    """A node with its depth and its parent's name: nesting would have an end, and flows can be deeper."""
+    whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
+    parent = str(node.parent) if node.parent is not None else None
+    place = {"depth": node.depth, "below": parent, "is_pending": node.is_pending, "value": raw(node.value)}
+    return whole | place
 
 
 def _write(root: Node, below: Mapping[JobRef, Sequence[Node]]) -> None:
-    waiting = [(0, root)]
+    waiting = [root]
     while waiting:
-        depth, node = waiting.pop()
+        node = waiting.pop()
         line = described(node)
-        output.line(f"{'  ' * depth}{line.title}  {line.state}  {line.tries}  {line.outcome}".rstrip())
-        waiting += [(depth + 1, child) for child in reversed(below.get(node.job, ()))]
+        indent = "  " * min(node.depth, INDENTED_MAX) + (f"[{node.depth}] " if node.depth > INDENTED_MAX else "")
+        output.line(f"{indent}{line.title}  {line.state}  {line.tries}  {line.outcome}".rstrip())
+        waiting += reversed(below.get(node.job, ()))
 
 
 def _draw(root: Node, below: Mapping[JobRef, Sequence[Node]]) -> None:

@@ -115,8 +115,8 @@ class Fleet:
     async def _live(self) -> int:
         child = await self._rope.spawn(self._command)
         self._children.add(child)
-        if self._signals:
-            _send(child)
+        if self._stopping.is_set():
+            _send(child)  # the signal came while it was being started
         try:
             return await child.wait()
         finally:
