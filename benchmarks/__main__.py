@@ -60,6 +60,8 @@ def _measured(names: list[str], repeat: int, folder: Path, *, is_quick: bool) ->
         start = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="headrace-bench-", dir=folder) as place:
             figures += BENCHES[name](Bench(Path(place), repeat, is_quick))
+        for figure in figures if report.is_in_memory(folder) else ():
+            figure.without_disk()
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return figures
 
@@ -86,7 +88,7 @@ def _list() -> None:
 def _probes() -> list[tuple[str, str]]:
     """The probes of other engines: they start servers, so that each is run by itself."""
     found = []
-    for path in sorted(Path(__file__).parent.glob("probe_*.py")):
+    for path in sorted(Path(__file__).parent.glob("probe*.py")):
         doc = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         found.append((path.stem, doc.partition("\n")[0]))
     return found

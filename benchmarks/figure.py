@@ -47,6 +47,17 @@ class Figure:
     costs_us: list[float] = field(default_factory=list)
     """Processor time of a job, in all threads, for each sample."""
 
+    def without_disk(self) -> None:
+        """Forget the comparison with the disk: there is none under the file."""
+        if self.is_of_disk:
+            self.limit = None
+            self.goal = None if self.goal is not None and self.goal.kind == "of the limit at least" else self.goal
+
+    @property
+    def is_of_disk(self) -> bool:
+        """Whether the limit is a matter of commits."""
+        return self.limit is not None and "commit" in self.limit.title
+
     @property
     def value(self) -> float:
         """The median."""

@@ -39,7 +39,7 @@ def _processed(bench: Bench, concurrency: int) -> Figure:
 
 
 def with_a_million_finished(bench: Bench) -> list[Figure]:
-    """What the same costs when many finished jobs lie in the file. Each sample has its twin in an empty file."""
+    """The same with a million finished jobs in the file: the best of some rates, beside the best in an empty file."""
     full = bench.file()
     ask("fill_finished", full, count=bench.amount(FINISHED))
     figures = [_loss(bench, full, concurrency) for concurrency in COUNTS]
@@ -49,8 +49,7 @@ def with_a_million_finished(bench: Bench) -> list[Figure]:
 
 def _loss(bench: Bench, full: Path, concurrency: int) -> Figure:
     title = f"1M finished, {concurrency} at once"
-    goal = Goal(LOSS_MAX, "at most")
-    figure = Figure(f"million-{concurrency}", title, "% less", goal=goal)
+    figure = Figure(f"million-{concurrency}", title, "% less", goal=Goal(LOSS_MAX, "at most"))
     fulls: list[Answer] = []
     twins: list[Answer] = []
     for _ in range(bench.times(PAIRS_MAX)):
@@ -58,16 +57,14 @@ def _loss(bench: Bench, full: Path, concurrency: int) -> Figure:
         twins.append(_drained(bench, empty, concurrency))
         bench.drop(empty)
         fulls.append(_drained(bench, full, concurrency))
-        figure.samples.append(100 * (1 - fulls[-1]["rate"] / twins[-1]["rate"]))
+    # What else the machine does can only slow a sample down, and by more than what is looked for here.
+    best, best_twin = (max(answer["rate"] for answer in answers) for answers in (fulls, twins))
+    figure.samples.append(100 * (1 - best / best_twin))
+    costs = [median(answer["processor_us"] for answer in answers) for answers in (fulls, twins)]
     figure.note = (
-        f"{_middle(fulls, 'rate'):,.0f} jobs/s beside {_middle(twins, 'rate'):,.0f}; "
-        f"{_middle(fulls, 'processor_us'):.1f} µs of processor a job beside {_middle(twins, 'processor_us'):.1f}"
+        f"{best:,.0f} jobs/s beside {best_twin:,.0f}; {costs[0]:.1f} µs of processor a job beside {costs[1]:.1f}"
     )
     return figure
-
-
-def _middle(answers: list[Answer], key: str) -> float:
-    return median(answer[key] for answer in answers)
 
 
 def _drained(bench: Bench, file: Path, concurrency: int) -> Answer:

@@ -32,6 +32,11 @@ def machine(folder: Path) -> str:
     )
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether a commit there reaches no disk."""
+    return file_system(folder) in MEMORY
+
+
 def file_system(folder: Path) -> str:
     """The kind of file system that holds a folder, where the kernel says."""
     if not MOUNTS.exists():
@@ -145,7 +150,7 @@ def as_json(figures: list[Figure], repeat: int, folder: Path) -> str:
 def write_docs(figures: list[Figure], folder: Path, path: Path = DOCS) -> None:
     """Put the table into the page about benchmarks, in the place of the last one of a disk, or of memory."""
     text = path.read_text("utf-8")
-    kind = "memory" if file_system(folder) in MEMORY else "disk"
+    kind = "memory" if is_in_memory(folder) else "disk"
     place = re.compile(rf"(<!-- table: {kind} -->\n).*?(<!-- end of table -->)", re.DOTALL)
     today = date.today().isoformat()  # noqa: DTZ011 - as above
     block = f"{machine(folder)}, {today}.\n\n```\n{printed(figures)}\n```\n"

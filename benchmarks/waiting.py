@@ -14,7 +14,7 @@ from benchmarks.inside import PAUSE_S
 from benchmarks.limits import commit_ms
 from benchmarks.shop import open_shop
 
-JOBS: Final = 150
+JOBS: Final = 100
 RUNS_MAX: Final = 3
 IDLE_S: Final = 5
 
@@ -81,7 +81,7 @@ def _note(figures: list[Figure], waits: list[float], best: float) -> None:
 def idle_worker(bench: Bench) -> list[Figure]:
     """The processor time of a worker's process that has nothing to do."""
     figure = Figure("idle", "processor, idle worker", "% of a core", goal=Goal(1.0, "at most"))
-    for _ in range(bench.times(2)):
+    for _ in range(bench.times(1)):
         file = bench.file()
         figure.samples.append(ask("idle", file, seconds=1 if bench.is_quick else IDLE_S)["percent"])
         bench.drop(file)

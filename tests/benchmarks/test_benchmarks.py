@@ -36,4 +36,4 @@ def test_each_figure_and_each_probe_of_another_engine_is_listed() -> None:
     listed = run("--list").splitlines()
     names = {line.split(maxsplit=1)[0] for line in listed}
     assert {"processed", "million", "bulk", "single", "bytes", "latency", "idle", "memory", "import"} <= names
-    assert {path.stem for path in (ROOT / "benchmarks").glob("probe_*.py")} <= names
+    assert {path.stem for path in (ROOT / "benchmarks").glob("probe*.py")} <= names
