@@ -6,7 +6,7 @@ from headrace.core.commands import Lines, Remove, Removed
 from headrace.core.errors import NoSuchJob, WrongState
 from headrace.core.log import Change
 from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, done, failed, ids, new, parent, ref
+from tests.conformance.desk import Desk, child, done, failed, ids, keep, new, parent, ref
 
 
 async def test_a_removed_job_is_gone(desk: Desk) -> None:
@@ -160,3 +160,20 @@ async def test_a_queue_can_be_drained_page_by_page(desk: Desk) -> None:
         gone += len(jobs)
     assert gone == 50
     assert await desk.counts() == {}
+
+
+async def test_jobs_that_brought_their_own_retention_may_be_spared(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(new(), new(keep_completed=keep(count=5)), new(keep_failed=keep(count=5)))
+    for _ in range(3):
+        await desk.finish()
+    clock.advance(10)
+    gone = await desk.remove(queue="q", states=("completed",), older_ms=5, spares_kept=True)
+    assert ids(gone.jobs) == ["1", "3"]
+    assert await desk.ids("completed") == ["2"]
+
+
+async def test_a_removed_child_leaves_its_name_and_result_with_its_parent(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", name="count", keep_completed=keep(count=0)), child("p", name="sum"))
+    await desk.finish(result="7")
+    _, counted, _ = await desk.tree(ref("p"))
+    assert (counted.name, counted.value, counted.record) == ("count", "7", None)

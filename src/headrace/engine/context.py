@@ -116,7 +116,7 @@ class Context:
         return [
             task.load_result(text)
             for node in await self._nodes()
-            if node.record is not None and node.record.name == task.name and (text := _result(node)) is not None
+            if node.name == task.name and (text := _result(node)) is not None
         ]
 
     async def _nodes(self) -> list[Node]:
@@ -160,7 +160,7 @@ def _child(node: Node) -> Child:
     return Child(
         queue=node.job.queue,
         id=node.job.id,
-        name=record.name if record is not None else "",
+        name=node.name,
         state=record.state if record is not None else None,
         result=None if text is None else codec.decode(text),
         failure=record.failure if record is not None else None,

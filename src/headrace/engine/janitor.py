@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from headrace.core.commands import Queues, Recover, Remove
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import JobRef, Keep, State
@@ -96,10 +98,11 @@ class Janitor:
         reply = await self._storage.run(Queues())
         for queue in granted(reply).queues:
             for state, keep in self._keep.items():
+                every = Remove(queue=queue.name, states=(state,), spares_kept=True, limit=PAGE)
                 if queue.counts.get(state) and keep.age_ms is not None:
-                    await self._remove(Remove(queue=queue.name, states=(state,), older_ms=keep.age_ms, limit=PAGE))
+                    await self._remove(replace(every, older_ms=keep.age_ms))
                 if queue.counts.get(state, 0) > (keep.count or 0) and keep.count is not None:
-                    await self._remove(Remove(queue=queue.name, states=(state,), keep_count=keep.count, limit=PAGE))
+                    await self._remove(replace(every, keep_count=keep.count))
 
     async def _remove(self, command: Remove) -> None:
         is_more = True

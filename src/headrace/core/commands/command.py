@@ -4,8 +4,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Command(Struct, Generic[R], frozen=True, tag=True):
-    """A request to a store, answered by an `R`, or by a `Refused` as a value."""
+class Command(Struct, Generic[R_co], frozen=True, tag=True):
+    """A request to a store, answered by its reply, or by a `Refused` as a value."""

@@ -195,7 +195,8 @@ class Remove(Command[Removed], frozen=True):
     An active job is refused (`WrongState`). A removed child no longer counts for its parent, which is released if it
     was the last; the result that a completed child left with its parent stays. Children of a removed job go on
     without a parent. By description: finished jobs by the time they finished, others by the time they were added;
-    oldest first, the newest `keep_count` of each state stay, at most `limit` go.
+    oldest first, the newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs
+    that brought their own `keep_completed` or `keep_failed` stay too: their own settlements see to them.
     """
 
     jobs: tuple[JobRef, ...] = ()
@@ -203,6 +204,7 @@ class Remove(Command[Removed], frozen=True):
     states: tuple[State, ...] = ()
     older_ms: int = 0
     keep_count: int = 0
+    spares_kept: bool = False
     limit: int = PAGE_MAX
 
 

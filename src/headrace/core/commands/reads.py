@@ -63,6 +63,7 @@ class Node(Struct, frozen=True):
     """
 
     job: JobRef
+    name: str
     parent: JobRef | None
     depth: int
     record: JobRecord | None

@@ -77,7 +77,7 @@ def _store(world: World, new: NewJob, now: int) -> Job:
     job = queue.jobs[ref.id] = Job(ref, serial, new, new.data, new.priority, now, new.parent)
     parent = kin.parent_of(world, job)
     if parent:
-        parent.children[serial] = ref
+        parent.children[serial] = ref, new.name
         parent.pending.add(serial)
     match _first_state(new):
         case "waiting-children":

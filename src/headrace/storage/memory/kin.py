@@ -14,7 +14,7 @@ def parent_of(world: World, child: Job) -> Job | None:
 
 def child_of(world: World, parent: Job, serial: int) -> Job | None:
     """The child, unless it was removed; its id may have been taken by a stranger since."""
-    child = world.job(parent.children[serial])
+    child = world.job(parent.children[serial][0])
     return child if child and child.serial == serial else None
 
 

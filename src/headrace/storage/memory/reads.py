@@ -42,7 +42,7 @@ def tree(world: World, command: Tree, _now: int) -> Grown:
     root = world.job(command.job)
     if root is None:
         return Grown(())
-    nodes = [Node(root.ref, None, 0, record(root))]
+    nodes = [Node(root.ref, root.new.name, None, 0, record(root))]
     stack = _below(root, 1)
     while stack and len(nodes) <= limit and command.depth:
         parent, serial, depth = stack.pop()
@@ -70,8 +70,10 @@ def _below(parent: Job, depth: int) -> list[tuple[Job, int, int]]:
 
 def _node(world: World, parent: Job, serial: int, depth: int) -> Node:
     child = kin.child_of(world, parent, serial)
+    ref, name = parent.children[serial]
     return Node(
-        job=parent.children[serial],
+        job=ref,
+        name=name,
         parent=parent.ref,
         depth=depth,
         record=record(child) if child else None,

@@ -51,7 +51,18 @@ def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
 def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:
     surplus = max(min(len(queue.orders[state]) - command.keep_count, limit), 0)
     old = takewhile(lambda job: _instant(job) <= now - command.older_ms, _oldest(queue, state))
-    return list(islice(old, surplus))
+    wanted = (job for job in old if not (command.spares_kept and _has_own_keep(job)))
+    return list(islice(wanted, surplus))
+
+
+def _has_own_keep(job: Job) -> bool:
+    match job.state:
+        case "completed":
+            return job.options.keep_completed is not None
+        case "failed":
+            return job.options.keep_failed is not None
+        case _:
+            return False
 
 
 def _oldest(queue: Queue, state: State) -> Iterator[Job]:

@@ -39,7 +39,7 @@ class Job:
     failures: tuple[Failure, ...] = ()
     lines: list[str] = field(default_factory=list)  # the last LINES_MAX
     lines_count: int = 0  # all there ever were
-    children: dict[int, JobRef] = field(default_factory=dict)  # by serial, but for those removed while pending
+    children: dict[int, tuple[JobRef, str]] = field(default_factory=dict)  # by serial; not those removed while pending
     pending: set[int] = field(default_factory=set)  # those it waits for
     values: dict[int, str | None] = field(default_factory=dict)  # results that completed children left
 

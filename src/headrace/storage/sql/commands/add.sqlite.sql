@@ -38,9 +38,9 @@ select value ->> 0, 0, 1, :now, value ->> 1, value ->> 2, 0, 0, 0 from jsonb_eac
 insert or ignore into parents (key, pending, is_waiting, entered_at, delay_ms, priority, made, started, stalls)
 select value ->> 0, 0, 0, 0, 0, 0, 0, 0, 0 from jsonb_each(:rows);
 
--- step: edges: [parent, child, id of the child]
-insert into edges (parent, child, id, is_pending)
-select value ->> 0, value ->> 1, value ->> 2, 1 from jsonb_each(:rows);
+-- step: edges: [parent, child, id and name of the child]
+insert into edges (parent, child, id, name, is_pending)
+select value ->> 0, value ->> 1, value ->> 2, value ->> 3, 1 from jsonb_each(:rows);
 
 -- step: pending
 update parents set pending = pending + e.n

@@ -1,15 +1,15 @@
 -- Tree
 
 -- step: nodes: each child before its next sibling, siblings as they were added
-with recursive nodes (key, parent, depth, seq, id, is_pending, value) as (
-  select :root, null, 0, 0, (select id from jobs where key = :root), 0, null
+with recursive nodes (key, parent, depth, seq, id, name, is_pending, value) as (
+  select key, null, 0, 0, id, name, 0, null from jobs where key = :root
   union all
-  select e.child, e.parent, n.depth + 1, e.seq, e.id, e.is_pending, e.value
+  select e.child, e.parent, n.depth + 1, e.seq, e.id, e.name, e.is_pending, e.value
   from nodes n join edges e on e.parent = n.key
   where n.depth < :depth
   order by 3 desc, 4
 )
-select key, parent, depth, id, is_pending, value from nodes limit :limit;
+select key, parent, depth, id, name, is_pending, value from nodes limit :limit;
 
 -- step: queue
 select name from queues where id = :id;

@@ -36,7 +36,7 @@ class Rows:
     jobs: list[tuple[Any, ...]] = field(default_factory=list)
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
-    edges: list[tuple[int, int, str | None]] = field(default_factory=list)
+    edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
 
     def write(self, ledger: Ledger) -> None:
@@ -76,7 +76,7 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
 
 
 def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
-    for job in jobs:  # noqa: SIM110 -- a generator costs a microsecond, and most Adds have one job
+    for job in jobs:
         if (
             job.id is not None
             or job.delay_ms > 0
@@ -164,7 +164,7 @@ def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: 
     if parent is None:
         parent = existing_key(ledger, JobRef(job.parent.queue, job.parent.id))
     assert parent is not None  # `_refusal` looked
-    rows.edges.append((parent, key, job.id))
+    rows.edges.append((parent, key, job.id, job.name))
 
 
 def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[tuple[int, str], int]:

@@ -191,7 +191,7 @@ class Ledger:
             rows.clear()
 
     def append(self, head: Head, count: int, sql: str, rows: str, body: str = "") -> None:
-        """Append `count` events to the log of a queue by a step over `rows`; `body` is for steps where all are alike."""
+        """Append `count` events to the log of a queue by a step over `rows`; `body` where all are alike."""
         step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": rows, "body": body}
         self.run(sql, step)
         head.last += count

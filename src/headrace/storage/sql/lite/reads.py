@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from headrace.core.codec import decode
 from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
+from headrace.core.commands.reads import FIND_MAX, TREE_MAX
 from headrace.core.errors import Refused
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.storage.sql.lite.heads import NUMBER_BITS
@@ -47,11 +48,12 @@ def find(ledger: Ledger, command: Find) -> Found:
     if head is None:
         return Found(())
     a, b = decode(command.after) if command.after is not None else (None, None)
-    step = {"queue": head.id, "state": command.state, "limit": command.limit + 1, "a": a, "b": b}
+    limit = min(command.limit, FIND_MAX)
+    step = {"queue": head.id, "state": command.state, "limit": limit + 1, "a": a, "b": b}
     rows = ledger.rows(_PAGES[command.state], step)
-    page = rows[: command.limit]
+    page = rows[:limit]
     records = _records(ledger, [row[0] for row in page])
-    cursor = as_json(page[-1][1:]) if page and len(rows) > command.limit else None
+    cursor = as_json(page[-1][1:]) if page and len(rows) > limit else None
     return Found(tuple(records[row[0]] for row in page), cursor)
 
 
@@ -68,15 +70,15 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
     root = existing_key(ledger, command.job)
     if root is None:
         return Grown(())
-    step = {"root": root, "depth": command.depth, "limit": command.limit + 1}
-    rows = ledger.rows(TREE.nodes, step)
-    records = _records(ledger, [row[0] for row in rows[: command.limit]])
+    limit = min(command.limit, TREE_MAX)
+    rows = ledger.rows(TREE.nodes, {"root": root, "depth": command.depth, "limit": limit + 1})
+    records = _records(ledger, [row[0] for row in rows[:limit]])
     refs = {root: command.job}
     nodes = []
-    for key, parent, depth, custom, is_pending, value in rows[: command.limit]:
+    for key, parent, depth, custom, name, is_pending, value in rows[:limit]:
         refs.setdefault(key, JobRef(_queue_name(ledger, key), id_of(key, custom)))
-        nodes.append(Node(refs[key], refs.get(parent), depth, records.get(key), bool(is_pending), value))
-    return Grown(tuple(nodes), len(rows) > command.limit)
+        nodes.append(Node(refs[key], name, refs.get(parent), depth, records.get(key), bool(is_pending), value))
+    return Grown(tuple(nodes), len(rows) > limit)
 
 
 def _queue_name(ledger: Ledger, key: int) -> str:

@@ -54,7 +54,8 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         if state not in STARTS["remove"] or surplus <= 0:
             continue
         step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
-        keys = [row[0] for row in ledger.rows(_PAGES[state], step)]
+        page = SQL.finished_page_sparing if command.spares_kept and state in FINISHED else _PAGES[state]
+        keys = [row[0] for row in ledger.rows(page, step)]
         gone += _drop(ledger, head, keys) if keys else []
     return gone
 

@@ -98,7 +98,8 @@ create table edges (
   seq integer primary key,                -- siblings in the order in which they were added
   parent integer not null,
   child integer not null,
-  id text,                                -- the child's custom id: it outlives the child
+  id text,                                -- the child's custom id and its name: they outlive the child
+  name text not null,
   is_pending integer not null,
   value text
 ) strict;
