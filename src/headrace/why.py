@@ -58,7 +58,23 @@ async def _completed(_: Client, record: JobRecord) -> list[str]:
 async def _failed(_: Client, record: JobRecord) -> list[str]:
     failure = record.failure
     reason = f" ({failure.cause}): {failure.reason}" if failure else ""
+    if is_unrun(record):
+        return [f"it has failed{_at(record)} without having been run{reason}"]
     return [f"it has failed{_at(record)} after {record.attempts_made} of {record.options.attempts} attempts{reason}"]
+
+
+def is_unrun(record: JobRecord) -> bool:
+    """Whether a job failed before its handler was ever called: its child failed, or it was cancelled.
+
+    Its one attempt is counted all the same, as BullMQ counts it.
+    """
+    failure = record.failure
+    return record.state == "failed" and failure is not None and not failure.attempt and record.attempts_started <= 1
+
+
+def tries(record: JobRecord) -> str:
+    """How often a job was tried, of how often it may be, in a few letters."""
+    return "never run" if is_unrun(record) else f"{record.attempts_made}/{record.options.attempts}"
 
 
 _Reasons: TypeAlias = Callable[[Client, JobRecord], Awaitable[list[str]]]

@@ -28,9 +28,9 @@ def test_a_flow_is_drawn_below_its_root(call: Call, flow: str) -> None:
     done = call("flows", "show", flow)
     plain = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", done.out)
     assert plain.splitlines() == [
-        "greet (mail/ID)  failed  1/1  child-failed: child mail/ID failed",
+        "greet (mail/ID)  failed  never run  child-failed: child mail/ID failed",
         '  greet (mail/ID)  completed  1/1  = "hello Ada"',
-        "  greet (mail/ID)  failed  1/1  child-failed: child mail/ID failed",
+        "  greet (mail/ID)  failed  never run  child-failed: child mail/ID failed",
         "    fail (mail/ID)  failed  1/1  error: no \\x1b[2Jroute",
     ]
     assert done.err == ""

@@ -14,6 +14,7 @@ from headrace.cli.store import opened
 from headrace.cli.text import clean, clipped
 from headrace.core.commands import Node
 from headrace.core.jobs import JobRef
+from headrace.why import tries
 
 app = noun("flows", "See flows.")
 
@@ -70,8 +71,7 @@ def described(node: Node) -> Line:
         outcome = f"= {record.result or 'null'}"
     elif record.failures:
         outcome = f"last failure: {record.failures[-1].reason}"
-    tries = f"{record.attempts_made}/{record.options.attempts}"
-    return Line(f"{record.name} ({node.job})", record.state, tries, clipped(outcome, VALUE_MAX))
+    return Line(f"{record.name} ({node.job})", record.state, tries(record), clipped(outcome, VALUE_MAX))
 
 
 def _flat(node: Node) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from headrace.cli.queues import known
 from headrace.cli.text import span
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.jobs import STATES, JobRecord, State
+from headrace.why import tries
 
 LIMIT_MAX = 10_000
 # What needs eyes first.
@@ -73,8 +74,7 @@ def rows(records: Sequence[JobRecord]) -> Iterator[tuple[str, ...]]:
     """The records as rows of a table."""
     now = round(time.time() * 1000)
     for record in records:
-        tries = f"{record.attempts_made}/{record.options.attempts}"
-        yield f"{record.queue}/{record.id}", record.name, record.state, tries, _since(record, now)
+        yield f"{record.queue}/{record.id}", record.name, record.state, tries(record), _since(record, now)
 
 
 async def _sections(store: App, queue: str | None, states: Sequence[State], start: Cursor | None) -> list[Cursor]:
