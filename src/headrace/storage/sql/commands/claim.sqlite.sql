@@ -22,16 +22,14 @@ left join deferred e on e.key = r.key
 where r.queue = :queue
 order by r.priority, r.position limit :limit;
 
--- step: named: the next jobs of the given names, and those that need no handler because they are to fail.
--- :names is one text with a line feed before and after each name, which no name contains; a subquery over json_each
--- would cost 50 µs of set-up a claim.
+-- step: named: the next jobs of the given names, and those that need no handler because they are to fail
 select r.key, r.priority, r.made, r.started, r.stalls,
        j.id, j.name, coalesce(a.data, j.data), j.options, j.added_at, j.parent, e.failure
 from ready r
 join jobs j on j.key = r.key
 left join annotations a on a.key = r.key
 left join deferred e on e.key = r.key
-where r.queue = :queue and (instr(:names, char(10) || j.name || char(10)) or e.key is not null)
+where r.queue = :queue and (j.name in (select value from json_each(:names)) or e.key is not null)
 order by r.priority, r.position limit :limit;
 
 -- step: unready: [key …]

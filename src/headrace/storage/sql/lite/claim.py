@@ -55,7 +55,7 @@ def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int
     if source.names is None:
         rows = ledger.rows(SQL.any, {"queue": head.id, "limit": limit})
     else:
-        step = {"queue": head.id, "limit": limit, "names": f"\n{chr(10).join(source.names)}\n"}
+        step = {"queue": head.id, "limit": limit, "names": as_json(source.names)}
         rows = ledger.rows(SQL.named, step)
     if not rows:
         return []
