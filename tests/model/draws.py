@@ -1,28 +1,69 @@
-"""Strategies for the parts of commands. Small worlds, so that commands meet each other."""
+"""Strategies for the parts of commands. Small worlds, so that commands and instants meet each other."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
 from headrace.core.backoff import Fixed
-from headrace.core.commands import Source
-from headrace.core.jobs import Keep, NewJob, Options
+from headrace.core.commands import (
+    Acquire,
+    Annotate,
+    Beat,
+    Command,
+    Commit,
+    Configure,
+    Leave,
+    Publish,
+    Release,
+    Remove,
+    Source,
+    Trim,
+    WorkerRecord,
+)
+from headrace.core.jobs import STATES, Failure, JobRef, Keep, NewJob, Options
+from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
+from headrace.core.topics import job_events
 
 QUEUES = ("q", "r", "{s} ü")
-NAMES = ("a", "b")
-IDS = ("x", "y", "z")
-REQUESTS = (None, None, None, "one", "two")
+READERS = ("me", "you")
+
+WEIGHTS = {
+    "add_jobs": 4,
+    "add_jobs_in_one_call": 2,
+    "add_flow": 4,
+    "add_child": 3,
+    "claim": 3,
+    "claim_anything": 6,
+    "settle": 8,
+    "turn": 4,
+    "advance": 6,
+    "recover": 3,
+    "renew": 2,
+    "move": 5,
+    "remove": 1,
+    "remove_page": 1,
+    "annotate": 2,
+    "forget": 1,
+    "use_neighbours": 2,
+    "turn_pages": 1,
+}
+DEEDS = tuple(deed for deed, weight in WEIGHTS.items() for _ in range(weight))
 
 queues = st.sampled_from(QUEUES)
-names = st.sampled_from(NAMES)
+few = st.integers(0, 6)
 picks = st.integers(0, 30)  # which of the things known so far, the newest first
 priorities = st.sampled_from((0, 0, 0, 1, 2, 2**21 - 1))
-delays = st.sampled_from((0, 0, 0, 1, 20, 500))
-spans = st.sampled_from((1, 20, 100, 1_000))
+delays = st.sampled_from((0, 0, 0, 20, 40, 500))
+spans = st.sampled_from((20, 20, 40, 1_000))
+steps = st.sampled_from((20, 20, 20, 40, 40, 1, 1_000, 700_000))
 json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"'))
-requests = st.sampled_from(REQUESTS)
+requests = st.sampled_from((None, None, None, None, "one", "two"))
+wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
+policies = st.sampled_from(("fail_parent", "fail_parent", "wait"))
+actions = st.sampled_from(("retry", "retry", "promote", "delay", "prioritise", "cancel", "cancel"))
+cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 
-keeps = st.sampled_from((None, None, None, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 100), Keep()))
+keeps = st.sampled_from((*(None,) * 6, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 40), Keep()))
 options = st.builds(
     Options,
     attempts=st.integers(1, 3),
@@ -38,7 +79,7 @@ def jobs(**fields: Any) -> st.SearchStrategy[NewJob]:
     return st.builds(
         NewJob,
         queues,
-        names,
+        st.sampled_from(("a", "b")),
         data=json_texts,
         priority=priorities,
         delay_ms=delays,
@@ -47,14 +88,81 @@ def jobs(**fields: Any) -> st.SearchStrategy[NewJob]:
     )
 
 
-plain_jobs = jobs(id=st.sampled_from((None, None, None, *IDS)))
-policies = st.sampled_from(("fail_parent", "fail_parent", "wait"))
+batches = st.lists(jobs(id=st.sampled_from((None, None, None, "x", "y", "z"))), max_size=4).map(tuple)
+nodes = jobs(has_children=st.booleans())
+
 sources = st.lists(
-    st.builds(Source, queues, st.sampled_from((None, None, ("a",), ("b", "a"), ()))),
+    st.builds(Source, queues, st.sampled_from((None, None, None, ("a",), ("b", "a"), ()))),
     min_size=1,
     max_size=3,
     unique_by=lambda source: source.queue,
 ).map(tuple)
-note_texts = st.sampled_from(
-    (None, '{"a":1}', '{"a":null}', '{"a":{"b":1,"c":[null]},"ü":"x"}', '{"a":{"b":null,"d":2}}', "{}")
+
+outcomes: st.SearchStrategy[Outcome] = st.sampled_from(
+    (
+        Done('{"done":  1}'),
+        Done('{"done":  1}'),
+        Done(),
+        Failed(Failure("boom", attempt=1)),
+        Failed(Failure("boom", attempt=1)),
+        Failed(Failure("fatal ü", "unrecoverable", "E", "trace", 1), is_retryable=False),
+        Postponed(0),
+        Postponed(20),
+        PutBack(),
+        PutBack(20),
+        PutBack(40),
+        AwaitsChildren(),
+        AwaitsChildren(),
+        Cancelled(),
+    )
+)
+
+annotations = st.builds(
+    Annotate,
+    st.just(JobRef("", "")),
+    progress=st.sampled_from((None, "1", '{"a":1}')),
+    lines=st.sampled_from(((), ("",), ("ü\n", "x"), ("x",) * 600)),
+    notes=st.sampled_from(
+        (None, '{"a":1}', '{"a":null}', '{"a":{"b":1,"c":[null]},"ü":"x"}', '{"a":{"b":null,"d":2}}', "{}")
+    ),
+    data=st.sampled_from((None, "[1]")),
+)
+
+pages = st.builds(
+    Remove,
+    queue=queues,
+    states=st.lists(st.sampled_from(STATES), max_size=4).map(tuple),
+    older_ms=st.sampled_from((0, 20)),
+    keep_count=st.sampled_from((0, 1, 3)),
+    spares_kept=st.booleans(),
+    limit=st.sampled_from((1, 3, 1_000)),
+)
+
+neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
+    st.builds(Configure, queues, st.sampled_from((None, True, False, False))),
+    st.builds(
+        Publish,
+        st.sampled_from(("bus", job_events("q"))),
+        st.integers(0, 3).map(lambda count: ('{"state":"progress"}',) * count),
+        st.sampled_from(("", "k")),
+        st.sampled_from((None, None, 0, 3)),
+    ),
+    st.builds(Trim, st.sampled_from(("bus", "nowhere", job_events("r"))), st.sampled_from((0, 2, 50))),
+    st.builds(Commit, st.just("bus"), st.sampled_from(READERS), st.sampled_from((None, 0, 1, 5))),
+    st.builds(Acquire, st.just("lock"), st.sampled_from(READERS), spans),
+    st.builds(Release, st.just("lock"), st.sampled_from(READERS)),
+    st.builds(
+        Beat,
+        st.builds(
+            WorkerRecord,
+            st.sampled_from(READERS),
+            st.just("host"),
+            st.just(1),
+            sources,
+            st.just(5),
+            running=st.integers(0, 2),
+        ),
+        spans,
+    ),
+    st.builds(Leave, st.sampled_from(READERS)),
 )

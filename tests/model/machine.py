@@ -3,73 +3,56 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-import msgspec
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from msgspec.structs import replace
 
 from headrace import storage
 from headrace.core import lifecycle
 from headrace.core.commands import (
-    Acquire,
     Add,
-    Annotate,
-    Beat,
+    Added,
     Claim,
-    Claimed,
     Command,
-    Commit,
-    Configure,
     Forget,
+    Get,
     Hold,
-    Leave,
     Move,
-    Publish,
     Recover,
-    Release,
     Remove,
     Renew,
     Settle,
+    Settled,
     Settlement,
     Source,
-    Trim,
-    WorkerRecord,
 )
-from headrace.core.jobs import STATES, Failure, JobRef, Keep, Lease, NewJob, Parent
-from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
-from headrace.core.topics import job_events
+from headrace.core.errors import Refused
+from headrace.core.jobs import STATES, JobRef, Lease, NewJob, Parent, State
+from headrace.core.lifecycle import STARTS
+from headrace.core.outcomes import Postponed, PutBack
 from headrace.storage.memory import MemoryStore
 from tests.conformance.clock import FrozenClock
 from tests.model import draws
-from tests.model.visible import READERS, paged, plain, visible
+from tests.model.visible import paged, plain, visible
 
-JOBS_MAX = 40  # jobs that are looked at after every step; older ones are seen through the pages of their queue
-STRANGER = JobRef("q", "stranger")
+JOBS_MAX: Final = 30  # jobs that are looked at one by one; older ones are seen through the pages of their queue
+STRANGER: Final = JobRef("q", "stranger")
+EVERYTHING: Final = tuple(map(Source, draws.QUEUES))
 
 T = TypeVar("T")
-
-outcomes: st.SearchStrategy[Outcome] = st.sampled_from(
-    (
-        Done('{"done":  1}'),
-        Done(),
-        Failed(Failure("boom", attempt=1)),
-        Failed(Failure("fatal ü", "unrecoverable", "E", "trace", 1), is_retryable=False),
-        Postponed(0),
-        Postponed(20),
-        PutBack(),
-        PutBack(100),
-        AwaitsChildren(),
-        AwaitsChildren(),
-        Cancelled(),
-    )
-)
+Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
 class Machine(RuleBasedStateMachine):
-    """Memory beside the engine of a subclass."""
+    """Memory beside the engine of a subclass.
+
+    There is one rule, a list of deeds: Hypothesis would leave out rules at random, and jobs live long only if all
+    deeds go on.
+    """
 
     engine: str
 
@@ -81,8 +64,9 @@ class Machine(RuleBasedStateMachine):
         self.stores = (MemoryStore(clock=self.clock), storage.open(url, clock=self.clock))
         self.runner = asyncio.Runner()
         self.jobs: dict[JobRef, None] = {}
+        self.states: dict[JobRef, State] = {}
         self.leases: list[Lease] = []
-        self.seen: dict[str, int] = {}
+        self.settled: list[Lease] = []
         self.tokens = 0
         self.flows = 0
         for store in self.stores:
@@ -94,211 +78,154 @@ class Machine(RuleBasedStateMachine):
         self.runner.close()
         shutil.rmtree(self.folder)
 
-    # -- both stores, one answer ----------------------------------------------------------------------------
+    @rule(data=st.data(), deeds=st.lists(st.sampled_from(draws.DEEDS), min_size=1, max_size=8))
+    def live(self, data: st.DataObject, deeds: list[str]) -> None:
+        for deed in deeds:
+            getattr(self, deed)(data.draw)
+        jobs = tuple(self.jobs)[-JOBS_MAX:]
+        expected, actual = (self.runner.run(visible(store, draws.QUEUES, jobs)) for store in self.stores)
+        for read, reply in expected.items():
+            assert_same(reply, actual[read], read)
+        records = zip(jobs, expected[repr(Get(jobs))], strict=True)
+        self.states = {job: record.state for job, record in records if record}
 
     def run(self, *commands: Command[Any]) -> Any:
+        """The answer of both stores, which is the same."""
         expected, actual = (self.runner.run(store.run(*commands)) for store in self.stores)
-        assert plain(actual) == plain(expected)
+        assert_same(plain(expected), plain(actual), commands)
         return expected
 
-    def job(self, pick: int) -> JobRef:
-        return nth(tuple(self.jobs), pick) or STRANGER
+    # -- what is known ------------------------------------------------------------------------------------------
 
-    def settlement(self, pick: int, outcome: Outcome, keep: Keep | None, token: str | None) -> Settlement:
-        lease = nth(self.leases, pick)
+    def job(self, pick: int, states: Collection[State] = STATES) -> JobRef:
+        """A job that was in one of these states after the last step, or one of long ago."""
+        fit = [job for job, state in self.states.items() if state in states]
+        return nth(fit, pick) or nth(tuple(self.jobs), pick) or STRANGER
+
+    def lease(self, pick: int) -> Lease | None:
+        """A lease in hand, or if there is none, one that is lost."""
+        return nth(self.leases or self.settled, pick)
+
+    def settlement(self, draw: Draw) -> Settlement:
+        lease = self.lease(draw(draws.few))
+        outcome, keep, token = draw(draws.outcomes), draw(draws.keeps), draw(draws.wrong_tokens)
         if lease is None:
             return Settlement("q", "1", "nobody", "completed")
         if lease.deferred and not isinstance(outcome, PutBack | Postponed):
             made = lifecycle.settle_deferred(lease, lease.deferred)
         else:
             made = lifecycle.settle(lease, outcome, 0.0)
-        return msgspec.structs.replace(made, keep=keep or made.keep, token=token or made.token)
+        return replace(made, keep=keep or made.keep, token=token or made.token)
 
-    def add(self, jobs: Sequence[NewJob], request_id: str | None = None) -> None:
-        reply = self.run(Add(tuple(jobs), request_id))
-        for job in getattr(reply, "jobs", ()):
+    def drop_settled(self, settlements: Sequence[Settlement], settled: Settled) -> None:
+        """Most leases are of use once; a few stay, to be refused."""
+        pairs = zip(settlements, settled.refusals, strict=True)
+        used = {(made.queue, made.id, made.token) for made, refusal in pairs if refusal is None}
+        gone = [lease for lease in self.leases if (lease.queue, lease.id, lease.token) in used]
+        self.leases = [lease for lease in self.leases if lease not in gone][-12:]
+        self.settled = (self.settled + gone)[-3:]
+
+    def claim_of(self, sources: tuple[Source, ...], limit: int, lease_ms: int) -> Claim:
+        self.tokens += 1
+        return Claim(sources, limit, f"t{self.tokens}", lease_ms, f"w{self.tokens % 2}")
+
+    def know(self, reply: Added | Refused) -> None:
+        for job in reply.jobs if isinstance(reply, Added) else ():
             self.jobs.pop(job, None)
             self.jobs[job] = None
 
-    # -- jobs -----------------------------------------------------------------------------------------------
+    # -- deeds --------------------------------------------------------------------------------------------------
 
-    @initialize(jobs=st.lists(draws.plain_jobs, max_size=4))
-    def begin(self, jobs: list[NewJob]) -> None:
-        self.add(jobs)
+    def add_jobs(self, draw: Draw) -> None:
+        self.know(self.run(Add(draw(draws.batches), draw(draws.requests))))
 
-    @rule(jobs=st.lists(draws.plain_jobs, max_size=5), request_id=draws.requests)
-    def add_jobs(self, jobs: list[NewJob], request_id: str | None) -> None:
-        self.add(jobs, request_id)
+    def add_jobs_in_one_call(self, draw: Draw) -> None:
+        commands = [Add(draw(draws.batches), request) for request in (draw(draws.requests), None, None)]
+        for reply in self.run(*commands):
+            self.know(reply)
 
-    @rule(groups=st.lists(st.lists(draws.plain_jobs, max_size=3), min_size=2, max_size=4))
-    def add_in_one_call(self, groups: list[list[NewJob]]) -> None:
-        for reply in self.run(*(Add(tuple(jobs)) for jobs in groups)):
-            self.jobs.update(dict.fromkeys(reply.jobs))
-
-    @rule(
-        root=draws.jobs(),
-        nodes=st.lists(st.tuples(draws.picks, draws.jobs(has_children=st.booleans()), draws.policies), max_size=6),
-        request_id=draws.requests,
-    )
-    def add_flow(self, root: NewJob, nodes: list[tuple[int, NewJob, Any]], request_id: str | None) -> None:
+    def add_flow(self, draw: Draw) -> None:
         """A tree: each node hangs below one of the parents before it."""
         self.flows += 1
-        flow = [msgspec.structs.replace(root, id=f"f{self.flows}", has_children=True)]
-        parents = list(flow)
-        for number, (pick, node, policy) in enumerate(nodes):
-            above = parents[pick % len(parents)]
-            parent = Parent(above.queue, str(above.id), policy)
-            name = f"f{self.flows}-{number}" if node.has_children else None
-            flow.append(msgspec.structs.replace(node, id=name, parent=parent))
-            parents += [flow[-1]] if node.has_children else []
-        self.add(flow, request_id)
+        flow: list[NewJob] = [replace(draw(draws.nodes), id=f"f{self.flows}", has_children=True)]
+        for number in range(draw(st.integers(0, 5))):
+            parents = [node for node in flow if node.has_children]
+            above = parents[draw(draws.few) % len(parents)]
+            node = replace(draw(draws.nodes), parent=Parent(above.queue, str(above.id), draw(draws.policies)))
+            flow.append(replace(node, id=f"f{self.flows}-{number}") if node.has_children else node)
+        self.know(self.run(Add(tuple(flow), draw(draws.requests))))
 
-    @rule(pick=draws.picks, child=draws.plain_jobs, policy=draws.policies)
-    def add_child(self, pick: int, child: NewJob, policy: Any) -> None:
-        parent = self.job(pick)
-        self.add([msgspec.structs.replace(child, parent=Parent(parent.queue, parent.id, policy))])
+    def add_child(self, draw: Draw) -> None:
+        lease = self.lease(draw(draws.few)) if draw(st.booleans()) else None
+        parent = JobRef(lease.queue, lease.id) if lease else self.job(draw(draws.picks), {"waiting-children", "failed"})
+        child = replace(draw(draws.nodes), parent=Parent(parent.queue, parent.id, draw(draws.policies)))
+        self.know(self.run(Add((child,))))
 
-    @rule(pick=draws.picks, child=draws.jobs(), policy=draws.policies)
-    def add_child_of_a_running_job(self, pick: int, child: NewJob, policy: Any) -> None:
-        lease = nth(self.leases, pick)
-        if lease:
-            self.add([msgspec.structs.replace(child, parent=Parent(lease.queue, lease.id, policy))])
+    def claim(self, draw: Draw) -> None:
+        command = self.claim_of(draw(draws.sources), draw(st.sampled_from((0, 1, 2, 5, 50))), draw(draws.spans))
+        self.leases += self.run(command).leases
 
-    @rule(sources=draws.sources, limit=st.sampled_from((0, 1, 2, 5, 50)), lease_ms=draws.spans)
-    def claim(self, sources: tuple[Source, ...], limit: int, lease_ms: int) -> None:
-        self.tokens += 1
-        claimed: Claimed = self.run(Claim(sources, limit, f"t{self.tokens}", lease_ms, f"w{self.tokens % 2}"))
+    def claim_anything(self, draw: Draw) -> None:
+        self.leases += self.run(self.claim_of(EVERYTHING, draw(draws.few), draw(draws.spans))).leases
+
+    def settle(self, draw: Draw) -> None:
+        settlements = tuple(self.settlement(draw) for _ in range(draw(st.integers(1, 5))))
+        self.drop_settled(settlements, self.run(Settle(settlements)))
+
+    def turn(self, draw: Draw) -> None:
+        """What the pump does: settle what finished and claim what fits, in one call."""
+        settlements = tuple(self.settlement(draw) for _ in range(draw(st.integers(1, 4))))
+        claim = self.claim_of(draw(draws.sources), len(settlements), draw(draws.spans))
+        settled, claimed = self.run(Settle(settlements), claim)
+        self.drop_settled(settlements, settled)
         self.leases += claimed.leases
 
-    @rule(
-        picked=st.lists(st.tuples(st.integers(0, 8), outcomes, draws.keeps), max_size=5),
-        token=st.sampled_from((None, None, None, None, "wrong")),
-    )
-    def settle(self, picked: list[tuple[int, Outcome, Keep | None]], token: str | None) -> None:
-        self.run(Settle(tuple(self.settlement(*pick, token) for pick in picked)))
+    def advance(self, draw: Draw) -> None:
+        self.clock.advance(draw(draws.steps))
 
-    @rule(
-        picked=st.lists(st.tuples(st.integers(0, 8), outcomes, draws.keeps), min_size=1, max_size=3),
-        sources=draws.sources,
-    )
-    def settle_and_claim(self, picked: list[tuple[int, Outcome, Keep | None]], sources: tuple[Source, ...]) -> None:
-        """A turn of the pump."""
-        self.tokens += 1
-        settle = Settle(tuple(self.settlement(*pick, None) for pick in picked))
-        _, claimed = self.run(settle, Claim(sources, len(picked), f"t{self.tokens}", 100))
-        self.leases += claimed.leases
+    def recover(self, draw: Draw) -> None:
+        self.run(Recover(draw(st.sampled_from((1_000, 1, 2)))))
 
-    @rule(outcome=outcomes)
-    def settle_all(self, outcome: Outcome) -> None:
-        self.run(Settle(tuple(self.settlement(pick, outcome, None, None) for pick in range(len(self.leases)))))
-        self.leases.clear()
+    def renew(self, draw: Draw) -> None:
+        leases = [lease for _ in range(draw(draws.few)) if (lease := self.lease(draw(draws.few)))]
+        holds = (Hold(lease.queue, lease.id, draw(draws.wrong_tokens) or lease.token) for lease in leases)
+        self.run(Renew(tuple(holds), draw(draws.spans)))
 
-    @rule(picks=st.lists(draws.picks, max_size=4), lease_ms=draws.spans)
-    def renew(self, picks: list[int], lease_ms: int) -> None:
-        leases = [lease for pick in picks if (lease := nth(self.leases, pick))]
-        holds = (Hold(lease.queue, lease.id, lease.token) for lease in leases)
-        self.run(Renew((*holds, Hold("q", "1", "wrong")), lease_ms))
+    def move(self, draw: Draw) -> None:
+        action = draw(draws.actions)
+        states = draw(st.sampled_from((STARTS[action], STARTS[action], STATES)))
+        jobs = tuple(self.job(draw(draws.picks), states) for _ in range(draw(st.integers(1, 4))))
+        self.run(Move(jobs, action, draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)))
 
-    @rule(limit=st.sampled_from((1, 2, 1_000)))
-    def recover(self, limit: int) -> None:
-        self.run(Recover(limit))
+    def remove(self, draw: Draw) -> None:
+        self.run(Remove(tuple(self.job(draw(draws.picks)) for _ in range(draw(st.integers(1, 3))))))
 
-    @rule(ms=st.sampled_from((1, 5, 20, 100, 1_000, 700_000)))
-    def advance(self, ms: int) -> None:
-        self.clock.advance(ms)
+    def remove_page(self, draw: Draw) -> None:
+        self.run(draw(draws.pages))
 
-    @rule(
-        picks=st.lists(draws.picks, max_size=4),
-        action=st.sampled_from(("retry", "promote", "delay", "prioritise", "cancel")),
-        delay_ms=draws.delays,
-        priority=draws.priorities,
-        failure=st.sampled_from((None, Failure("no more", "cancelled"))),
-    )
-    def move(self, picks: list[int], action: Any, delay_ms: int, priority: int, failure: Failure | None) -> None:
-        self.run(Move(tuple(map(self.job, picks)), action, delay_ms, priority, failure))
+    def annotate(self, draw: Draw) -> None:
+        lease = self.lease(draw(draws.few)) if draw(st.booleans()) else None
+        job = JobRef(lease.queue, lease.id) if lease else self.job(draw(draws.picks))
+        self.run(replace(draw(draws.annotations), job=job, token=lease and lease.token))
 
-    @rule(picks=st.lists(draws.picks, max_size=3))
-    def remove(self, picks: list[int]) -> None:
-        self.run(Remove(tuple(map(self.job, picks))))
-
-    @rule(
-        queue=draws.queues,
-        states=st.lists(st.sampled_from(STATES), max_size=4).map(tuple),
-        older_ms=st.sampled_from((0, 1, 50)),
-        keep_count=st.sampled_from((0, 1, 3)),
-        limit=st.sampled_from((1, 3, 1_000)),
-    )
-    def remove_page(self, queue: str, states: Any, older_ms: int, keep_count: int, limit: int) -> None:
-        self.run(Remove((), queue, states, older_ms, keep_count, limit))
-
-    @rule(
-        pick=draws.picks,
-        progress=st.sampled_from((None, "1", '{"a":1}')),
-        lines=st.lists(st.sampled_from(("", "ü\n", "x")), max_size=3).map(tuple),
-        notes=draws.note_texts,
-        data=st.sampled_from((None, "[1]")),
-    )
-    def annotate(self, pick: int, progress: str | None, lines: Any, notes: str | None, data: str | None) -> None:
-        self.run(Annotate(self.job(pick), None, progress, lines, notes, data))
-
-    @rule(pick=st.integers(0, 8), lines=st.sampled_from((("x",), ("x",) * 600)))
-    def annotate_under_a_lease(self, pick: int, lines: tuple[str, ...]) -> None:
-        lease = nth(self.leases, pick)
-        if lease:
-            self.run(Annotate(JobRef(lease.queue, lease.id), lease.token, "2", lines))
-
-    # -- the rest -------------------------------------------------------------------------------------------
-
-    @rule(queue=draws.queues, is_paused=st.sampled_from((None, True, False, False)))
-    def configure(self, queue: str, is_paused: bool | None) -> None:
-        self.run(Configure(queue, is_paused))
-
-    @rule(queue=draws.queues)
-    def forget(self, queue: str) -> None:
+    def forget(self, draw: Draw) -> None:
+        queue = draw(draws.queues)
+        if draw(st.sampled_from((False, False, False, True))):
+            self.run(Remove(queue=queue, states=STATES))
         self.run(Forget(queue))
 
-    @rule(
-        channel=st.sampled_from(("bus", job_events("q"))),
-        count=st.integers(0, 3),
-        expected=st.sampled_from((None, None, 0, 3)),
-    )
-    def publish(self, channel: str, count: int, expected: int | None) -> None:
-        self.run(Publish(channel, ('"x"',) * count, "k", expected))
+    def use_neighbours(self, draw: Draw) -> None:
+        """What is beside the jobs: settings, channels, locks, workers."""
+        self.run(draw(draws.neighbours))
 
-    @rule(channel=st.sampled_from(("bus", "nowhere", job_events("r"))), keep=st.sampled_from((0, 2, 50)))
-    def trim(self, channel: str, keep: int) -> None:
-        self.run(Trim(channel, keep))
-
-    @rule(reader=st.sampled_from(READERS), position=st.sampled_from((None, 0, 1, 5)))
-    def commit(self, reader: str, position: int | None) -> None:
-        self.run(Commit("bus", reader, position))
-
-    @rule(owner=st.sampled_from(READERS), ttl_ms=draws.spans, is_kept=st.booleans())
-    def lock(self, owner: str, ttl_ms: int, is_kept: bool) -> None:
-        self.run(Acquire("lock", owner, ttl_ms) if is_kept else Release("lock", owner))
-
-    @rule(name=st.sampled_from(("w0", "w1")), running=st.integers(0, 2), ttl_ms=draws.spans)
-    def beat(self, name: str, running: int, ttl_ms: int) -> None:
-        self.run(Beat(WorkerRecord(name, "host", 1, (Source("q", ("a",)),), 5, running=running), ttl_ms))
-
-    @rule(name=st.sampled_from(("w0", "w1")))
-    def leave(self, name: str) -> None:
-        self.run(Leave(name))
-
-    @rule(queue=draws.queues, state=st.sampled_from(STATES), page=st.integers(1, 3))
-    def turn_pages(self, queue: str, state: Literal["waiting"], page: int) -> None:
+    def turn_pages(self, draw: Draw) -> None:
+        queue, state, page = draw(draws.queues), draw(st.sampled_from(STATES)), draw(st.integers(1, 3))
         first, second = (self.runner.run(paged(store, queue, state, page)) for store in self.stores)
-        assert first == second
+        assert_same(first, second, (queue, state, page))
 
-    # -- after every step -----------------------------------------------------------------------------------
 
-    @invariant()
-    def all_that_can_be_seen_is_the_same(self) -> None:
-        jobs = tuple(self.jobs)[-JOBS_MAX:]
-        expected, actual = (self.runner.run(visible(store, draws.QUEUES, jobs, self.seen)) for store in self.stores)
-        assert actual.keys() == expected.keys()
-        for read, reply in expected.items():
-            assert actual[read] == reply, read
+def assert_same(expected: object, actual: object, about: object) -> None:
+    assert actual == expected, f"{about}\n  memory: {expected}\n  other:  {actual}"
 
 
 def nth(known: Sequence[T], pick: int) -> T | None:

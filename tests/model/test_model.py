@@ -10,10 +10,10 @@ from tests.model.machine import Machine
 
 ENGINES = ("sqlite",)
 
-EXAMPLES = int(os.environ.get("HEADRACE_TEST_MODEL_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HEADRACE_TEST_MODEL_EXAMPLES", "60"))
 SHORT = settings(
     max_examples=EXAMPLES,
-    stateful_step_count=40,
+    stateful_step_count=25,
     derandomize=True,
     database=None,
     deadline=None,

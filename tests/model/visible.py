@@ -23,12 +23,11 @@ from headrace.core.commands import (
 from headrace.core.jobs import STATES, JobRecord, JobRef
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
+from tests.model.draws import READERS
 
-READERS = ("me", "you")
 
-
-async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, ...], after: dict[str, int]) -> Any:
-    """What all the reading commands say; of the job events, those after the positions given."""
+async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, ...]) -> Any:
+    """What all the reading commands say."""
     reads = (
         Queues(),
         Count(queues),
@@ -36,7 +35,7 @@ async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, .
         Workers(),
         Get(jobs),
         *(Find(queue, state) for queue in queues for state in STATES),
-        *(Read(job_events(queue), after.get(queue, 0), 10_000) for queue in queues),
+        *(Read(job_events(queue)) for queue in queues),
         Read("bus"),
         *(Commit("bus", reader) for reader in READERS),
         *(read for job in jobs for read in (Tree(job), Lines(job))),
