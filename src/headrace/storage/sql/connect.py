@@ -13,7 +13,7 @@ from headrace.storage.sql.script import schemas
 APPLICATION_ID: Final = 0x48445243  # "HDRC": other programs' databases are left alone
 SAFE_SQLITE: Final = (3, 51, 3)  # older ones can corrupt a WAL file that several processes write
 BUSY_MAX: Final = 3_000  # tries, the later ones 5 ms apart: about 15 s
-CACHE_KIB: Final = 16_384
+CACHE_KIB: Final = 4_096  # the kernel caches the file as well
 STATEMENTS_MAX: Final = 256
 CHECKPOINT_PAGES: Final = 2_000
 

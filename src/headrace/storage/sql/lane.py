@@ -17,7 +17,7 @@ import apsw
 from headrace.core.commands import Command
 from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
-from headrace.storage.sql.lite import Ledger, apply
+from headrace.storage.sql.lite import VOLATILE, Ledger, apply
 
 GROUP_MIN: Final = 32  # calls that fill a transaction; one takes more only if they came in one turn of the loop
 
@@ -90,6 +90,7 @@ class Lane(threading.Thread):
         self._tell = moved
         self._moved: set[str] = set()
         self._begin = "begin immediate" if is_writing else "begin"
+        self._is_waiting_for_disk = True
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
 
@@ -160,6 +161,7 @@ class Lane(threading.Thread):
             call.error = attempt.error
 
     def _transact(self, group: list[Call]) -> None:
+        self._wait_for_disk(not all(type(command) in VOLATILE for call in group for command in call.commands))
         self._db.execute(self._begin)
         ledger = Ledger(self._db, self._clock())
         for call in group:
@@ -169,6 +171,7 @@ class Lane(threading.Thread):
         self._moved |= ledger.moved
 
     def _apply_alone(self, command: Command[Any]) -> Any:
+        self._wait_for_disk(True)
         try:
             self._db.execute(self._begin)
             ledger = Ledger(self._db, self._clock())
@@ -182,6 +185,11 @@ class Lane(threading.Thread):
             self._roll_back()
         self._moved |= ledger.moved
         return reply
+
+    def _wait_for_disk(self, is_wanted: bool) -> None:
+        if is_wanted is not self._is_waiting_for_disk:
+            self._db.execute("pragma synchronous = full" if is_wanted else "pragma synchronous = normal")
+            self._is_waiting_for_disk = is_wanted
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:

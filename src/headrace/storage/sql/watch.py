@@ -39,7 +39,7 @@ class Watch:
         self._version = -1
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
-        self._is_own = False  # this process committed since the last notice
+        self._own_at = float("-inf")  # when this process last committed
         self._notices = _notices(f"{path}-wal")
 
     def learn(self, wanted: Collection[str]) -> None:
@@ -69,8 +69,8 @@ class Watch:
             self._timer = None
 
     def expect_own(self) -> None:
-        """This process has committed: the next notice of the kernel is most likely about that."""
-        self._is_own = True
+        """This process has committed: what the kernel tells now is most likely about that."""
+        self._own_at = self._loop.time()
 
     def close(self) -> None:
         """Give everything back."""
@@ -85,8 +85,7 @@ class Watch:
         assert self._notices is not None
         self._loop.remove_reader(self._notices)
         self._looks = LOOKS
-        if self._is_own:
-            self._is_own = False
+        if self._loop.time() - self._own_at < BUSY_S:
             self._timer = self._loop.call_later(BUSY_S, self._look_again)
         else:
             self._look_again()

@@ -56,6 +56,12 @@ _TURN: Final = frozenset({commands.Claim, commands.Settle, commands.Renew, comma
 transaction."""
 
 
+VOLATILE: Final = frozenset({commands.Claim, commands.Renew, commands.Beat, *READS})
+"""Commands whose effect need not outlive a power cut: it ends every worker on the machine, and their leases with them.
+
+A commit of these alone does not wait for the disk; a later one that does takes it along, so that order is kept."""
+
+
 def apply(ledger: Ledger, command: commands.Command[Any]) -> Any:
     """The reply to a command. All but Add find everything written that came before them, and write what they did."""
     if type(command) is commands.Add:
@@ -69,4 +75,4 @@ def apply(ledger: Ledger, command: commands.Command[Any]) -> Any:
     return reply
 
 
-__all__ = ["READS", "WRITES", "Ledger", "Repeated", "apply"]
+__all__ = ["READS", "VOLATILE", "WRITES", "Ledger", "Repeated", "apply"]
