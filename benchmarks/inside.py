@@ -11,13 +11,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+from benchmarks.limits import PAUSE_S
 from benchmarks.shop import BULK, QUEUE, open_shop, stock
 from headrace.core import lifecycle
 from headrace.core.commands import Claim, Settle, Source
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import Storage, granted
 
-PAUSE_S: Final = (0.005, 0.025)  # between two adds to an idle worker, drawn: an idle worker has nothing on its mind
 IDLE_AFTER_S: Final = 1.0  # for what a worker does once when it starts
 
 Answer = dict[str, Any]

@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
+from statistics import median
 from typing import Final
 
 import apsw
 
 MOMENT_S: Final = 0.25
 TASKS: Final = 100  # made at once, as a worker of that concurrency makes them
+LONE_COMMITS: Final = 25
+PAUSE_S: Final = (0.005, 0.025)  # before something happens to an idle process, drawn
 SMALL_JOB: Final = ("nothing", '{"n":12345}')
 
 
@@ -42,9 +46,25 @@ def rows_per_second(folder: Path, rows: int, *, seconds: float = MOMENT_S) -> fl
             file.unlink()
 
 
-def commit_ms(folder: Path) -> float:
-    """The time of one row committed with FULL."""
-    return 1000 / rows_per_second(folder, 1)
+def lone_commit_ms(folder: Path) -> float:
+    """The time of one row committed with FULL after a pause, in which disk, processor and caches went to sleep."""
+    path = folder / "limit-lone.db"
+    db = apsw.Connection(str(path))
+    spans: list[float] = []
+    try:
+        db.execute("pragma journal_mode = wal").fetchall()
+        db.execute("pragma synchronous = full")
+        db.execute("create table jobs (key integer primary key, name text, data text)")
+        for _ in range(LONE_COMMITS):
+            time.sleep(random.uniform(*PAUSE_S))
+            start = time.perf_counter()
+            db.execute("insert into jobs (name, data) values (?, ?)", SMALL_JOB)
+            spans.append(time.perf_counter() - start)
+    finally:
+        db.close()
+        for file in folder.glob(f"{path.name}*"):
+            file.unlink()
+    return median(spans) * 1000
 
 
 def task_us() -> float:

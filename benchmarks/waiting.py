@@ -10,8 +10,7 @@ from typing import IO, Final
 from benchmarks.bench import Bench
 from benchmarks.children import ask, beside
 from benchmarks.figure import Figure, Goal, Limit
-from benchmarks.inside import PAUSE_S
-from benchmarks.limits import commit_ms
+from benchmarks.limits import PAUSE_S, lone_commit_ms
 from benchmarks.shop import open_shop
 
 JOBS: Final = 100
@@ -24,9 +23,9 @@ def one_process(bench: Bench) -> list[Figure]:
     figures = _figures("latency", "to start, 1 process", 1.0)
     for _ in range(bench.times(RUNS_MAX)):
         file = bench.file()
-        before = commit_ms(bench.folder)
+        before = lone_commit_ms(bench.folder)
         waits = ask("latency", file, count=bench.amount(JOBS))["ms"]
-        _note(figures, waits, (before + commit_ms(bench.folder)) / 2)
+        _note(figures, waits, (before + lone_commit_ms(bench.folder)) / 2)
         bench.drop(file)
     return figures
 
@@ -36,12 +35,12 @@ def two_processes(bench: Bench) -> list[Figure]:
     figures = _figures("latency-across", "to start, 2 processes", 5.0)
     for _ in range(bench.times(RUNS_MAX)):
         file = bench.file()
-        before = commit_ms(bench.folder)
+        before = lone_commit_ms(bench.folder)
         ask("fill", file, count=0)
         with beside("pick_up", file) as worker:
             assert worker.stdout is not None
             waits = asyncio.run(_ask_across(file, worker.stdout, bench.amount(JOBS)))
-        _note(figures, waits, (before + commit_ms(bench.folder)) / 2)
+        _note(figures, waits, (before + lone_commit_ms(bench.folder)) / 2)
         bench.drop(file)
     return figures
 
@@ -63,7 +62,7 @@ async def _ask_across(file: Path, lines: IO[str], count: int) -> list[float]:
 
 
 def _figures(name: str, title: str, most_ms: float) -> list[Figure]:
-    limit = "one commit"
+    limit = "a commit after a pause"
     return [
         Figure(f"{name}-p50", f"{title}, p50", "ms", limit=Limit(limit), goal=Goal(most_ms, "at most")),
         Figure(f"{name}-p99", f"{title}, p99", "ms", limit=Limit(limit)),
