@@ -18,6 +18,7 @@ from headrace.core.commands import (
     Added,
     Claim,
     Command,
+    Configure,
     Forget,
     Get,
     Hold,
@@ -71,6 +72,8 @@ class Machine(RuleBasedStateMachine):
         self.flows = 0
         for store in self.stores:
             self.runner.run(store.open())
+        # Ties between queues go by their creation; in which order one command makes several is not told.
+        self.run(*map(Configure, draws.QUEUES))
 
     def teardown(self) -> None:
         for store in self.stores:
