@@ -15,7 +15,6 @@ SAFE_SQLITE: Final = (3, 51, 3)  # older ones can corrupt a WAL file that severa
 BUSY_MAX: Final = 3_000  # tries, the later ones 5 ms apart: about 15 s
 CACHE_KIB: Final = 4_096  # the kernel caches the file as well
 STATEMENTS_MAX: Final = 256
-CHECKPOINT_PAGES: Final = 2_000
 
 
 def connect(path: str, *, is_read_only: bool = False, page_max: int | None = None) -> apsw.Connection:
@@ -77,7 +76,6 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
     db.execute("pragma synchronous = full")
     db.execute("pragma temp_store = memory")
     db.execute(f"pragma cache_size = -{CACHE_KIB}")
-    db.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
     if is_read_only:
         db.execute("pragma query_only = on")
     if page_max is not None:

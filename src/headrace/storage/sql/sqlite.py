@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from headrace.core.commands import Add, Command
 from headrace.core.errors import Misuse, Refused, Unavailable
 from headrace.storage.protocol import A, B, C, Clock
+from headrace.storage.sql.checkpoint import Checkpointer
 from headrace.storage.sql.connect import connect, migrate
 from headrace.storage.sql.lane import Call, Lane
 from headrace.storage.sql.lite import READS
@@ -31,6 +32,7 @@ class SqliteStore:
         self._pid = os.getpid()
         self._writer: Lane | None = None
         self._reader: Lane | None = None
+        self._checkpointer: Checkpointer | None = None
         self._watch: Watch | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._counts: dict[str, int] = {}
@@ -48,6 +50,8 @@ class SqliteStore:
         self._writer = self._reader = lane("headrace-writer", db, is_writing=True)
         self._writer.start()
         if self.path != ":memory:":
+            self._checkpointer = Checkpointer(db, connect(self.path))
+            self._checkpointer.start()
             reading = connect(self.path, is_read_only=True)
             self._reader = lane("headrace-reader", reading, is_writing=False)
             self._reader.start()
@@ -64,6 +68,9 @@ class SqliteStore:
         for lane in lanes:
             assert lane is not None
             await asyncio.to_thread(lane.stop)
+        if self._checkpointer is not None:
+            await asyncio.to_thread(self._checkpointer.stop)
+            self._checkpointer = None
 
     @overload
     async def run(self, command: Command[A], /) -> A | Refused: ...
