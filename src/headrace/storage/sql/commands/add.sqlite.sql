@@ -8,18 +8,17 @@ join ids i on i.queue = p.value ->> 0 and i.id = p.value ->> 1;
 -- step: repeated: the answer that a request got before
 select reply from requests where id = :id;
 
--- step: fresh_jobs: [key, name, data, options]
+-- step: fresh_jobs: [name, data, options]; keys, places and positions follow the order of the rows
 insert into jobs (key, name, data, options, added_at)
-select value ->> 0, value ->> 1, value ->> 2, value ->> 3, :now from jsonb_each(:rows);
+select :key + r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2, :now from jsonb_each(:rows) as r;
 
 -- step: fresh_ready: the same rows
 insert into ready (queue, priority, position, key, made, started, stalls)
-select :queue, 0, :back + r.key, r.value ->> 0, 0, 0, 0 from jsonb_each(:rows) as r;
+select :queue, 0, :back + r.key, :key + r.key, 0, 0, 0 from jsonb_each(:rows) as r;
 
 -- step: fresh_events: the same rows
 insert into log (channel, position, at, key, body)
-select :channel, :first + r.key, :now, cast((r.value ->> 0) & 0xFFFFFFFFFF as text), :body
-from jsonb_each(:rows) as r;
+select :channel, :first + r.key, :now, cast(:number + r.key as text), :body from jsonb_each(:rows) as r;
 
 -- step: jobs: [key, id, name, data, options, parent, policy]
 insert into jobs (key, id, name, data, options, added_at, parent, policy)

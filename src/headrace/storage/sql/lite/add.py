@@ -29,10 +29,19 @@ class Repeated(Exception):
 
 
 @dataclass(slots=True)
+class Fresh:
+    """Fresh jobs of one queue, numbered from `first` on without a gap: [name, data, options]."""
+
+    head: Head
+    first: int
+    rows: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Rows:
     """Rows of new jobs, a list a table; those of fresh jobs a list a queue."""
 
-    fresh: dict[int, tuple[Head, list[tuple[Any, ...]]]] = field(default_factory=dict)
+    fresh: dict[int, Fresh] = field(default_factory=dict)
     jobs: list[tuple[Any, ...]] = field(default_factory=list)
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
@@ -41,8 +50,8 @@ class Rows:
 
     def write(self, ledger: Ledger) -> None:
         """Write everything; called by the ledger when it is flushed."""
-        for head, fresh in self.fresh.values():
-            _write_fresh(ledger, head, fresh)
+        for fresh in self.fresh.values():
+            _write_fresh(ledger, fresh)
         ledger.insert(SQL.jobs, self.jobs)
         ledger.insert(SQL.ids, self.ids)
         ledger.insert(SQL.parents, self.parents)
@@ -91,29 +100,42 @@ def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
 
 def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
     refs = []
-    fresh = rows.fresh
-    last, head, gathered, options, text = None, None, None, DEFAULTS, None
+    last, fresh, options, text = None, None, DEFAULTS, None
+    number = 0
     for job in jobs:
-        if head is None or gathered is None or job.queue != last:
-            head, last = ledger.made_head(job.queue), job.queue
-            gathered = fresh.setdefault(head.id, (head, []))[1]
+        if fresh is None or job.queue != last:
+            if fresh is not None:
+                fresh.head.number = number
+            last = job.queue
+            fresh = _fresh(ledger, rows, last)
+            number = fresh.head.number
         if job.options is not options:
             options, text = job.options, options_text(job.options)
-        head.number = number = head.number + 1
-        gathered.append((head.base + number, job.name, job.data, text))
-        refs.append(JobRef(job.queue, str(number)))
+        number += 1
+        fresh.rows.append((job.name, job.data, text))
+        refs.append(JobRef(last, str(number)))
+    if fresh is not None:
+        fresh.head.number = number
     return Added(tuple(refs))
 
 
-def _write_fresh(ledger: Ledger, head: Head, fresh: list[tuple[Any, ...]]) -> None:
-    count, rows = len(fresh), as_json(fresh)
-    step = {"rows": rows, "now": ledger.now, "queue": head.id, "back": head.back + 1}
+def _fresh(ledger: Ledger, rows: Rows, queue: str) -> Fresh:
+    head = ledger.made_head(queue)
+    fresh = rows.fresh.get(head.id)
+    if fresh is None:
+        fresh = rows.fresh[head.id] = Fresh(head, head.number + 1)
+    return fresh
+
+
+def _write_fresh(ledger: Ledger, fresh: Fresh) -> None:
+    head, count, rows = fresh.head, len(fresh.rows), as_json(fresh.rows)
+    step: dict[str, object] = {"rows": rows, "key": head.base + fresh.first, "now": ledger.now}
     ledger.run(SQL.fresh_jobs, step)
-    ledger.run(SQL.fresh_ready, step)
+    ledger.run(SQL.fresh_ready, step | {"queue": head.id, "back": head.back + 1})
     head.back += count
     ledger.enter(head, "waiting", count)
     head.is_woken = True
-    ledger.append(head, count, SQL.fresh_events, rows, change("waiting", None))
+    ledger.append(head, count, SQL.fresh_events, rows, number=fresh.first, body=change("waiting", None))
 
 
 def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:

@@ -190,10 +190,10 @@ class Ledger:
             self.run(sql, {"rows": as_json(rows)})
             rows.clear()
 
-    def append(self, head: Head, count: int, sql: str, rows: str, body: str = "") -> None:
-        """Append `count` events to the log of a queue by a step over `rows`; `body` where all are alike."""
-        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": rows, "body": body}
-        self.run(sql, step)
+    def append(self, head: Head, count: int, sql: str, rows: str, **more: object) -> None:
+        """Append `count` events to the log of a queue by a step over `rows`, which may take `more`."""
+        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": rows}
+        self.run(sql, step | more)
         head.last += count
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1
