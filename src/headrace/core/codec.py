@@ -35,8 +35,8 @@ def check_text(raw: bytes, what: str = "the value", limit: int = DATA_MAX) -> st
     """JSON bytes as text, if they are within the limits of size and depth. Whether it is JSON is not checked."""
     if len(raw) > limit:
         raise TooLarge(what=what, size=len(raw), limit=limit)
-    # Few brackets can not nest deeply: this cheap test spares nearly every value the walk.
-    if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _depth(raw) > DEPTH_MAX:
+    # A short text, or one with few brackets, cannot nest deeply: nearly every value is spared the walk.
+    if len(raw) > 2 * DEPTH_MAX and raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _depth(raw) > DEPTH_MAX:
         raise TooDeep(what=what, limit=DEPTH_MAX)
     return raw.decode()
 
