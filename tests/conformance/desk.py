@@ -119,7 +119,8 @@ class Desk:
     async def claimed(self, *queues: str, limit: int = 100, **fields: Any) -> Claimed:
         names = fields.pop("names", None)
         sources = tuple(Source(queue, names) for queue in queues or ("q",))
-        command = Claim(sources, limit, **({"token": "t", "lease_ms": LEASE_MS, "worker": "w"} | fields))
+        chosen_or_usual: dict[str, Any] = {"token": "t", "lease_ms": LEASE_MS, "worker": "w"} | fields
+        command = Claim(sources, limit, **chosen_or_usual)
         reply: Claimed = await self.run(command)
         return reply
 
@@ -172,7 +173,7 @@ class Desk:
         await self.run(Annotate(job, **fields))
 
     async def record(self, job: JobRef) -> JobRecord:
-        (record,) = (await self.run(Get((job,)))).jobs
+        record: JobRecord | None = (await self.run(Get((job,)))).jobs[0]
         assert record is not None, f"there is no {job}"
         return record
 

@@ -177,3 +177,9 @@ async def test_a_removed_child_leaves_its_name_and_result_with_its_parent(desk: 
     await desk.finish(result="7")
     _, counted, _ = await desk.tree(ref("p"))
     assert (counted.name, counted.value, counted.record) == ("count", "7", None)
+
+
+async def test_jobs_that_are_not_finished_are_not_spared(desk: Desk) -> None:
+    await desk.add(new(keep_completed=keep(1), keep_failed=keep(1)), new(delay_ms=5, keep_failed=keep(1)))
+    removed = await desk.remove(queue="q", states=("waiting", "delayed"), spares_kept=True)
+    assert ids(removed.jobs) == ["1", "2"]

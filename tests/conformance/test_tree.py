@@ -98,6 +98,13 @@ async def test_a_child_added_again_is_another_child(desk: Desk) -> None:
     assert [node.value for node in nodes] == ["1", None, None]
 
 
+async def test_nodes_have_the_name_of_their_job_also_when_it_is_gone(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", name="resize", queue="r"), child("p", name="upload", queue="r"))
+    await desk.finish("r")
+    await desk.remove(ref("1", "r"))
+    assert [node.name for node in await desk.tree(ref("p"))] == ["p", "resize", "upload"]
+
+
 async def test_removing_the_middle_of_a_flow_cuts_its_tree(desk: Desk) -> None:
     await family(desk)
     await desk.remove(ref("a", "s"))
