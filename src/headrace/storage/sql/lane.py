@@ -19,7 +19,7 @@ from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.sql.lite import VOLATILE, Ledger, apply
 
-GROUP_MIN: Final = 32  # calls that fill a transaction; one takes more only if they came in one turn of the loop
+GROUP_MAX: Final = 1_000  # calls in a transaction, but for those of one turn of the loop, which stay together
 
 
 class Attempt:
@@ -111,14 +111,8 @@ class Lane(threading.Thread):
 
     def _end_turn(self) -> None:
         turn, self._turn = self._turn, []
-        if len(turn) < 2 * GROUP_MIN:
-            if turn:
-                self._calls.put(turn)
-            return
-        # Two halves overlap from now on: while one is committed, the loop serves the callers of the other.
-        half = len(turn) // 2
-        self._calls.put(turn[:half])
-        self._calls.put(turn[half:])
+        if turn:
+            self._calls.put(turn)
 
     def stop(self) -> None:
         """Finish what was submitted, close the connection, end."""
@@ -141,7 +135,7 @@ class Lane(threading.Thread):
         group: list[Call] = []
         while calls is not None:
             group += calls
-            if len(group) >= GROUP_MIN or self._calls.empty():
+            if len(group) >= GROUP_MAX or self._calls.empty():
                 return group, True
             calls = self._calls.get()
         return group, False

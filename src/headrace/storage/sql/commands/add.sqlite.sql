@@ -48,7 +48,7 @@ where parents.key = e.parent;
 
 -- step: requests: [id, reply]; a repeated id inserts fewer rows than it should
 insert or ignore into requests (id, at, reply)
-select value ->> 0, :now, value ->> 1 from jsonb_each(:rows);
+select value ->> 0, :now, value -> 1 from jsonb_each(:rows);
 
 -- step: parent_state
 select state from records where key = :key;

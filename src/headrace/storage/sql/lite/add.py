@@ -46,7 +46,7 @@ class Rows:
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
-    requests: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, Added]] = field(default_factory=list)
 
     def write(self, ledger: Ledger) -> None:
         """Write everything; called by the ledger when it is flushed."""
@@ -76,7 +76,7 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     ledger.pending_adds = rows
     reply = _store_fresh(ledger, rows, command.jobs) if is_fresh else _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
-        rows.requests.append((command.request_id, as_json(reply)))
+        rows.requests.append((command.request_id, reply))
     if not is_fresh:
         parents = [row[0] for row in rows.parents]
         ledger.flush()
