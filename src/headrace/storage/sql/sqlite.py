@@ -46,7 +46,7 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         db = await asyncio.to_thread(self._connect_and_migrate)
-        lane = partial(Lane, clock=self._clock, home=self._loop, moved=self._committed)
+        lane = partial(Lane, clock=self._clock, home=self._loop, moved=self._moved)
         self._writer = self._reader = lane("headrace-writer", db, is_writing=True)
         self._writer.start()
         if self.path != ":memory:":
@@ -88,10 +88,13 @@ class SqliteStore:
             return ()
         loop = asyncio.get_running_loop()
         call = Call(commands, loop.create_future())
+        lane = self._lane(commands)
+        if self._watch is not None and lane is self._writer:
+            self._watch.expect_own(loop.time())
         if type(commands[0]) is Add:  # callers that add at the same moment share a transaction
-            self._lane(commands).submit(call, loop)
+            lane.submit(call, loop)
         else:
-            self._lane(commands).submit_now(call)
+            lane.submit_now(call)
         return await call.future  # type: ignore[misc]
 
     def run_blocking(self, *commands: Command[Any]) -> Any:
@@ -133,11 +136,6 @@ class SqliteStore:
             del self._waiters[future]
             if self._watch is not None and not self._waiters:
                 self._watch.disarm()
-
-    def _committed(self, topics: set[str]) -> None:
-        if self._watch is not None:
-            self._watch.expect_own()
-        self._moved(topics)
 
     def _moved(self, topics: set[str]) -> None:
         for topic in topics:

@@ -21,7 +21,7 @@ from headrace.storage.sql.script import load
 
 SQL: Final = load("watch")
 LOOKS: Final = 12  # after a notice of the kernel, 0.3 ms apart at first
-BUSY_S: Final = 0.005  # the pause between looks while this process itself commits: its writes are noticed too
+BUSY_S: Final = 0.01  # the pause between looks while this process itself commits: its writes are noticed too
 POLL_S: Final = 0.02  # where the kernel gives no notice
 _IN_MODIFY: Final = 0x2
 _NOTICES: Final = 4096  # bytes read at once
@@ -39,7 +39,7 @@ class Watch:
         self._version = -1
         self._timer: asyncio.TimerHandle | None = None
         self._looks = 0
-        self._own_at = float("-inf")  # when this process last committed
+        self._own_at = float("-inf")  # when this process last began to commit
         self._notices = _notices(f"{path}-wal")
 
     def learn(self, wanted: Collection[str]) -> None:
@@ -68,9 +68,9 @@ class Watch:
             self._timer.cancel()
             self._timer = None
 
-    def expect_own(self) -> None:
-        """This process has committed: what the kernel tells now is most likely about that."""
-        self._own_at = self._loop.time()
+    def expect_own(self, now: float) -> None:
+        """This process is about to commit: what the kernel tells next is most likely about that."""
+        self._own_at = now
 
     def close(self) -> None:
         """Give everything back."""
