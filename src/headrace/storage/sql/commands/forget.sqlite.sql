@@ -3,8 +3,5 @@
 -- step: log
 delete from log where channel = (select channel from queues where name = :name);
 
--- step: channel
-update channels set first = last + 1 where id = (select channel from queues where name = :name);
-
 -- step: queue
-update queues set is_forgotten = 1, is_paused = 0, resting_until = 0 where name = :name;
+update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1 where name = :name;

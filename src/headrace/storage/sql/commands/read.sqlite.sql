@@ -1,7 +1,7 @@
 -- Read
 
 -- step: channel
-select id, first, last from channels where name = :name;
+select id, queue, first, last from logs where name = :name;
 
 -- step: entries
 select position, at, key, body from log

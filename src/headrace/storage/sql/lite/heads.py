@@ -48,7 +48,7 @@ class Head:
     def fields(self) -> dict[str, object]:
         """What is written back."""
         counts: dict[str, object] = {state.replace("-", "_"): count for state, count in self.counts.items()}
-        own = ("id", "resting_until", "number", "back", "front", "wakes")
+        own = ("id", "resting_until", "number", "back", "front", "wakes", "first", "last")
         return {name: getattr(self, name) for name in own} | counts | {"is_paused": int(self.is_paused)}
 
 

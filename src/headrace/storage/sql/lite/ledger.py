@@ -198,5 +198,5 @@ class Ledger:
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1
             self.run(SQL.trim, {"channel": head.channel, "first": head.first})
-        self.run(SQL.save_channel, {"id": head.channel, "first": head.first, "last": head.last})
+        head.is_changed = True
         self.moved.add(topics.log(topics.job_events(head.name)))

@@ -31,15 +31,17 @@ CHANNELS: Final = load("channels")
 def publish(ledger: Ledger, command: Publish) -> Published | Refused:
     """Append; see `core.commands.log.Publish`."""
     row = ledger.row(READ.channel, {"name": command.channel})
-    last = 0 if row is None else row[2]
+    last = 0 if row is None else row[3]
     if command.expected is not None and command.expected != last:
         return Conflict(channel=command.channel, position=last, expected=command.expected)
-    step = {"name": command.channel, "count": len(command.bodies)}
-    channel, last = ledger.row(PUBLISH.advance, step)
-    first = last - len(command.bodies) + 1
-    rows = {"channel": channel, "first": first, "now": ledger.now, "key": command.key}
-    ledger.run(PUBLISH.append, rows | {"rows": as_json(command.bodies)})
-    ledger.forget_heads()  # somebody may publish to the events of a queue
+    bodies, count = as_json(command.bodies), len(command.bodies)
+    head = ledger.head(row[1]) if row is not None and row[1] is not None else None
+    if head is not None:  # somebody publishes to the events of a queue
+        ledger.append(head, count, PUBLISH.append, bodies, key=command.key)
+        return Published(head.last)
+    channel, last = ledger.row(PUBLISH.advance, {"name": command.channel, "count": count})
+    step = {"channel": channel, "first": last - count + 1, "now": ledger.now, "key": command.key, "rows": bodies}
+    ledger.run(PUBLISH.append, step)
     ledger.moved.add(topics.log(command.channel))
     return Published(last)
 
@@ -49,7 +51,7 @@ def read(ledger: Ledger, command: Read) -> Entries:
     row = ledger.row(READ.channel, {"name": command.channel})
     if row is None:
         return Entries((), 0)
-    channel, first, last = row
+    channel, _, first, last = row
     step = {"channel": channel, "after": command.after, "limit": command.limit}
     entries = tuple(Entry(*entry) for entry in ledger.rows(READ.entries, step))
     gap = Gap(command.after + 1, first - 1) if command.after + 1 < first else None
@@ -71,6 +73,7 @@ def trim(ledger: Ledger, command: Trim) -> Trimmed:
     ledger.run(TRIM.entries, step)
     count = ledger.db.changes()
     ledger.run(TRIM.channel, step)
+    ledger.run(TRIM.queue, step)
     ledger.forget_heads()
     return Trimmed(count)
 

@@ -43,7 +43,6 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
     ledger.run(FORGET.log, step)
-    ledger.run(FORGET.channel, step)
     ledger.run(FORGET.queue, step)
     ledger.forget_heads()
     return Forgotten()

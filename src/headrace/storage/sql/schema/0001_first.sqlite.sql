@@ -7,7 +7,9 @@
 create table queues (
   id integer primary key,
   name text not null unique,
-  channel integer not null,               -- the log of its job events
+  channel integer not null unique,        -- the log of its job events
+  first integer not null default 1,       -- the first position that is kept there, and the last
+  last integer not null default 0,
   is_paused integer not null default 0,
   resting_until integer not null default 0,
   number integer not null default 0,      -- the last number given to a job
@@ -151,6 +153,11 @@ create table channels (
   first integer not null default 1,
   last integer not null default 0
 ) strict;
+
+-- Every log with its bounds; those of job events are kept with the other counters of their queue.
+create view logs as
+select c.id as id, c.name as name, q.name as queue, coalesce(q.first, c.first) as first, coalesce(q.last, c.last) as last
+from channels c left join queues q on q.channel = c.id;
 
 create table log (
   channel integer not null,

@@ -1,35 +1,29 @@
 -- What every transition writes: places, events, and the counters of the queue.
 
 -- step: head: of the queue of this name
-select q.id, q.name, q.channel, q.is_paused, q.resting_until, q.number, q.back, q.front, q.wakes,
-       q.waiting, q.prioritized, q.delayed, q.active, q.waiting_children, q.completed, q.failed,
-       c.first, c.last
-from queues q join channels c on c.id = q.channel
-where q.name = :name;
+select id, name, channel, is_paused, resting_until, number, back, front, wakes,
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last
+from queues where name = :name;
 
 -- step: head_of: of the queue of this number
-select q.id, q.name, q.channel, q.is_paused, q.resting_until, q.number, q.back, q.front, q.wakes,
-       q.waiting, q.prioritized, q.delayed, q.active, q.waiting_children, q.completed, q.failed,
-       c.first, c.last
-from queues q join channels c on c.id = q.channel
-where q.id = :id;
+select id, name, channel, is_paused, resting_until, number, back, front, wakes,
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last
+from queues where id = :id;
 
 -- step: make_channel
 insert into channels (name) values (:name) on conflict (name) do nothing;
 
 -- step: make_queue
-insert into queues (name, channel) select :name, id from channels where name = :channel
+insert into queues (name, channel, first, last) select :name, id, first, last from channels where name = :channel
 on conflict (name) do update set is_forgotten = 0;
 
 -- step: save_head
 update queues set
   is_paused = :is_paused, resting_until = :resting_until, number = :number, back = :back, front = :front,
   wakes = :wakes, waiting = :waiting, prioritized = :prioritized, delayed = :delayed, active = :active,
-  waiting_children = :waiting_children, completed = :completed, failed = :failed, is_forgotten = 0
+  waiting_children = :waiting_children, completed = :completed, failed = :failed, first = :first, last = :last,
+  is_forgotten = 0
 where id = :id;
-
--- step: save_channel
-update channels set first = :first, last = :last where id = :id;
 
 -- step: ready: [queue, priority, position, key, made, started, stalls]
 insert into ready (queue, priority, position, key, made, started, stalls)
