@@ -97,6 +97,18 @@ async def add_many(path: Path, *, count: int) -> Answer:
     return span.answer(count)
 
 
+async def add_many_made(path: Path, *, count: int) -> Answer:
+    """Add jobs in bulk whose calls are made already."""
+    app, task = open_shop(path)
+    async with app:
+        await stock(app, task, BULK)
+        calls = [[task.call(n) for n in range(at, at + BULK)] for at in range(0, count, BULK)]
+        with Span() as span:
+            for page in calls:
+                await app.enqueue_many(page)
+    return span.answer(len(calls) * BULK)
+
+
 async def add_single(path: Path, *, count: int, tasks: int) -> Answer:
     """Add jobs one by one, each awaited, from so many tasks."""
     app, task = open_shop(path)
@@ -194,7 +206,7 @@ def _resident_mib() -> float:
 
 MEASUREMENTS: Final[Mapping[str, Callable[..., Coroutine[Any, Any, Answer]]]] = {
     function.__name__: function
-    for function in (fill, fill_finished, drain, add_many, add_single, latency, pick_up, idle, memory)
+    for function in (fill, fill_finished, drain, add_many, add_many_made, add_single, latency, pick_up, idle, memory)
 }
 
 
