@@ -14,7 +14,7 @@ help:
 	@echo 'make check    style, types, floors and house rules, in seconds'
 	@echo 'make format   let ruff put the layout right'
 	@echo 'make bench    the benchmarks'
-	@echo 'make soak     the long fault tests'
+	@echo 'make soak     the long tests, with their full figures'
 	@echo 'make clean    remove what these made'
 
 demo: $(VENV)/.installed
@@ -42,7 +42,7 @@ bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks
 
 soak: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -m soak tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -m soak -rA tests $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

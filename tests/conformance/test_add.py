@@ -247,3 +247,11 @@ async def test_a_job_added_by_a_running_job_leaves_it_free_to_finish(desk: Desk)
     lease = await desk.claim_one()
     await desk.add(new(queue="r"))
     assert await desk.settle(done(lease)) == (None,)
+
+
+@pytest.mark.parametrize("queues", [["q"], ["q", "q", "q"], ["q", "r", "q"], ["q", "q", "r", "r"], []])
+async def test_a_repeated_request_is_answered_as_the_first_time(desk: Desk, queues: list[str]) -> None:
+    jobs = [new(queue=queue) for queue in queues]
+    first = await desk.add(*jobs, request_id="once")
+    assert await desk.add(*jobs, request_id="once") == first
+    assert sum([sum((await desk.counts(queue)).values()) for queue in set(queues)]) == len(queues)

@@ -94,11 +94,17 @@ class Lane(threading.Thread):
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
 
-    def submit(self, call: Call, loop: asyncio.AbstractEventLoop) -> None:
-        """Queue a call from its loop; it travels with all that are submitted in the same turn of the loop."""
-        self._turn.append(call)
-        if len(self._turn) == 1:
-            loop.call_soon(self._end_turn)
+    def submit(self, call: Call, loop: asyncio.AbstractEventLoop) -> bool:
+        """Queue a call from its loop; it travels with all that are submitted in the same turn of the loop.
+
+        True if it is the first of its turn.
+        """
+        turn = self._turn
+        turn.append(call)
+        if len(turn) > 1:
+            return False
+        loop.call_soon(self._end_turn)
+        return True
 
     def submit_now(self, call: Call) -> None:
         """Queue a call from its loop at once, and with it what the turn has gathered."""
@@ -203,10 +209,10 @@ class Lane(threading.Thread):
                 loop.call_soon_threadsafe(self._arrive, calls, moved if loop is self._home else None)
 
     def _arrive(self, calls: list[Call], moved: set[str] | None) -> None:
+        if moved:
+            self._tell(moved)  # first: a worker that waits for work is more urgent than the caller who added it
         for call in calls:
             call.resolve()
-        if moved:
-            self._tell(moved)
 
 
 def _translated(error: Exception) -> Exception:

@@ -88,12 +88,14 @@ class SqliteStore:
             return ()
         loop = asyncio.get_running_loop()
         call = Call(commands, loop.create_future())
-        lane = self._lane(commands)
-        if self._watch is not None and lane is self._writer:
-            self._watch.expect_own(loop.time())
-        if type(commands[0]) is Add:  # callers that add at the same moment share a transaction
-            lane.submit(call, loop)
+        if type(commands[0]) is Add and self._writer is not None:
+            # Callers that add at the same moment share a transaction, and the first of them does the rest.
+            if self._writer.submit(call, loop):
+                self._before_writing(loop)
         else:
+            lane = self._lane(commands)
+            if lane is self._writer:
+                self._before_writing(loop)
             lane.submit_now(call)
         return await call.future  # type: ignore[misc]
 
@@ -144,9 +146,17 @@ class SqliteStore:
             if not topics.isdisjoint(wanted):
                 _resolve(future)
 
-    def _lane(self, commands: tuple[Command[Any], ...]) -> Lane:
+    def _before_writing(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._check_process()
+        if self._watch is not None:
+            self._watch.expect_own(loop.time())
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise Misuse("this store was opened before a fork; open one in each process, after forking")
+
+    def _lane(self, commands: tuple[Command[Any], ...]) -> Lane:
+        self._check_process()
         lane = self._writer if type(commands[0]) not in READS else self._reader
         if lane is not self._writer and not all(type(command) in READS for command in commands):
             lane = self._writer

@@ -6,7 +6,7 @@ their events are written from one JSON array when the ledger is flushed.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,8 @@ from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
 SQL: Final = load("add")
-_added: Final = msgspec.json.Decoder(Added)
+Runs: TypeAlias = list[tuple[str, int, int]]
+_reply: Final = msgspec.json.Decoder(Added | Runs)
 
 
 class Repeated(Exception):
@@ -46,7 +47,7 @@ class Rows:
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
-    requests: list[tuple[str, Added]] = field(default_factory=list)
+    requests: list[tuple[str, Added | Runs]] = field(default_factory=list)
 
     def write(self, ledger: Ledger) -> None:
         """Write everything; called by the ledger when it is flushed."""
@@ -76,7 +77,7 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     ledger.pending_adds = rows
     reply = _store_fresh(ledger, rows, command.jobs) if is_fresh else _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
-        rows.requests.append((command.request_id, reply))
+        rows.requests.append((command.request_id, _runs(reply) if is_fresh else reply))
     if not is_fresh:
         parents = [row[0] for row in rows.parents]
         ledger.flush()
@@ -198,7 +199,25 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     if request_id is None:
         return None
     row = ledger.row(SQL.repeated, {"id": request_id})
-    return None if row is None else _added.decode(row[0])
+    if row is None:
+        return None
+    reply = _reply.decode(row[0])
+    if isinstance(reply, Added):
+        return reply
+    return Added(
+        tuple(JobRef(queue, str(number)) for queue, first, count in reply for number in range(first, first + count))
+    )
+
+
+def _runs(added: Added) -> Runs:
+    """The jobs of a fresh Add as (queue, first number, how many): within a queue they have no gap."""
+    if not added.jobs:
+        return []
+    first, last = added.jobs[0], added.jobs[-1]
+    count = int(last.id) - int(first.id) + 1
+    if first.queue == last.queue and count == len(added.jobs):
+        return [(first.queue, int(first.id), count)]
+    return [(job.queue, int(job.id), 1) for job in added.jobs]
 
 
 def _refusal(ledger: Ledger, command: Add) -> Refused | None:
