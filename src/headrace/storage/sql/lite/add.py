@@ -108,13 +108,13 @@ def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
             if fresh is not None:
                 fresh.head.number = number
             last = job.queue
-            fresh = _fresh(ledger, rows, last)
+            fresh = _fresh(ledger, rows, job.queue)
             number = fresh.head.number
         if job.options is not options:
             options, text = job.options, options_text(job.options)
         number += 1
         fresh.rows.append((job.name, job.data, text))
-        refs.append(JobRef(last, str(number)))
+        refs.append(JobRef(job.queue, str(number)))
     if fresh is not None:
         fresh.head.number = number
     return Added(tuple(refs))
