@@ -21,7 +21,8 @@ from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
 SQL: Final = load("add")
-Runs: TypeAlias = list[tuple[str, int, int]]
+Runs: TypeAlias = list[list[Any]]
+"""The answer to a fresh Add, as it is remembered: [queue, first number, how many], as numbers have no gap."""
 _reply: Final = msgspec.json.Decoder(Added | Runs)
 
 
@@ -42,7 +43,7 @@ class Fresh:
 class Rows:
     """Rows of new jobs, a list a table; those of fresh jobs a list a queue."""
 
-    fresh: dict[int, Fresh] = field(default_factory=dict)
+    fresh: dict[str, Fresh] = field(default_factory=dict)
     jobs: list[tuple[Any, ...]] = field(default_factory=list)
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
@@ -75,13 +76,17 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
             return answer
     rows: Rows = ledger.pending_adds if ledger.pending_adds is not None else Rows()
     ledger.pending_adds = rows
-    reply = _store_fresh(ledger, rows, command.jobs) if is_fresh else _store_any(ledger, rows, command.jobs)
+    if is_fresh:
+        reply, runs = _store_fresh(ledger, rows, command.jobs)
+        if command.request_id is not None:
+            rows.requests.append((command.request_id, runs))
+        return reply
+    reply = _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
-        rows.requests.append((command.request_id, _runs(reply) if is_fresh else reply))
-    if not is_fresh:
-        parents = [row[0] for row in rows.parents]
-        ledger.flush()
-        release_childless(ledger, parents)
+        rows.requests.append((command.request_id, reply))
+    parents = [row[0] for row in rows.parents]
+    ledger.flush()
+    release_childless(ledger, parents)
     return reply
 
 
@@ -99,32 +104,26 @@ def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
     return True
 
 
-def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
-    refs = []
-    last, fresh, options, text = None, None, DEFAULTS, None
-    number = 0
+def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> tuple[Added, Runs]:
+    refs: list[JobRef] = []
+    runs: Runs = []
+    fresh, options, text = None, DEFAULTS, None
     for job in jobs:
-        if fresh is None or job.queue != last:
-            if fresh is not None:
-                fresh.head.number = number
-            last = job.queue
-            fresh = _fresh(ledger, rows, job.queue)
-            number = fresh.head.number
+        if fresh is None or job.queue != fresh.head.name:
+            fresh = rows.fresh.get(job.queue) or _begin_fresh(ledger, rows, job.queue)
+            runs.append([job.queue, fresh.head.number + 1, 0])
         if job.options is not options:
             options, text = job.options, options_text(job.options)
-        number += 1
+        fresh.head.number = number = fresh.head.number + 1
         fresh.rows.append((job.name, job.data, text))
+        runs[-1][2] += 1
         refs.append(JobRef(job.queue, str(number)))
-    if fresh is not None:
-        fresh.head.number = number
-    return Added(tuple(refs))
+    return Added(tuple(refs)), runs
 
 
-def _fresh(ledger: Ledger, rows: Rows, queue: str) -> Fresh:
+def _begin_fresh(ledger: Ledger, rows: Rows, queue: str) -> Fresh:
     head = ledger.made_head(queue)
-    fresh = rows.fresh.get(head.id)
-    if fresh is None:
-        fresh = rows.fresh[head.id] = Fresh(head, head.number + 1)
+    fresh = rows.fresh[queue] = Fresh(head, head.number + 1)
     return fresh
 
 
@@ -207,17 +206,6 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     return Added(
         tuple(JobRef(queue, str(number)) for queue, first, count in reply for number in range(first, first + count))
     )
-
-
-def _runs(added: Added) -> Runs:
-    """The jobs of a fresh Add as (queue, first number, how many): within a queue they have no gap."""
-    if not added.jobs:
-        return []
-    first, last = added.jobs[0], added.jobs[-1]
-    count = int(last.id) - int(first.id) + 1
-    if first.queue == last.queue and count == len(added.jobs):
-        return [(first.queue, int(first.id), count)]
-    return [(job.queue, int(job.id), 1) for job in added.jobs]
 
 
 def _refusal(ledger: Ledger, command: Add) -> Refused | None:
