@@ -6,6 +6,7 @@ accepted here fits there, unless the code has changed in between.
 
 import inspect
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -52,7 +53,7 @@ class Signature:
         try:
             self._decoder.decode(text)
         except msgspec.ValidationError as error:
-            raise InvalidData(task=self.task, problem=str(error)) from None
+            raise InvalidData(task=self.task, problem=self._unknown(given) or str(error)) from None
         return text
 
     def read(self, data: str) -> dict[str, Any]:
@@ -70,6 +71,15 @@ class Signature:
             return self._result.decode(text)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise InvalidData(f"the result does not fit what the task {self.task!r} promises: {error}") from None
+
+    def _unknown(self, given: dict[str, Any]) -> str | None:
+        """What to say of an argument that the function does not have."""
+        for name in given:
+            if name not in self._names:
+                near = get_close_matches(name, self._names, 1)
+                known = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(self._names) or 'none'}"
+                return f"it has no argument {name!r}; {known}"
+        return None
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(self._places):

@@ -64,7 +64,7 @@ def test_a_value_is_json_if_that_fits_and_text_otherwise(
     ("tokens", "code", "message"),
     [
         (("number=many",), 2, "Expected `int`, got `str` - at `$.number` (invalid-data)"),
-        (("nmuber=1",), 2, "unknown field `nmuber` (invalid-data)"),
+        (("nmuber=1",), 2, "did you mean 'number'? (invalid-data)"),
         (("number",), 2, "'number' is no argument; write name=value (usage)"),
         (("number=1", "number=2"), 2, "'number' is given twice (usage)"),
         (("--delay", "soon"), 2, 'is no span of time; write "30s", "15m", "7d" or a number of seconds (usage)'),
