@@ -269,3 +269,27 @@ async def test_work_goes_on_when_there_is_room_again(path: Path) -> None:
         done += len(leases)
     assert done == total
     await roomy.close()
+
+
+async def test_what_was_submitted_before_the_close_is_done(path: Path) -> None:
+    store = SqliteStore(str(path))
+    await store.open()
+    calls = [asyncio.create_task(store.run(Add((NewJob("q", "n"),)))) for _ in range(50)]
+    await asyncio.sleep(0)  # they are submitted, and none has left yet
+    await store.close()
+    assert len({granted(reply).jobs for reply in await asyncio.gather(*calls)}) == 50
+    again = SqliteStore(str(path))
+    await again.open()
+    assert await waiting(again) == 50
+    await again.close()
+
+
+async def test_the_log_is_moved_into_the_file_while_work_goes_on(store: SqliteStore, path: Path) -> None:
+    for _ in range(60):
+        granted(await store.run(Add(tuple(NewJob("q", "n", '"' + "x" * 1_000 + '"') for _ in range(100)))))
+    size = path.stat().st_size
+    deadline = time.monotonic() + 10
+    while size < 4 << 20 and time.monotonic() < deadline:
+        await store.run(Queues())
+        size = path.stat().st_size
+    assert size >= 4 << 20  # the rest may still be in the log

@@ -103,26 +103,26 @@ class Lane(threading.Thread):
         turn.append(call)
         if len(turn) > 1:
             return False
-        loop.call_soon(self._end_turn)
+        loop.call_soon(self.end_turn)
         return True
 
     def submit_now(self, call: Call) -> None:
         """Queue a call from its loop at once, and with it what the turn has gathered."""
         self._turn.append(call)
-        self._end_turn()
+        self.end_turn()
 
     def submit_from_thread(self, call: Call) -> None:
         """Queue a call from any thread; its event is set when it is done."""
         self._calls.put([call])
 
-    def _end_turn(self) -> None:
+    def end_turn(self) -> None:
+        """Send what the turn has gathered on its way; on the loop."""
         turn, self._turn = self._turn, []
         if turn:
             self._calls.put(turn)
 
     def stop(self) -> None:
-        """Finish what was submitted, close the connection, end."""
-        self._end_turn()
+        """Finish what was submitted, close the connection, end; from a thread that may wait."""
         self._calls.put(None)
         self.join()
 

@@ -70,6 +70,7 @@ class SqliteStore:
         self._moved(set(self._counts))
         for lane in lanes:
             assert lane is not None
+            lane.end_turn()
             await asyncio.to_thread(lane.stop)
         if self._checkpointer is not None:
             await asyncio.to_thread(self._checkpointer.stop)
