@@ -1,6 +1,6 @@
 """Forget: a queue that has no job."""
 
-from headrace.core.commands import ChannelRecord, Channels, Configure, Forget, Forgotten, Queues, Read
+from headrace.core.commands import ChannelRecord, Channels, Configure, Forget, Forgotten, Publish, Queues, Read
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty
 from headrace.core.log import Gap
 from tests.conformance.clock import FrozenClock
@@ -65,3 +65,12 @@ async def test_forgetting_a_queue_leaves_the_others_alone(desk: Desk) -> None:
     await desk.run(Forget("q"))
     assert await desk.counts("r") == {"waiting": 1}
     assert len(await desk.events("r")) == 1
+
+
+async def test_a_message_to_the_log_of_a_forgotten_queue_does_not_bring_the_queue_back(desk: Desk) -> None:
+    await desk.run(Configure("q", is_paused=True))
+    await desk.run(Forget("q"))
+    await desk.run(Publish("jobs/q", ("1",)))
+    assert (await desk.run(Queues())).queues == ()
+    assert await desk.claim("q") == ()
+    assert (await desk.run(Queues())).queues == ()

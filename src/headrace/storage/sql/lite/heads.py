@@ -25,6 +25,7 @@ class Head:
         "front",
         "id",
         "is_changed",
+        "is_forgotten",
         "is_paused",
         "is_woken",
         "last",
@@ -40,6 +41,7 @@ class Head:
         self.counts: dict[State, int] = dict(zip(STATES, row[9:16], strict=True))
         self.first: int = row[16]
         self.last: int = row[17]
+        self.is_forgotten = bool(row[18])
         self.is_paused = bool(is_paused)
         self.base: int = self.id << NUMBER_BITS
         self.is_changed = False  # to be written back
@@ -49,7 +51,8 @@ class Head:
         """What is written back."""
         counts: dict[str, object] = {state.replace("-", "_"): count for state, count in self.counts.items()}
         own = ("id", "resting_until", "number", "back", "front", "wakes", "first", "last")
-        return {name: getattr(self, name) for name in own} | counts | {"is_paused": int(self.is_paused)}
+        signs = {name: int(getattr(self, name)) for name in ("is_paused", "is_forgotten")}
+        return {name: getattr(self, name) for name in own} | counts | signs
 
 
 def find_head(db: apsw.Connection, name: str) -> Head | None:

@@ -84,6 +84,8 @@ class Ledger:
         head = self.head(queue)
         if head is None:
             head = self._heads[queue] = make_head(self.db, queue)
+        elif head.is_forgotten:
+            head.is_forgotten, head.is_changed = False, True
         return head
 
     def head_of(self, key: int) -> Head:

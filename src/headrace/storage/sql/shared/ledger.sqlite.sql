@@ -2,12 +2,12 @@
 
 -- step: head: of the queue of this name
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
-       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten
 from queues where name = :name;
 
 -- step: head_of: of the queue of this number
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
-       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten
 from queues where id = :id;
 
 -- step: make_channel
@@ -22,7 +22,7 @@ update queues set
   is_paused = :is_paused, resting_until = :resting_until, number = :number, back = :back, front = :front,
   wakes = :wakes, waiting = :waiting, prioritized = :prioritized, delayed = :delayed, active = :active,
   waiting_children = :waiting_children, completed = :completed, failed = :failed, first = :first, last = :last,
-  is_forgotten = 0
+  is_forgotten = :is_forgotten
 where id = :id;
 
 -- step: ready: [queue, priority, position, key, made, started, stalls]
