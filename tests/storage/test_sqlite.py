@@ -293,3 +293,12 @@ async def test_the_log_is_moved_into_the_file_while_work_goes_on(store: SqliteSt
         await store.run(Queues())
         size = path.stat().st_size
     assert size >= 1 << 20  # the rest may still be in the log
+
+
+def test_a_lane_outlives_the_loop_that_opened_it(path: Path) -> None:
+    store = SqliteStore(str(path))
+    asyncio.run(store.open())
+    for _ in range(3):
+        granted(store.run_blocking(Add((NewJob("q", "n"),))))
+    assert granted(store.run_blocking(Count(("q",)))).queues["q"]["waiting"] == 3
+    asyncio.run(store.close())

@@ -8,6 +8,7 @@ transaction, so that a failure is the failure of one command only.
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final
@@ -205,7 +206,7 @@ class Lane(threading.Thread):
             elif call.done is not None:
                 call.done.set()
         for loop, calls in loops.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
                 loop.call_soon_threadsafe(self._arrive, calls, moved if loop is self._home else None)
 
     def _arrive(self, calls: list[Call], moved: set[str] | None) -> None:
