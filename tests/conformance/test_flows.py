@@ -285,3 +285,14 @@ async def test_a_new_job_with_the_id_of_a_removed_parent_is_a_stranger_to_its_ch
     await desk.finish("r")
     assert await desk.state(ref("p")) == "waiting-children"
     assert [node.job for node in await desk.tree(ref("p"))] == [ref("p"), ref("1", "s")]
+
+
+async def test_parents_that_are_to_fail_come_in_the_order_of_their_children(desk: Desk) -> None:
+    await desk.add(new(id="d"))
+    running = await desk.claim_one()
+    await desk.add(child("d", queue="r"))
+    await desk.settle(later(running, 1_000))
+    await desk.add(parent("w"), child("w", queue="s"))
+    leases = [await desk.claim_one("s"), await desk.claim_one("r")]
+    await desk.settle(*[failed(lease, is_retryable=False) for lease in leases])
+    assert await desk.ids("waiting") == ["d", "w"]

@@ -42,8 +42,9 @@ def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
             told[parent] = None
             ledger.defer(parent, child_failed(ref.queue, ref.id))
     ledger.flush_places()
-    _hasten(ledger, told)
-    _release(ledger, told)
+    for parent in told:  # one by one, so that delayed and waiting parents keep the order of their children
+        _hasten(ledger, [parent])
+        _release(ledger, [parent])
 
 
 def forget_children(ledger: Ledger, keys: list[int]) -> list[int]:
