@@ -7,12 +7,8 @@ from headrace.core.commands import Claim, Configure, Move, Renew, Settle
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure
 from headrace.core.outcomes import Later, RateLimited
-from headrace.engine.home import Home
-from headrace.engine.leases import Leases
 from headrace.engine.outbox import TRIES_MAX
-from headrace.engine.pump import Pump
-from headrace.engine.runner import Runner
-from headrace.executors.inline import InlineExecutor
+from headrace.engine.pump import HELD_MAX
 from headrace.storage.protocol import granted
 from headrace.worker import Worker
 from tests.engine.simulation import now, simulated
@@ -39,20 +35,15 @@ async def test_every_job_runs_once_and_its_outcome_is_recorded() -> None:
 
 
 @simulated
-async def test_what_ends_together_travels_together_with_the_next_claim() -> None:
+async def test_what_ends_together_travels_together_and_the_next_claim_right_behind() -> None:
     store = Watched(await memory())
     await add(store, *["noop"] * 250)
     await run_until_idle(store, registry(noop), concurrency=100)
-    sizes = [
-        (
-            sum(len(command.settlements) for command in turn if isinstance(command, Settle)),
-            sum(command.limit for command in turn if isinstance(command, Claim)),
-        )
-        for turn in store.turns
-    ]
-    assert sizes[:3] == [(0, 100), (100, 100), (100, 100)]
-    assert sum(settled for settled, _ in sizes) == 250
-    assert len(sizes) <= 7
+    commands = [command for turn in store.turns for command in turn]
+    sizes = [("settle", len(c.settlements)) if isinstance(c, Settle) else ("claim", c.limit) for c in commands]
+    assert sizes[:5] == [("claim", 100), ("settle", 100), ("claim", 100), ("settle", 100), ("claim", 100)]
+    assert [size for kind, size in sizes if kind == "settle"] == [100, 100, 50]
+    assert len(sizes) <= 9
 
 
 @simulated
@@ -385,47 +376,24 @@ async def test_a_deferred_failure_is_recorded_without_a_run() -> None:
     assert (ran, job.state, job.failure.cause) == ([], "failed", "stalled")
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_as_many_turns_are_in_flight_as_there_are_lanes(lanes: int) -> None:
-    at_once: list[int] = []
-    flying = 0
+@simulated
+async def test_jobs_begin_while_outcomes_are_on_their_way_up_to_a_bound() -> None:
+    store, ran = Watched(await memory()), 0
+    is_open = asyncio.Event()
 
-    async def slow(commands: tuple[Any, ...]) -> None:
-        nonlocal flying
-        flying += any(isinstance(command, Claim | Settle) for command in commands)
-        at_once.append(flying)
-        await asyncio.sleep(0.01)
+    async def count() -> None:
+        nonlocal ran
+        ran += 1
 
-    async def down(commands: tuple[Any, ...]) -> None:
-        nonlocal flying
-        flying -= any(isinstance(command, Claim | Settle) for command in commands)
+    async def hold_settles(commands: tuple[Any, ...]) -> None:
+        if isinstance(commands[0], Settle):
+            await is_open.wait()
 
-    @simulated
-    async def check() -> None:
-        store = Watched(await memory())
-        store.before, store.after = slow, down
-        made = registry(noop)
-        leases, runner = Leases(store, 30_000), Runner(made, {"inline": InlineExecutor()})
-        pump = Pump(
-            store,
-            Home(),
-            made.sources(["q"]),
-            leases,
-            runner,
-            worker="me",
-            concurrency=10,
-            lease_ms=30_000,
-            poll_ms=5_000,
-            on_failed=lambda *_: None,
-            lanes=lanes,
-        )
-        await add(store.inner, *["noop"] * 200)
-        pump.start()
-        await pump.idle()
-        assert (pump.processed, pump.running) == (200, 0)
-        pump.drain()
-        await pump.ended()
-        await pump.stop()
-
-    check()
-    assert max(at_once) == lanes
+    store.before = hold_settles
+    await add(store.inner, *["count"] * 100)
+    async with Worker(store, registry(count), concurrency=5) as worker:
+        await asyncio.sleep(1)
+        assert (ran, worker.running, worker.processed) == (5 * HELD_MAX, 5 * HELD_MAX, 0)
+        is_open.set()
+        await worker.run_until_idle()
+        assert (ran, worker.running, worker.processed) == (100, 0, 100)

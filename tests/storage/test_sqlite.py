@@ -134,12 +134,6 @@ async def test_many_may_create_the_file_at_the_same_moment(path: Path) -> None:
     await asyncio.gather(*[store.close() for store in stores])
 
 
-async def test_commits_reach_the_disk_before_they_are_acknowledged(store: SqliteStore, path: Path) -> None:
-    assert store._writer is not None
-    ((mode,),) = store._writer._db.execute("pragma synchronous").fetchall()
-    assert mode == 2  # FULL
-
-
 # -- running ------------------------------------------------------------------------------------------------
 
 

@@ -1,11 +1,13 @@
-"""The hot loop: outcomes that are ready go to the store together with the claim for the slots that are free.
+"""The hot loop: outcomes that are ready go to the store, and with them the claim for the slots that are free.
 
-A *turn* is one round trip, `run(Settle(what ended), Claim(free slots))`. Jobs run as tasks of their own; when one ends
-it leaves its settlement in hand and wakes a *lane*, which takes everything that ended in the same turn of the event
-loop. Lanes belong to the pump: nobody can cancel one while a reply with fresh leases is on its way.
+Jobs run as tasks of their own; when one ends it leaves its settlement in hand and wakes a *recorder* and the *claimer*.
+The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs. Both
+leave in the same turn, in this order, and a store takes them as one step if it can; but jobs that were claimed begin
+as soon as the claim is answered, while the disk is still busy with the outcomes. Both loops belong to the pump: nobody
+can cancel them while a reply with fresh leases is on its way.
 
-A slot is taken from the moment its claim leaves until the outcome of its job is recorded, or refused. So nothing is
-claimed ahead of the slots, and a store that is away stops the claims by itself: what cannot be recorded stays in hand.
+A slot is free when its handler has ended: nothing is claimed ahead of the slots. The outcomes in hand and on their way
+are bounded too, so that a store that is away stops the claims, and what cannot be recorded stays in hand.
 """
 
 import asyncio
@@ -14,11 +16,12 @@ from collections.abc import Callable
 from typing import Final
 
 from headrace.core import topics
-from headrace.core.commands import Claim, Claimed, Settle, Settled, Settlement, Source
+from headrace.core.commands import Claim, Settle, Settled, Settlement, Source
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import PutBack
+from headrace.engine.bell import Bell
 from headrace.engine.home import Home
 from headrace.engine.leases import Leases
 from headrace.engine.outbox import Outbox
@@ -26,9 +29,10 @@ from headrace.engine.run import Run
 from headrace.engine.runner import Runner
 from headrace.engine.thirst import Thirst
 from headrace.engine.ticker import Ticker
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, granted
 
-LANES: Final = 1  # turns in flight; two were slower on memory and SQLite, one core running both sides
+RECORDERS: Final = 2  # batches of outcomes on their way: one at the disk, one on its way there
+HELD_MAX: Final = 4  # leases, in slots: jobs that run, batches on their way, one that waits to leave
 CHUNK_MAX: Final = 100  # jobs settled, and jobs claimed, in one turn
 GRACE_S: Final = 0.5  # for handlers to end when their jobs are handed back
 GIVE_UP_S: Final = 10.0  # for the store to take what is handed back; then those leases end by themselves
@@ -52,7 +56,6 @@ class Pump:
         lease_ms: int,
         poll_ms: int,
         on_failed: Callable[[Lease, Failure | None], None],
-        lanes: int = LANES,
     ) -> None:
         self.processed = 0
         """Outcomes recorded."""
@@ -65,15 +68,16 @@ class Pump:
         self._concurrency = concurrency
         self._lease_ms = lease_ms
         self._on_failed = on_failed
-        lanes = min(lanes, concurrency)
-        self._chunk = min(-(-concurrency // lanes), CHUNK_MAX)
-        self._lanes = [Ticker(f"pump-{number}", self._turns) for number in range(lanes)]
-        self._thirst = Thirst(storage, [topics.ready(source.queue) for source in sources], poll_ms, self._rouse)
-        self._sleepers: list[asyncio.Future[None]] = []
-        self._is_rousing = False  # a lane was woken and has not looked yet
+        self._claimer = Ticker("pump-claim", self._claim_on)
+        self._recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
+        self._free_slot, self._outcome = Bell(), Bell()
+        self._thirst = Thirst(
+            storage, [topics.ready(source.queue) for source in sources], poll_ms, self._free_slot.ring
+        )
         self._outbox = Outbox()
-        self._busy = 0  # slots of jobs that run or whose outcome is in hand
-        self._asked = 0  # slots of claims on their way
+        self._busy = 0  # slots: jobs whose handler has not ended
+        self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
+        self._is_claiming = False
         self._claims = 0
         self._is_stale = True  # something was settled since the last claim left
         self._is_draining = False
@@ -88,14 +92,14 @@ class Pump:
 
     def start(self) -> None:
         """Begin to claim, on the running loop."""
-        for lane in self._lanes:
-            lane.start()
+        for loop in self._loops:
+            loop.start()
         self._thirst.start()
 
     def drain(self) -> None:
         """Claim no more; what runs may end."""
         self._is_draining = True
-        self._rouse_all()
+        self._ring_all()
 
     def hand_back(self) -> None:
         """Claim no more, stop what runs, and give those jobs back at once, unburnt and at the front.
@@ -114,15 +118,15 @@ class Pump:
 
     async def ended(self) -> None:
         """Wait until, after `drain` or `hand_back`, every outcome is recorded or refused."""
-        for lane in self._lanes:
-            await lane.ended()
+        for loop in self._loops:
+            await loop.ended()
 
     async def stop(self) -> None:
         """End all loops, whatever is still in hand: those leases end by themselves. Idempotent."""
         for timer in self._timers:
             timer.cancel()
-        for lane in self._lanes:
-            await lane.stop()
+        for loop in self._loops:
+            await loop.stop()
         await self._thirst.stop()
 
     async def idle(self) -> None:
@@ -135,76 +139,74 @@ class Pump:
             self._thirst.quench()
 
     @property
+    def _loops(self) -> tuple[Ticker, ...]:
+        return (self._claimer, *self._recorders)
+
+    @property
     def _is_empty(self) -> bool:
         """Whether nothing is in hand or on its way."""
-        return not (self._busy or self._leases or self._asked)
+        return not (self._held or self._is_claiming)
 
-    async def _turns(self) -> None:
-        """A lane: turn after turn, until the pump is drained."""
+    async def _claim_on(self) -> None:
+        """The claimer: claim after claim, until the pump is drained."""
         while not (self._is_draining and self._is_empty):
-            finished, asked = self._take(), self._ask()
-            if finished or asked:
-                await self._turn(finished, asked)
+            asked = self._ask()
+            if asked > 0:
+                await self._claim(asked)
             else:
-                await self._rest()
-        for lane in self._lanes:
-            lane.end()
-        self._rouse_all()
+                await self._rest(self._free_slot)
+        self._end()
 
-    def _take(self) -> list[Run]:
-        taken = self._outbox.take(self._chunk)
-        self._busy -= len(taken)
-        return taken
+    async def _record_on(self) -> None:
+        """A recorder: batch after batch, until the pump is drained."""
+        while not (self._is_draining and self._is_empty):
+            finished = self._outbox.take(CHUNK_MAX)
+            if self._outbox:
+                self._outcome.ring()
+            if finished:
+                await self._settle(finished)
+            else:
+                await self._rest(self._outcome)
+        self._end()
+
+    def _end(self) -> None:
+        for loop in self._loops:
+            loop.end()
+        self._ring_all()
 
     def _ask(self) -> int:
         if self._thirst.is_dry or self._is_draining or self._outbox.is_careful:
             return 0
-        return min(self._concurrency - self._busy - self._asked, self._chunk)
+        return min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
 
-    async def _turn(self, finished: list[Run], asked: int) -> None:
-        self._asked += asked
-        if self._outbox or self._ask() > 0:
-            self._rouse()
+    async def _claim(self, asked: int) -> None:
         news = self._thirst.news
-        try:
-            settled, claimed = await self._exchange(finished, asked)
-        except BaseException as error:
-            self._keep(finished, error)
-            raise
-        finally:
-            self._asked -= asked
-        if isinstance(claimed, Claimed):
-            self._begin(claimed.leases)
-            if len(claimed.leases) < asked:
-                self._thirst.dry(claimed.wait_ms, news)
-        if isinstance(settled, Settled):
-            self._record(finished, settled)
-        else:
-            self._keep(finished, settled)
-        for reply in (settled, claimed):
-            if isinstance(reply, Refused):
-                raise reply
-
-    async def _exchange(self, finished: list[Run], asked: int) -> tuple[Settled | Refused, Claimed | Refused]:
-        """One round trip."""
-        if not asked:
-            settled = await self._storage.run(self._settle(finished))
-            return settled, Claimed(())
+        self._is_stale = self._is_stale and self._held > 0
         self._claims += 1
         sources = self._rotations[self._claims % len(self._rotations)]
         claim = Claim(sources, asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
-        if finished:
-            return await self._storage.run(self._settle(finished), claim)
-        self._is_stale = self._is_stale and bool(self._leases)
-        claimed = await self._storage.run(claim)
-        return Settled(()), claimed
+        self._is_claiming = True
+        try:
+            claimed = granted(await self._storage.run(claim))
+        finally:
+            self._is_claiming = False
+        self._begin(claimed.leases)
+        if len(claimed.leases) < asked:
+            self._thirst.dry(claimed.wait_ms, news)
 
-    def _settle(self, finished: list[Run]) -> Settle:
+    async def _settle(self, finished: list[Run]) -> None:
         self._is_stale = True
-        return Settle(tuple([run.settlement for run in finished if run.settlement is not None]))
+        try:
+            settlements = [run.settlement for run in finished if run.settlement is not None]
+            settled = granted(await self._storage.run(Settle(tuple(settlements))))
+        except BaseException as error:
+            self._keep(finished, error)
+            raise
+        self._record(finished, settled)
 
     def _begin(self, leases: tuple[Lease, ...]) -> None:
         self._busy += len(leases)
+        self._held += len(leases)
         storage, home, held = self._storage, self._home, self._leases
         for lease in leases:
             run = Run(lease, storage, home)
@@ -219,18 +221,21 @@ class Pump:
         if run.is_over:
             return
         run.is_over = True
+        self._busy -= 1
         if settlement is None:
             _log.warning(
                 "%s/%s: the lease is lost; what became of this run is not recorded", run.lease.queue, run.lease.id
             )
             self._leases.drop(run)
-            self._busy -= 1
+            self._held -= 1
         else:
             run.settlement = settlement
             self._outbox.put(run)
-        self._rouse()
+            self._outcome.ring()
+        self._free_slot.ring()
 
     def _record(self, finished: list[Run], settled: Settled) -> None:
+        self._held -= len(finished)
         for run, refusal in zip(finished, settled.refusals, strict=True):
             self._leases.drop(run)
             settlement = run.settlement
@@ -239,6 +244,7 @@ class Pump:
             elif settlement is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
         self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
+        self._free_slot.ring()
 
     def _refused(self, run: Run, refusal: Refused) -> None:
         if run.tries and isinstance(refusal, LeaseLost):
@@ -248,11 +254,10 @@ class Pump:
             _log.warning("%s/%s: the outcome was refused and is dropped: %s", run.lease.queue, run.lease.id, refusal)
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
-        """These outcomes were not recorded: they stay in hand and keep their slots."""
-        self._busy += len(finished)
+        """These outcomes were not recorded: they stay in hand."""
         lost = self._outbox.keep(finished, error)
         if lost is not None:
-            self._busy -= 1
+            self._held -= 1
             self._leases.drop(lost)
 
     def _abandon(self) -> None:
@@ -263,28 +268,15 @@ class Pump:
     def _give_up(self) -> None:
         if not self._is_empty:
             _log.error("%d outcomes could not be recorded; those jobs come back when their leases end", self.running)
-        for lane in self._lanes:
-            lane.cancel()
+        for loop in self._loops:
+            loop.cancel()
 
-    async def _rest(self) -> None:
+    async def _rest(self, bell: Bell) -> None:
         if self._thirst.is_dry and self._is_empty:
             self._quiet.set()
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers.append(sleeper)
-        await sleeper
+        await bell.rest()
         self._quiet.clear()
-        self._is_rousing = False
 
-    def _rouse(self) -> None:
-        """Wake one lane; it wakes the next if there is more to do than it can take."""
-        if self._sleepers and not self._is_rousing:
-            self._is_rousing = True
-            sleeper = self._sleepers.pop()
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    def _rouse_all(self) -> None:
-        for sleeper in self._sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-        self._sleepers.clear()
+    def _ring_all(self) -> None:
+        self._free_slot.ring_all()
+        self._outcome.ring_all()

@@ -3,13 +3,14 @@
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
 from headrace.core.errors import CannotOpen, SchemaTooNew
-from headrace.storage.sql.script import schemas
+from headrace.storage.sql.script import load, schemas
 
+SQL: Final = load("identity")
 APPLICATION_ID: Final = 0x48445243  # "HDRC": other programs' databases are left alone
 SAFE_SQLITE: Final = (3, 51, 3)  # older ones can corrupt a WAL file that several processes write
 BUSY_MAX: Final = 3_000  # tries, the later ones 5 ms apart: about 15 s
@@ -73,7 +74,7 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
     # Without this, statements whose plan looked at a parameter are prepared again at each call: 40 µs.
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.execute("pragma journal_mode = wal").fetchall()
-    db.execute("pragma synchronous = full")
+    db.execute("pragma synchronous = normal")  # `disk.py` syncs what is acknowledged
     db.execute("pragma temp_store = memory")
     db.execute(f"pragma cache_size = -{CACHE_KIB}")
     if is_read_only:
@@ -83,9 +84,8 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
 
 
 def _version(db: apsw.Connection, path: str) -> int:
-    application = db.pragma("application_id")
-    version = int(str(db.pragma("user_version")))
-    tables = db.execute("select 1 from sqlite_schema limit 1").fetchone()
+    found: tuple[Any, ...] = db.execute(SQL.identity).fetchall()[0]
+    application, version, tables = map(int, found)
     if application != APPLICATION_ID and (tables or version):
         raise CannotOpen(path=path, problem="it is another program's database; choose another file")
     known = schemas("sqlite")[-1][0]

@@ -1,24 +1,28 @@
 """A lane: one thread, one SQLite connection, and the calls that wait for it.
 
 The writing lane takes everything that was submitted while it worked and commits it as one transaction: a hundred
-callers pay for one fsync. If anything in such a group fails, the group is undone and its commands run again one a
-transaction, so that a failure is the failure of one command only.
+callers pay for one commit. If anything in such a group fails, the group is undone and its commands run again one a
+transaction, so that a failure is the failure of one command only. What was committed is acknowledged when the disk has
+it (`disk.py`); meanwhile the lane goes on.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final
 
 import apsw
 
-from headrace.core.commands import Command
+from headrace.core.commands import Add, Command
 from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
-from headrace.storage.sql.lite import VOLATILE, Ledger, apply
+from headrace.storage.sql.calls import Call, Joined
+from headrace.storage.sql.disk import Deliver, Disk
+from headrace.storage.sql.lite import Joint, Ledger, apply
 
 GROUP_MAX: Final = 1_000  # calls in a transaction, but for those of one turn of the loop, which stay together
 
@@ -42,37 +46,12 @@ class Attempt:
         return self.error is not None
 
 
-class Call:
-    """Some commands on their way through a lane, and what became of them: for a future, or for a thread that waits."""
-
-    __slots__ = ("commands", "done", "error", "future", "replies")
-
-    def __init__(self, commands: tuple[Command[Any], ...], future: "asyncio.Future[Any] | None") -> None:
-        self.commands = commands
-        self.future = future
-        self.done = threading.Event() if future is None else None
-        self.replies: list[Any] = []
-        self.error: Exception | None = None
-
-    def result(self) -> Any:
-        """The reply, or the tuple of replies, or the error raised."""
-        if self.error is not None:
-            raise self.error
-        return self.replies[0] if len(self.commands) == 1 else tuple(self.replies)
-
-    def resolve(self) -> None:
-        """Hand the result to the future of the call; on the loop of the caller."""
-        future = self.future
-        if future is None or future.done():
-            return
-        if self.error is not None:
-            future.set_exception(self.error)
-        else:
-            future.set_result(self.replies[0] if len(self.replies) == 1 else tuple(self.replies))
-
-
 class Lane(threading.Thread):
-    """A thread that applies calls to its connection. After a commit, `moved` is told the topics, on `home`."""
+    """A thread that applies calls to its connection. After a commit, `moved` is told the topics, on `home`.
+
+    Without a `disk` there is nothing to wait for. Topics that nobody waits for now (`is_awaited`) travel with the
+    replies: a wake-up costs as much as a small transaction.
+    """
 
     def __init__(
         self,
@@ -81,8 +60,10 @@ class Lane(threading.Thread):
         clock: Clock,
         home: asyncio.AbstractEventLoop,
         moved: Callable[[set[str]], None],
+        is_awaited: Callable[[], bool],
         *,
         is_writing: bool,
+        disk: Callable[[Deliver], Disk] | None = None,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._db = db
@@ -90,8 +71,9 @@ class Lane(threading.Thread):
         self._home = home
         self._tell = moved
         self._moved: set[str] = set()
+        self._is_awaited = is_awaited
         self._begin = "begin immediate" if is_writing else "begin"
-        self._is_waiting_for_disk = True
+        self._disk = disk(self._deliver) if disk is not None else None
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
 
@@ -106,6 +88,15 @@ class Lane(threading.Thread):
             return False
         loop.call_soon(self.end_turn)
         return True
+
+    def submit_fresh(self, add: Add, future: "asyncio.Future[Any]", loop: asyncio.AbstractEventLoop) -> bool:
+        """As `submit`, for a fresh Add: neighbours in a turn become one call."""
+        turn = self._turn
+        last = turn[-1] if turn else None
+        if type(last) is Joined:
+            last.join(add, future)
+            return False
+        return self.submit(Joined(add, future), loop)
 
     def submit_now(self, call: Call) -> None:
         """Queue a call from its loop at once, and with it what the turn has gathered."""
@@ -129,12 +120,16 @@ class Lane(threading.Thread):
 
     def run(self) -> None:
         """Serve until stopped."""
+        if self._disk is not None:
+            self._disk.start()
         is_open = True
         while is_open:
             group, is_open = self._next_group()
             if group:
                 self._apply_group(group)
-                self._deliver(group)
+                self._answer(group)
+        if self._disk is not None:
+            self._disk.stop()
         self._db.close()
 
     def _next_group(self) -> tuple[list[Call], bool]:
@@ -154,7 +149,7 @@ class Lane(threading.Thread):
         if attempt.error is None:
             return
         self._roll_back()
-        for call in group:
+        for call in chain.from_iterable(whole.parts() for whole in group):
             call.replies = []
             with attempt:
                 for command in call.commands:
@@ -162,7 +157,6 @@ class Lane(threading.Thread):
             call.error = attempt.error
 
     def _transact(self, group: list[Call]) -> None:
-        self._wait_for_disk(not all(type(command) in VOLATILE for call in group for command in call.commands))
         self._db.execute(self._begin)
         ledger = Ledger(self._db, self._clock())
         for call in group:
@@ -171,8 +165,7 @@ class Lane(threading.Thread):
         self._db.execute("commit")
         self._moved |= ledger.moved
 
-    def _apply_alone(self, command: Command[Any]) -> Any:
-        self._wait_for_disk(True)
+    def _apply_alone(self, command: Command[Any] | Joint) -> Any:
         try:
             self._db.execute(self._begin)
             ledger = Ledger(self._db, self._clock())
@@ -187,18 +180,26 @@ class Lane(threading.Thread):
         self._moved |= ledger.moved
         return reply
 
-    def _wait_for_disk(self, is_wanted: bool) -> None:
-        if is_wanted is not self._is_waiting_for_disk:
-            self._db.execute("pragma synchronous = full" if is_wanted else "pragma synchronous = normal")
-            self._is_waiting_for_disk = is_wanted
-
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("rollback")
 
-    def _deliver(self, group: list[Call]) -> None:
-        """Wake every loop once, with all that is for it: a wake-up costs as much as a small transaction."""
+    def _answer(self, group: list[Call]) -> None:
+        """Send the replies of a group on their way: at once, or when the disk has what they tell of."""
         moved, self._moved = self._moved, set()
+        durable = [call for call in group if call.is_durable] if self._disk is not None else []
+        if not durable:
+            self._deliver(group, moved)
+            return
+        assert self._disk is not None
+        if len(durable) == len(group) and not self._is_awaited():
+            self._disk.put(durable, moved)
+            return
+        self._disk.put(durable, set())
+        self._deliver([call for call in group if not call.is_durable], moved)
+
+    def _deliver(self, group: list[Call], moved: set[str]) -> None:
+        """Wake every loop once, with all that is for it."""
         loops: dict[asyncio.AbstractEventLoop, list[Call]] = {self._home: []} if moved else {}
         for call in group:
             if call.future is not None:

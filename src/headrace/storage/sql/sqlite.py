@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final, overload
 from weakref import WeakKeyDictionary
@@ -12,10 +12,12 @@ from headrace.core.commands import Add, Command
 from headrace.core.errors import Misuse, Refused, Unavailable
 from headrace.core.topics import ready
 from headrace.storage.protocol import A, B, C, Clock
+from headrace.storage.sql.calls import Call
 from headrace.storage.sql.checkpoint import Checkpointer
 from headrace.storage.sql.connect import connect, migrate
-from headrace.storage.sql.lane import Call, Lane
-from headrace.storage.sql.lite import READS
+from headrace.storage.sql.disk import Disk, sync_file
+from headrace.storage.sql.lane import Lane
+from headrace.storage.sql.lite import READS, VOLATILE, is_fresh
 from headrace.storage.sql.watch import Watch
 
 ANNOUNCED_MAX: Final = 10  # jobs of an Add whose queues are woken before it is committed
@@ -26,10 +28,19 @@ class SqliteStore:
 
     A commit is on the disk before it is acknowledged. Must not be carried over a fork: open it after.
     `page_max` bounds the file, in pages of 4 KiB; Adds beyond it are refused with `StorageFull`.
+    `sync` brings an open file to the disk; tests let it fail.
     """
 
-    def __init__(self, path: str, *, clock: Clock | None = None, page_max: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock | None = None,
+        page_max: int | None = None,
+        sync: Callable[[int], None] = sync_file,
+    ) -> None:
         self.path = path
+        self._sync = sync
         self._clock = clock or _now
         self._page_max = page_max
         self._pid = os.getpid()
@@ -49,10 +60,14 @@ class SqliteStore:
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         db = await asyncio.to_thread(self._connect_and_migrate)
-        lane = partial(Lane, clock=self._clock, home=self._loop, moved=self._moved)
-        self._writer = self._reader = lane("headrace-writer", db, is_writing=True)
-        self._writer.start()
-        if self.path != ":memory:":
+        lane = partial(Lane, clock=self._clock, home=self._loop, moved=self._moved, is_awaited=self._is_awaited)
+        if self.path == ":memory:":
+            self._writer = self._reader = lane("headrace-writer", db, is_writing=True)
+            self._writer.start()
+        else:
+            disk = partial(Disk, self.path, self._sync)
+            self._writer = lane("headrace-writer", db, is_writing=True, disk=disk)
+            self._writer.start()
             self._checkpointer = Checkpointer(db, connect(self.path))
             self._checkpointer.start()
             reading = connect(self.path, is_read_only=True)
@@ -91,23 +106,28 @@ class SqliteStore:
         if not commands:
             return ()
         loop = asyncio.get_running_loop()
-        call = Call(commands, loop.create_future())
-        if type(commands[0]) is Add and self._writer is not None:
+        future = loop.create_future()
+        first = commands[0]
+        if type(first) is Add and self._writer is not None:
             # Callers that add at the same moment share a transaction, and the first of them does the rest.
-            if self._writer.submit(call, loop):
+            if len(commands) == 1 and is_fresh(first.jobs):
+                is_first = self._writer.submit_fresh(first, future, loop)
+            else:
+                is_first = self._writer.submit(Call(commands, future, is_durable=True), loop)
+            if is_first:
                 self._before_writing(loop)
             if self._waiters:
-                self._announce(commands[0])
+                self._announce(first)
         else:
             lane = self._lane(commands)
             if lane is self._writer:
                 self._before_writing(loop)
-            lane.submit_now(call)
-        return await call.future  # type: ignore[misc]
+            lane.submit_now(Call(commands, future, is_durable=_are_durable(commands)))
+        return await future
 
     def run_blocking(self, *commands: Command[Any]) -> Any:
         """As `run`, from any thread that has no event loop to keep alive: leases are renewed this way."""
-        call = Call(commands, None)
+        call = Call(commands, None, is_durable=_are_durable(commands))
         self._lane(commands).submit_from_thread(call)
         assert call.done is not None
         call.done.wait()
@@ -152,6 +172,10 @@ class SqliteStore:
             if not topics.isdisjoint(wanted):
                 _resolve(future)
 
+    def _is_awaited(self) -> bool:
+        """Whether somebody waits for a topic now; from any thread."""
+        return bool(self._waiters)
+
     def _announce(self, add: Add) -> None:
         """Wake who waits for these queues now: their Claim will stand in line right behind the Add.
 
@@ -185,6 +209,10 @@ class SqliteStore:
             db.close()
             raise
         return db
+
+
+def _are_durable(commands: tuple[Command[Any], ...]) -> bool:
+    return not all(type(command) in VOLATILE for command in commands)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headrace.core import commands
-from headrace.storage.sql.lite.add import Repeated, add
+from headrace.storage.sql.lite.add import Joint, Repeated, Runs, add, added, is_fresh, join
 from headrace.storage.sql.lite.annotate import annotate
 from headrace.storage.sql.lite.claim import claim
 from headrace.storage.sql.lite.leases import recover, renew
@@ -62,8 +62,10 @@ VOLATILE: Final = frozenset({commands.Claim, commands.Renew, commands.Beat, *REA
 A commit of these alone does not wait for the disk; a later one that does takes it along, so that order is kept."""
 
 
-def apply(ledger: Ledger, command: commands.Command[Any]) -> Any:
-    """The reply to a command. All but Add find everything written that came before them, and write what they did."""
+def apply(ledger: Ledger, command: commands.Command[Any] | Joint) -> Any:
+    """The reply to a command. All but Adds find everything written that came before them, and write what they did."""
+    if isinstance(command, Joint):
+        return join(ledger, command)
     if type(command) is commands.Add:
         return add(ledger, command)
     if type(command) in _TURN:
@@ -75,4 +77,4 @@ def apply(ledger: Ledger, command: commands.Command[Any]) -> Any:
     return reply
 
 
-__all__ = ["READS", "VOLATILE", "WRITES", "Ledger", "Repeated", "apply"]
+__all__ = ["READS", "VOLATILE", "WRITES", "Joint", "Ledger", "Repeated", "Runs", "added", "apply", "is_fresh"]

@@ -2,11 +2,15 @@
 
 Fresh jobs (waiting at the back of the queue: no custom id, flow, delay, priority) need no guard but their request id,
 so that the Adds of one transaction are merged: they take their numbers here, and each queue's jobs, their places and
-their events are written from one JSON array when the ledger is flushed.
+their events are written from one JSON array when the ledger is flushed. Fresh Adds of one turn of the event loop come
+merged already, as one `Joint`.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -23,7 +27,15 @@ from headrace.storage.sql.script import load
 SQL: Final = load("add")
 Runs: TypeAlias = list[list[Any]]
 """The answer to a fresh Add, as it is remembered: [queue, first number, how many], as numbers have no gap."""
+_queue: Final = attrgetter("queue")
 _reply: Final = msgspec.json.Decoder(Added | Runs)
+
+
+class Joint(NamedTuple):
+    """The jobs of some fresh Adds, one after the other, and the id and number of jobs of each Add."""
+
+    jobs: list[NewJob]
+    requests: list[tuple[str | None, int]]
 
 
 class Repeated(Exception):
@@ -68,19 +80,15 @@ class Rows:
 
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
-    is_fresh = _is_fresh(command.jobs)
-    if not is_fresh or ledger.is_alone:
+    fresh = is_fresh(command.jobs)
+    if not fresh or ledger.is_alone:
         ledger.flush()
         answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
         if answer is not None:
             return answer
-    rows: Rows = ledger.pending_adds if ledger.pending_adds is not None else Rows()
-    ledger.pending_adds = rows
-    if is_fresh:
-        reply, runs = _store_fresh(ledger, rows, command.jobs)
-        if command.request_id is not None:
-            rows.requests.append((command.request_id, runs))
-        return reply
+    if fresh:
+        return added(join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
+    rows = _rows(ledger)
     reply = _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
         rows.requests.append((command.request_id, reply))
@@ -90,7 +98,20 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     return reply
 
 
-def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
+def join(ledger: Ledger, joint: Joint) -> Runs:
+    """Store the jobs of fresh Adds; `Repeated` when the ledger is flushed if one of them came before."""
+    rows = _rows(ledger)
+    runs = _store_fresh(ledger, rows, joint.jobs)
+    for (request_id, _), answer in zip(
+        joint.requests, _parted(runs, [count for _, count in joint.requests]), strict=True
+    ):
+        if request_id is not None:
+            rows.requests.append((request_id, answer))
+    return runs
+
+
+def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
+    """Whether these jobs need nothing looked up before they are stored."""
     for job in jobs:
         if (
             job.id is not None
@@ -104,21 +125,50 @@ def _is_fresh(jobs: tuple[NewJob, ...]) -> bool:
     return True
 
 
-def _store_fresh(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> tuple[Added, Runs]:
-    refs: list[JobRef] = []
+def added(runs: Runs) -> Added:
+    """The reply to a fresh Add."""
+    return Added(tuple([JobRef(queue, str(number)) for queue, first, n in runs for number in range(first, first + n)]))
+
+
+def _parted(runs: Runs, counts: Iterable[int]) -> Iterator[Runs]:
+    """What of `runs` belongs to each of some Adds, which have so many jobs."""
+    waiting = iter(runs)
+    queue, number, left = "", 0, 0
+    for count in counts:
+        if count <= left:
+            yield [[queue, number, count]]
+            number, left = number + count, left - count
+            continue
+        part: Runs = []
+        while count:
+            if not left:
+                queue, number, left = next(waiting)
+            taken = min(count, left)
+            part.append([queue, number, taken])
+            number, left, count = number + taken, left - taken, count - taken
+        yield part
+
+
+def _rows(ledger: Ledger) -> Rows:
+    rows: Rows = ledger.pending_adds if ledger.pending_adds is not None else Rows()
+    ledger.pending_adds = rows
+    return rows
+
+
+def _store_fresh(ledger: Ledger, rows: Rows, jobs: Sequence[NewJob]) -> Runs:
     runs: Runs = []
-    fresh, options, text = None, DEFAULTS, None
-    for job in jobs:
-        if fresh is None or job.queue != fresh.head.name:
-            fresh = rows.fresh.get(job.queue) or _begin_fresh(ledger, rows, job.queue)
-            runs.append([job.queue, fresh.head.number + 1, 0])
-        if job.options is not options:
-            options, text = job.options, options_text(job.options)
-        fresh.head.number = number = fresh.head.number + 1
-        fresh.rows.append((job.name, job.data, text))
-        runs[-1][2] += 1
-        refs.append(JobRef(job.queue, str(number)))
-    return Added(tuple(refs)), runs
+    options, text = DEFAULTS, None
+    for queue, group in groupby(jobs, _queue):
+        fresh = rows.fresh.get(queue) or _begin_fresh(ledger, rows, queue)
+        before = len(fresh.rows)
+        for job in group:
+            if job.options is not options:
+                options, text = job.options, options_text(job.options)
+            fresh.rows.append((job.name, job.data, text))
+        count = len(fresh.rows) - before
+        runs.append([queue, fresh.head.number + 1, count])
+        fresh.head.number += count
+    return runs
 
 
 def _begin_fresh(ledger: Ledger, rows: Rows, queue: str) -> Fresh:
@@ -203,9 +253,7 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     reply = _reply.decode(row[0])
     if isinstance(reply, Added):
         return reply
-    return Added(
-        tuple(JobRef(queue, str(number)) for queue, first, count in reply for number in range(first, first + count))
-    )
+    return added(reply)
 
 
 def _refusal(ledger: Ledger, command: Add) -> Refused | None:

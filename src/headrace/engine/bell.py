@@ -1,0 +1,35 @@
+"""Where loops rest until there is something to do for one of them."""
+
+import asyncio
+
+
+class Bell:
+    """Rings wake one sleeper each; a ring while one that was woken has not looked yet wakes nobody else."""
+
+    def __init__(self) -> None:
+        self._sleepers: list[asyncio.Future[None]] = []
+        self._is_ringing = False
+
+    async def rest(self) -> None:
+        """Sleep until a ring."""
+        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append(sleeper)
+        await sleeper
+        self._is_ringing = False
+
+    def ring(self) -> None:
+        """Wake one; it rings again if there is more to do than it can take."""
+        if self._sleepers and not self._is_ringing:
+            self._is_ringing = True
+            _wake(self._sleepers.pop())
+
+    def ring_all(self) -> None:
+        """Wake all."""
+        for sleeper in self._sleepers:
+            _wake(sleeper)
+        self._sleepers.clear()
+
+
+def _wake(sleeper: "asyncio.Future[None]") -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
