@@ -42,6 +42,7 @@ class Signature:
         fields.sort(key=len)
         self.type: Final = msgspec.defstruct(task, fields, forbid_unknown_fields=True)
         self._names: Final = tuple(field[0] for field in fields)
+        self._has_defaults: Final = any(len(field) > 2 for field in fields)
         self._places: Final = tuple(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD)
         self._decoder: Final = msgspec.json.Decoder(self.type)
         self._result: Final = msgspec.json.Decoder(_supported(task, "the result", hints.get("return", Any)))
@@ -62,8 +63,11 @@ class Signature:
             found = self._decoder.decode(data)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             raise InvalidData(task=self.task, problem=str(error)) from None
-        values = ((name, getattr(found, name)) for name in self._names)
-        return {name: value for name, value in values if value is not msgspec.UNSET}
+        # One level deep: what the arguments themselves are made of stays what it is.
+        given = msgspec.structs.asdict(found)
+        if not self._has_defaults:
+            return given
+        return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
     def load_result(self, text: str) -> Any:
         """A stored result as the type that the function promises; `InvalidData` if it is something else."""

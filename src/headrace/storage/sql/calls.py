@@ -3,9 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from headrace.core.commands import Add, Added, Command
+from headrace.core.jobs import NewJob
 from headrace.storage.sql.lite import Joint, Runs, added
 
 
@@ -54,26 +56,29 @@ class Joined(Call):
     What one thread made is slow to touch for another, so whatever can be done on the loop of the callers is done there.
     """
 
-    __slots__ = ("_adds", "_futures", "_joint", "_parts")
+    __slots__ = ("_futures", "_jobs", "_parts", "_requests")
 
     def __init__(self, add: Add, future: "asyncio.Future[Any]") -> None:
-        self._joint = Joint([], [])
-        super().__init__((self._joint,), future, is_durable=True)
-        self._adds: list[Add] = []
+        self._jobs: list[NewJob] = []
+        self._requests: list[tuple[str | None, int]] = []
+        super().__init__((Joint(self._jobs, self._requests),), future, is_durable=True)
         self._futures: list[asyncio.Future[Any]] = []
         self._parts: list[Call] = []
         self.join(add, future)
 
     def join(self, add: Add, future: "asyncio.Future[Any]") -> None:
         """Take one more."""
-        self._joint.jobs.extend(add.jobs)
-        self._joint.requests.append((add.request_id, len(add.jobs)))
-        self._adds.append(add)
+        jobs = add.jobs
+        self._jobs += jobs
+        self._requests.append((add.request_id, len(jobs)))
         self._futures.append(future)
 
     def parts(self) -> Sequence[Call]:
-        pairs = zip(self._adds, self._futures, strict=True)
-        self._parts = [Call((add,), future, is_durable=True) for add, future in pairs]
+        jobs = iter(self._jobs)
+        self._parts = [
+            Call((Add(tuple(islice(jobs, count)), request_id),), future, is_durable=True)
+            for (request_id, count), future in zip(self._requests, self._futures, strict=True)
+        ]
         return self._parts
 
     def resolve(self) -> None:
@@ -91,7 +96,7 @@ class Joined(Call):
     def _hand_out(self, runs: Runs) -> None:
         refs = added(runs).jobs
         at = 0
-        for future, (_, count) in zip(self._futures, self._joint.requests, strict=True):
+        for future, (_, count) in zip(self._futures, self._requests, strict=True):
             if not future.done():
                 future.set_result(Added(refs[at : at + count]))
             at += count

@@ -47,12 +47,21 @@ class Head:
         self.is_changed = False  # to be written back
         self.is_woken = False  # there may be something new to claim
 
-    def fields(self) -> dict[str, object]:
-        """What is written back."""
-        counts: dict[str, object] = {state.replace("-", "_"): count for state, count in self.counts.items()}
-        own = ("id", "resting_until", "number", "back", "front", "wakes", "first", "last")
-        signs = {name: int(getattr(self, name)) for name in ("is_paused", "is_forgotten")}
-        return {name: getattr(self, name) for name in own} | counts | signs
+    def fields(self) -> tuple[int, ...]:
+        """What is written back, in the order of the step `save_head`."""
+        return (
+            self.is_paused,
+            self.resting_until,
+            self.number,
+            self.back,
+            self.front,
+            self.wakes,
+            *self.counts.values(),
+            self.first,
+            self.last,
+            self.is_forgotten,
+            self.id,
+        )
 
 
 def find_head(db: apsw.Connection, name: str) -> Head | None:

@@ -56,7 +56,7 @@ class Ledger:
 
     # -- statements -----------------------------------------------------------------------------------------
 
-    def run(self, sql: str, step: Mapping[str, Any]) -> None:
+    def run(self, sql: str, step: Mapping[str, Any] | tuple[Any, ...]) -> None:
         """Run a step that gives no rows."""
         self.db.execute(sql, step)
 

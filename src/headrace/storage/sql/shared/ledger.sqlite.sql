@@ -19,11 +19,10 @@ on conflict (name) do update set is_forgotten = 0;
 
 -- step: save_head
 update queues set
-  is_paused = :is_paused, resting_until = :resting_until, number = :number, back = :back, front = :front,
-  wakes = :wakes, waiting = :waiting, prioritized = :prioritized, delayed = :delayed, active = :active,
-  waiting_children = :waiting_children, completed = :completed, failed = :failed, first = :first, last = :last,
-  is_forgotten = :is_forgotten
-where id = :id;
+  is_paused = ?, resting_until = ?, number = ?, back = ?, front = ?, wakes = ?,
+  waiting = ?, prioritized = ?, delayed = ?, active = ?, waiting_children = ?, completed = ?, failed = ?,
+  first = ?, last = ?, is_forgotten = ?
+where id = ?;
 
 -- step: ready: [queue, priority, position, key, made, started, stalls]
 insert into ready (queue, priority, position, key, made, started, stalls)
