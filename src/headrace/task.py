@@ -12,7 +12,6 @@ from headrace.core import codec
 from headrace.core.errors import InvalidOption, Misuse
 from headrace.core.jobs import JobRef, Lease, NewJob
 from headrace.core.names import check_name, check_queue
-from headrace.engine.home import Home
 from headrace.engine.registry import Arguments, ExecutorName, Handler
 from headrace.engine.sync import blocking
 from headrace.job import Job
@@ -54,6 +53,7 @@ class Task(Generic[P, R]):
         self.queue: Final = check_queue(given.pop("queue", DEFAULT_QUEUE))
         self.function: Final = function
         self._client: Final = client
+        self._home: Final = client.home
         self._signature: Final = Signature(self.name, function)
         self._executor: Final = _executor(self.name, function, given.pop("executor", None))
         if inspect.isfunction(given.get("backoff")):
@@ -61,10 +61,6 @@ class Task(Generic[P, R]):
         self._choice: Final = Choice().changed(given, client.pauses, RUN_OPTIONS)
         wrapper: Any = self
         update_wrapper(wrapper, function, updated=())  # attributes of the function are not ours
-
-    @property
-    def _home(self) -> Home:
-        return self._client.home
 
     def __repr__(self) -> str:
         return f"<Task {self.queue}/{self.name}>"

@@ -190,6 +190,8 @@ async def test_notes_are_merged_and_taken_away_with_none(app: headrace.App) -> N
     await job.note(owner="anna", ticket=5)
     await job.note(ticket=None)
     assert (await job.refresh()).notes == '{"owner":"anna"}'
+    await job.note(self="a name like any other")
+    assert (await job.refresh()).notes == '{"owner":"anna","self":"a name like any other"}'
     with pytest.raises(NotSerialisable):
         await job.note(a=object())
 

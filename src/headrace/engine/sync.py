@@ -51,13 +51,14 @@ class Bound(_Method, Generic[P, R]):
 
     __slots__ = ()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        if self._at.is_here():
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        home = self._thing._home  # pyright: ignore[reportPrivateUsage]  # `_at`, spelled out: every call comes by
+        if home.is_here():
             called: Coroutine[Any, Any, R] = self._function(self._thing, *args, **kwargs)
             return called
-        return self._at.carry(partial(self._function, self._thing, *args, **kwargs))
+        return home.carry(partial(self._function, self._thing, *args, **kwargs))
 
-    def sync(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def sync(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Do it and wait for the answer; `Misuse` inside a running event loop."""
         make: Callable[[], Coroutine[Any, Any, R]] = partial(self._function, self._thing, *args, **kwargs)
         return self._at.block(self._function.__qualname__, make)
@@ -68,11 +69,11 @@ class BoundIterator(_Method, Generic[P, R]):
 
     __slots__ = ()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
         source: AsyncGenerator[R, None] = self._function(self._thing, *args, **kwargs)
         return source if self._at.is_here() else _carried(self._at, source)
 
-    def sync(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    def sync(self, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
         """The same items, each waited for; `Misuse` inside a running event loop."""
         self._at.check(self._function.__qualname__)
         return _blocked(self._at, self._function.__qualname__, self._function(self._thing, *args, **kwargs))
@@ -83,11 +84,11 @@ class BoundContext(_Method, Generic[P, R]):
 
     __slots__ = ()
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[R]:
         inner: AbstractAsyncContextManager[R] = self._function(self._thing, *args, **kwargs)
         return inner if self._at.is_here() else _CarriedContext(self._at, inner)
 
-    def sync(self, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[R]:
+    def sync(self, /, *args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[R]:
         """The same for a `with` statement; `Misuse` inside a running event loop."""
         self._at.check(self._function.__qualname__)
         inner: AbstractAsyncContextManager[R] = self._function(self._thing, *args, **kwargs)
