@@ -86,8 +86,8 @@ def put_back(lease: Lease, rest_ms: int = 0) -> Settlement:
     return lifecycle.settle(lease, PutBack(rest_ms), 0.0)
 
 
-def awaits_children(lease: Lease) -> Settlement:
-    return lifecycle.settle(lease, AwaitsChildren(), 0.0)
+def awaits_children(lease: Lease, pause_ms: int = 0) -> Settlement:
+    return lifecycle.settle(lease, AwaitsChildren(pause_ms), 0.0)
 
 
 def pause(delay_ms: int) -> Fixed:

@@ -20,7 +20,7 @@ from headrace.core.commands import (
     Trim,
     WorkerRecord,
 )
-from headrace.core.jobs import STATES, Failure, JobRef, Keep, NewJob, Options
+from headrace.core.jobs import POLICIES, STATES, Failure, JobRef, Keep, NewJob, Options
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.topics import job_events
 
@@ -59,7 +59,7 @@ steps = st.sampled_from((20, 20, 20, 40, 40, 1, 1_000, 700_000))
 json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"'))
 requests = st.sampled_from((None, None, None, None, "one", "two"))
 wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
-policies = st.sampled_from(("fail_parent", "fail_parent", "wait"))
+policies = st.sampled_from(("fail_parent", *POLICIES))
 actions = st.sampled_from(("retry", "retry", "promote", "delay", "prioritise", "cancel", "cancel"))
 cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 
@@ -112,7 +112,7 @@ outcomes: st.SearchStrategy[Outcome] = st.sampled_from(
         PutBack(20),
         PutBack(40),
         AwaitsChildren(),
-        AwaitsChildren(),
+        AwaitsChildren(20),
         Cancelled(),
     )
 )

@@ -162,7 +162,8 @@ class Machine(RuleBasedStateMachine):
         lease = self.lease(draw(draws.few)) if draw(st.booleans()) else None
         parent = JobRef(lease.queue, lease.id) if lease else self.job(draw(draws.picks), {"waiting-children", "failed"})
         child = replace(draw(draws.nodes), parent=Parent(parent.queue, parent.id, draw(draws.policies)))
-        self.know(self.run(Add((child,))))
+        token = draw(st.sampled_from((None, "wrong", lease and lease.token)))
+        self.know(self.run(Add((child,), token=token)))
 
     def claim(self, draw: Draw) -> None:
         command = self.claim_of(draw(draws.sources), draw(st.sampled_from((0, 1, 2, 5, 50))), draw(draws.spans))
@@ -201,7 +202,8 @@ class Machine(RuleBasedStateMachine):
         self.run(Move(jobs, action, draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)))
 
     def remove(self, draw: Draw) -> None:
-        self.run(Remove(tuple(self.job(draw(draws.picks)) for _ in range(draw(st.integers(1, 3))))))
+        jobs = tuple(self.job(draw(draws.picks)) for _ in range(draw(st.integers(1, 3))))
+        self.run(Remove(jobs, with_children=draw(st.booleans())))
 
     def remove_page(self, draw: Draw) -> None:
         self.run(draw(draws.pages))

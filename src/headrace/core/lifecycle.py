@@ -53,8 +53,8 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("active", "waiting", "settle: put back, or stall"),
     Transition("active", "prioritized", "settle: put back, or stall, with priority"),
     Transition("active", "waiting-children", "settle: wait for children"),
-    Transition("waiting-children", "waiting", "children done, or a child failed it"),
-    Transition("waiting-children", "prioritized", "children done, or a child failed it, with priority"),
+    Transition("waiting-children", "waiting", "children done, or a child's failure let it go on"),
+    Transition("waiting-children", "prioritized", "children done, or a child's failure let it go on, with priority"),
     Transition("waiting-children", "delayed", "children done, with delay"),
     Transition("waiting", "delayed", "delay"),
     Transition("prioritized", "delayed", "delay"),
@@ -62,8 +62,10 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("prioritized", "waiting", "prioritise"),
     Transition("completed", "waiting", "retry"),
     Transition("completed", "prioritized", "retry, with priority"),
+    Transition("completed", "waiting-children", "retry, with children that are not done"),
     Transition("failed", "waiting", "retry"),
     Transition("failed", "prioritized", "retry, with priority"),
+    Transition("failed", "waiting-children", "retry, with children that are not done"),
     Transition("waiting", "failed", "cancel"),
     Transition("prioritized", "failed", "cancel"),
     Transition("delayed", "failed", "cancel"),
@@ -98,8 +100,8 @@ def settle(lease: Lease, outcome: Outcome, chance: float) -> Settlement:
             return _after_failure(lease, failure, is_retryable, asked_ms, chance)
         case Postponed(delay_ms):
             return _settlement(lease, "delayed" if delay_ms > 0 else "waiting", delay_ms=delay_ms)
-        case AwaitsChildren():
-            return _settlement(lease, "waiting-children")
+        case AwaitsChildren(pause_ms):
+            return _settlement(lease, "waiting-children", delay_ms=pause_ms)
         case PutBack(rest_ms):
             return _settlement(lease, "waiting", is_front=True, rest_ms=rest_ms)
         case Cancelled(reason):

@@ -28,7 +28,9 @@ class Postponed(Struct, frozen=True):
 
 
 class AwaitsChildren(Struct, frozen=True):
-    """The handler added children and asked to run again when they are done."""
+    """The handler asked to run again when its children are done; if they are already, after `pause_ms`."""
+
+    pause_ms: int = 0
 
 
 class PutBack(Struct, frozen=True):

@@ -30,13 +30,15 @@ class Add(Command[Added], frozen=True):
     `existing`. A node of a flow (it has a parent, or children) must be new: `DuplicateId`. A parent that does not
     exist, in the store or earlier in this command: `NoSuchParent`; one that is finished: `WrongState`. A child added
     to a parent that is in the store makes that parent wait for it, if the parent is `waiting-children` or `active`;
-    a parent in another state: `WrongState`.
+    a parent in another state: `WrongState`. With `token` only while that lease on every such parent holds:
+    `LeaseLost`.
 
     Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer.
     """
 
     jobs: tuple[NewJob, ...]
     request_id: str | None = None
+    token: str | None = None
 
 
 class Source(Struct, frozen=True):
@@ -75,8 +77,9 @@ class Claim(Command[Claimed], frozen=True):
 class Settlement(Struct, frozen=True):
     """What became of one leased job; made by `lifecycle.settle`.
 
-    `delay_ms` counts from now; `to="delayed"` with it. `rest_ms` rests the whole queue. `keep` is the job's own
-    retention, applied when it finishes: `Keep(count=0)` removes it at once.
+    `delay_ms` counts from now, for `to="delayed"`; with `to="waiting-children"` it is the delay of a job that has
+    nothing to wait for. `rest_ms` rests the whole queue. `keep` is the job's own retention, applied when it finishes:
+    `Keep(count=0)` removes it at once.
     """
 
     queue: str
@@ -104,10 +107,17 @@ class Settle(Command[Settled], frozen=True):
     A job settled `waiting` goes to the back of its class, or to the front with `is_front`. A finished job with a
     parent tells it: a completed child's result is kept with the parent even when the child is removed; the last child
     done releases the parent, to the front of `waiting` (to `delayed` if it was added with a delay, to its place if
-    it has a priority). A failed child acts by its policy: `fail_parent` gives the parent, unless it is finished, a
-    deferred failure `lifecycle.child_failed` and releases it if it waits for children or is delayed; `wait` leaves
-    it waiting. The failure of each attempt is added to the job's history, the last HISTORY_MAX stay.
-    `to="waiting-children"` with no child pending releases the job at once.
+    it has a priority). A failed child acts by its policy:
+
+    * `fail_parent` gives the parent, unless it is finished, a deferred failure `lifecycle.child_failed` and releases it
+      if it waits for children or is delayed.
+    * `continue_parent` counts as done, leaves its reason with the parent and releases it although others are pending;
+      a parent that runs just now is released when it is settled `waiting-children`.
+    * `ignore` counts as done and leaves its reason; `drop` counts as done and is no child any more.
+    * `wait` leaves the parent waiting.
+
+    The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with
+    no child pending releases the job at once, or after `delay_ms`.
     With `to="failed"`, `failure` becomes the job's failure too. With `keep`, finished jobs of the same queue and state
     beyond its bounds are removed, oldest first, up to PAGE_MAX.
     """
@@ -167,8 +177,9 @@ class Move(Command[Moved], frozen=True):
     """Move jobs by hand; `lifecycle.STARTS[action]` says from which states. Each job stands or falls alone.
 
     * `retry`: finished → back of its class, with all its attempts again (attempts made and stalls become 0; attempts
-      started and the history stay). Result and failure are cleared. A parent that still waits for children waits for
-      this one again; a parent that went on is not pulled back.
+      started and the history stay). Result and failure are cleared. A job with children that are pending, or that
+      failed it and have not completed since, goes to `waiting-children` instead and waits for them. A parent that
+      still waits for children waits for this one again; a parent that went on is not pulled back.
     * `promote`: delayed → back of its class, now.
     * `delay`: → delayed, due `delay_ms` from now.
     * `prioritise`: priority becomes `priority`; a waiting job moves to the back of its new class.
@@ -194,7 +205,8 @@ class Remove(Command[Removed], frozen=True):
 
     An active job is refused (`WrongState`). A removed child no longer counts for its parent, which is released if it
     was the last; the result that a completed child left with its parent stays. Children of a removed job go on
-    without a parent. By description: finished jobs by the time they finished, others by the time they were added;
+    without a parent; with `with_children` they go too, and theirs, in one step: if one of them is active, none goes and
+    `WrongState` names it. By description: finished jobs by the time they finished, others by the time they were added;
     oldest first, the newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs
     that brought their own `keep_completed` or `keep_failed` stay too: their own settlements see to them.
     """
@@ -206,6 +218,7 @@ class Remove(Command[Removed], frozen=True):
     keep_count: int = 0
     spares_kept: bool = False
     limit: int = PAGE_MAX
+    with_children: bool = False  # of the named jobs
 
 
 class Annotated(Struct, frozen=True):

@@ -59,7 +59,9 @@ class Count(Command[Counted], frozen=True):
 class Node(Struct, frozen=True):
     """A member of a flow: its record, or None when it was removed, and what its parent remembers of it.
 
-    `value` is the result a completed child left with its parent; `is_pending` says that the parent waits for it.
+    `value` is the result a completed child left with its parent, `ignored` the reason of a failed child that the parent
+    went on without; both stay when the child is removed. `is_pending` says that the parent waits for it. A child with
+    none of the three has failed its parent.
     """
 
     job: JobRef
@@ -69,6 +71,7 @@ class Node(Struct, frozen=True):
     record: JobRecord | None
     is_pending: bool = False
     value: str | None = None
+    ignored: str | None = None
 
 
 class Grown(Struct, frozen=True):

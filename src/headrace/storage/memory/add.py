@@ -3,7 +3,7 @@
 from typing import Final
 
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
+from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
@@ -15,7 +15,7 @@ NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in
 def add(world: World, command: Add, now: int) -> Added | Refused:
     if command.request_id in world.requests:
         return world.requests[command.request_id][1]
-    refusal = _refusal(world, command.jobs)
+    refusal = _refusal(world, command)
     if refusal:
         return refusal
     refs: list[JobRef] = []
@@ -37,27 +37,29 @@ def add(world: World, command: Add, now: int) -> Added | Refused:
     return added
 
 
-def _refusal(world: World, jobs: tuple[NewJob, ...]) -> Refused | None:
+def _refusal(world: World, command: Add) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
-    for new in jobs:
+    for new in command.jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         is_taken = ref is not None and (ref in planned or world.job(ref) is not None)
         if is_taken and (new.parent or new.has_children):
             return DuplicateId(queue=new.queue, id=new.id)
-        if new.parent and (refusal := _parent_refusal(world, planned, new.parent)):
+        if new.parent and (refusal := _parent_refusal(world, planned, new.parent, command.token)):
             return refusal
         if ref and not is_taken:
             planned[ref] = _first_state(new)
     return None
 
 
-def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent) -> Refused | None:
+def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent, token: str | None) -> Refused | None:
     ref = JobRef(parent.queue, parent.id)
     stored = world.job(ref)
     state = stored.state if stored else planned.get(ref)
     if state is None:
         return NoSuchParent(queue=parent.queue, id=parent.id)
+    if stored and token is not None and stored.token != token:
+        return LeaseLost(queue=parent.queue, id=parent.id)
     if state not in {"waiting-children", "active"}:
         return WrongState(queue=parent.queue, id=parent.id, state=state)
     return None

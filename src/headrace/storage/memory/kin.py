@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from headrace.core.jobs import FINISHED, Failure
+from headrace.core.jobs import FINISHED, Failure, JobRef
 from headrace.core.lifecycle import child_failed
 from headrace.storage.memory.places import leave, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
@@ -14,8 +14,7 @@ def parent_of(world: World, child: Job) -> Job | None:
 
 def child_of(world: World, parent: Job, serial: int) -> Job | None:
     """The child, unless it was removed; its id may have been taken by a stranger since."""
-    child = world.job(parent.children[serial][0])
-    return child if child and child.serial == serial else None
+    return _job(world, parent.children[serial][0], serial)
 
 
 def tell_completed(world: World, children: list[Job], now: int) -> None:
@@ -32,35 +31,64 @@ def tell_completed(world: World, children: list[Job], now: int) -> None:
 
 
 def tell_failed(world: World, children: list[Job], now: int) -> None:
-    """Act by the policy of each child. `wait` leaves the parent waiting; this release knows no third way."""
+    """Act by the policy of each child, then let the parents go on that may, the first child's first."""
     parents: dict[Job, None] = {}
+    hurried: set[Job] = set()
+    doomed: set[Job] = set()
     for child in children:
         parent = parent_of(world, child)
-        is_lethal = child.parent is not None and child.parent.policy != "wait"
-        if parent and is_lethal and child.serial in parent.pending:
-            parent.pending.discard(child.serial)
-            if parent.state not in FINISHED:
-                defer(parent, child_failed(child.ref.queue, child.ref.id), now)
-                parents[parent] = None
+        if not parent or not child.parent or child.serial not in parent.pending or child.parent.policy == "wait":
+            continue
+        parent.pending.discard(child.serial)
+        parents[parent] = None
+        match child.parent.policy:
+            case "fail_parent":
+                if parent.state not in FINISHED:
+                    defer(parent, child_failed(child.ref.queue, child.ref.id), now)
+                    doomed.add(parent)
+            case "continue_parent":
+                parent.ignored[child.serial] = _reason(child)
+                parent.is_hurried = parent.state == "active"
+                hurried.add(parent)
+            case "ignore":
+                parent.ignored[child.serial] = _reason(child)
+            case "drop":
+                parent.dropped[child.serial] = parent.children.pop(child.serial)[0]
     for parent in parents:
-        if parent.state == "delayed":
+        if parent in doomed and parent.state == "delayed":
             _to_its_place(world, parent, now)
-        release(world, parent, now)
+        release(world, parent, now, is_hurried=parent in hurried)
 
 
 def tell_retried(world: World, child: Job) -> None:
     """A parent that still waits for children waits for this one again; one that went on is not pulled back."""
     parent = parent_of(world, child)
-    if parent and parent.state == "waiting-children":
+    if parent and parent.state == "waiting-children" and child.serial in parent.children:
         parent.pending.add(child.serial)
         parent.values.pop(child.serial, None)
+        parent.ignored.pop(child.serial, None)
+
+
+def reclaim(world: World, parent: Job) -> None:
+    """A parent is retried: the children that failed it are pending again, unless they have completed since."""
+    for serial in parent.children:
+        child = child_of(world, parent, serial)
+        has_answered = parent.values.get(serial) is not None or serial in parent.ignored
+        if child is None or has_answered:
+            continue
+        if child.state == "completed":
+            parent.values[serial] = child.result
+            parent.pending.discard(serial)
+        else:
+            parent.pending.add(serial)
 
 
 def part(world: World, jobs: list[Job], now: int) -> None:
     """Take removed jobs out of their families. A parent that waited for one forgets it, others keep the results."""
     for job in jobs:
-        for serial in job.children:
-            if child := child_of(world, job, serial):
+        known = {serial: ref for serial, (ref, _) in job.children.items()} | job.dropped
+        for serial, ref in known.items():
+            if child := _job(world, ref, serial):
                 child.parent = None
     parents: dict[Job, None] = {}
     for job in jobs:
@@ -73,15 +101,17 @@ def part(world: World, jobs: list[Job], now: int) -> None:
         release(world, parent, now)
 
 
-def release(world: World, parent: Job, now: int) -> None:
-    """Let a job go on that waits for children, if none is pending or one has failed it.
+def release(world: World, parent: Job, now: int, *, is_hurried: bool = False, delay_ms: int = 0) -> None:
+    """Let a job go on that waits for children, if none is pending, one has failed it, or one says not to wait.
 
-    A delay it was added with begins now, unless it has run already or is to fail.
+    A delay it was added with begins now, unless it has run already or is to fail; `delay_ms` is one it asked for.
     """
-    if parent.state != "waiting-children" or (parent.pending and not parent.failure):
+    if parent.state != "waiting-children" or (parent.pending and not parent.failure and not is_hurried):
         return
-    if parent.new.delay_ms and not parent.attempts_started and not parent.failure:
-        to_delayed(world, parent, now, leave(world, parent), parent.new.delay_ms)
+    if not parent.attempts_started:
+        delay_ms = parent.new.delay_ms
+    if delay_ms and not parent.failure:
+        to_delayed(world, parent, now, leave(world, parent), delay_ms)
     else:
         _to_its_place(world, parent, now)
 
@@ -89,6 +119,15 @@ def release(world: World, parent: Job, now: int) -> None:
 def defer(job: Job, failure: Failure, now: int) -> None:
     """Give a job the failure that its next claim will settle. The first one stays."""
     job.failure = job.failure or replace(failure, at=now)
+
+
+def _job(world: World, ref: JobRef, serial: int) -> Job | None:
+    job = world.job(ref)
+    return job if job and job.serial == serial else None
+
+
+def _reason(child: Job) -> str:
+    return child.failure.reason if child.failure else ""
 
 
 def _to_its_place(world: World, parent: Job, now: int) -> None:

@@ -6,7 +6,7 @@ from headrace.core.errors import NoSuchJob, Refused, WrongState
 from headrace.core.jobs import Failure
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
-from headrace.storage.memory.places import leave, ready_state, to_delayed, to_ready
+from headrace.storage.memory.places import leave, ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.settle import fail, retain
 from headrace.storage.memory.world import Job, World
 
@@ -46,7 +46,11 @@ def _move(world: World, job: Job, command: Move, now: int) -> None:
 def _retry(world: World, job: Job, now: int) -> None:
     job.attempts_made = job.stalls = 0
     job.result = job.failure = None
-    to_ready(world, job, now, leave(world, job))
+    kin.reclaim(world, job)
+    if job.pending:
+        to_children(world, job, now, leave(world, job))
+    else:
+        to_ready(world, job, now, leave(world, job))
     kin.tell_retried(world, job)
 
 

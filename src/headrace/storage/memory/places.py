@@ -15,7 +15,7 @@ def leave(world: World, job: Job) -> State:
     world.queues[job.ref.queue].orders[job.state].take(job.key)
     job.due_at = job.started_at = job.finished_at = None
     job.token = job.expires_at = job.worker = None
-    job.is_cancel_requested = False
+    job.is_cancel_requested = job.is_hurried = False
     return job.state
 
 

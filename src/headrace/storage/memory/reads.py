@@ -79,6 +79,7 @@ def _node(world: World, parent: Job, serial: int, depth: int) -> Node:
         record=record(child) if child else None,
         is_pending=serial in parent.pending,
         value=parent.values.get(serial),
+        ignored=parent.ignored.get(serial),
     )
 
 

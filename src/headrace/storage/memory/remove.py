@@ -19,11 +19,14 @@ def remove(world: World, command: Remove, now: int) -> Removed:
         job = world.job(ref)
         if job is None:
             refusals.append(NoSuchJob(queue=ref.queue, id=ref.id))
-        elif job.state not in STARTS["remove"]:
-            refusals.append(WrongState(queue=ref.queue, id=ref.id, state=job.state))
+            continue
+        doomed = _family(world, job) if command.with_children else [job]
+        fixed = next((one for one in doomed if one.state not in STARTS["remove"]), None)
+        if fixed:
+            refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))
         else:
             refusals.append(None)
-            gone += _remove(world, [job], now)
+            gone += _remove(world, doomed, now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
     if queue:
         for state in command.states:
@@ -46,6 +49,17 @@ def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
         happened(world, job, now, "removed", job.state)
     erase(world, jobs, now)
     return [job.ref for job in jobs]
+
+
+def _family(world: World, job: Job) -> list[Job]:
+    """The job and all that stand below it, in the order of `Tree`."""
+    found: list[Job] = []
+    stack = [job]
+    while stack:
+        parent = stack.pop()
+        found.append(parent)
+        stack += [child for serial in reversed(parent.children) if (child := kin.child_of(world, parent, serial))]
+    return found
 
 
 def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:

@@ -19,6 +19,7 @@ from headrace.storage.memory.world import Job, World
 def settle(world: World, command: Settle, now: int) -> Settled:
     refusals: list[Refused | None] = []
     settled: list[tuple[Job, Settlement]] = []
+    hurried: set[Job] = set()
     for settlement in command.settlements:
         job = leased(world, JobRef(settlement.queue, settlement.id), settlement.token)
         if job is None:
@@ -26,13 +27,15 @@ def settle(world: World, command: Settle, now: int) -> Settled:
             continue
         refusals.append(None)
         settled.append((job, settlement))
+        hurried |= {job} if job.is_hurried else set()
         _record(world, job, settlement, now)
         _move(world, job, settlement, now)
     kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
     kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)
     for job, settlement in settled:
         if settlement.to == "waiting-children":
-            kin.release(world, job, now)
+            is_hurried = job in hurried
+            kin.release(world, job, now, is_hurried=is_hurried, delay_ms=0 if is_hurried else settlement.delay_ms)
     for job, settlement in settled:
         retain(world, job, settlement.keep, now)
     return Settled(tuple(refusals))

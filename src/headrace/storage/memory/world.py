@@ -42,6 +42,9 @@ class Job:
     children: dict[int, tuple[JobRef, str]] = field(default_factory=dict)  # by serial; not those removed while pending
     pending: set[int] = field(default_factory=set)  # those it waits for
     values: dict[int, str | None] = field(default_factory=dict)  # results that completed children left
+    ignored: dict[int, str] = field(default_factory=dict)  # reasons of failed children that it went on without
+    dropped: dict[int, JobRef] = field(default_factory=dict)  # children no more; they still name it
+    is_hurried: bool = False  # active: a child that failed meanwhile says that it need not wait for the others
 
     @property
     def options(self) -> Options:

@@ -51,4 +51,4 @@ insert or ignore into requests (id, at, reply)
 select value ->> 0, :now, value -> 1 from jsonb_each(:rows);
 
 -- step: parent_state
-select state from records where key = :key;
+select r.state, l.token from records r left join leases l on l.key = r.key where r.key = :key;

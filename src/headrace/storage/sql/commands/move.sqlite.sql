@@ -12,6 +12,11 @@ delete from delayed where key = :key;
 -- step: unwait
 update parents set is_waiting = 0 where key = :key;
 
+-- step: wait_again
+update parents set is_waiting = 1, entered_at = :now, priority = :priority, made = :made, started = :started,
+                   stalls = :stalls
+where key = :key;
+
 -- step: unfinish
 delete from finished where key = :key;
 

@@ -54,6 +54,16 @@ delete from lines where key in (select value from json_each(:keys));
 -- step: known: [key …]; what must be known of the jobs that are to go
 select r.key, r.id, r.state from json_each(:keys) k join records r on r.key = k.value order by k.key;
 
+-- step: family: a job and all below it, in the order of Tree
+with recursive family (key, depth, seq) as (
+  select :root, 0, 0
+  union all
+  select e.child, f.depth + 1, e.seq
+  from family f join edges e on e.parent = f.key
+  order by 2 desc, 3
+)
+select key from family;
+
 -- step: finished_page
 select key from finished
 where queue = :queue and state = :state and finished_at <= :before

@@ -1,7 +1,7 @@
 -- Settle
 
 -- step: held: the leases of the settled jobs
-select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent, d.key
+select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent, d.key, l.is_hurried
 from leases l left join deferred d on d.key = l.key
 where l.key in (select value from json_each(:keys));
 

@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
+from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import DEFAULTS, JobRef, NewJob, State
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
-from headrace.storage.sql.lite.parents import release_childless
+from headrace.storage.sql.lite.parents import release
 from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
@@ -94,7 +94,7 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
         rows.requests.append((command.request_id, reply))
     parents = [row[0] for row in rows.parents]
     ledger.flush()
-    release_childless(ledger, parents)
+    release(ledger, parents)
     return reply
 
 
@@ -266,7 +266,7 @@ def _refusal(ledger: Ledger, command: Add) -> Refused | None:
             return DuplicateId(queue=job.queue, id=job.id)
         if job.parent is not None:
             parent = JobRef(job.parent.queue, job.parent.id)
-            refusal = _parent_refusal(ledger, parent, seen.get((parent.queue, parent.id)))
+            refusal = _parent_refusal(ledger, parent, seen.get((parent.queue, parent.id)), command.token)
             if refusal is not None:
                 return refusal
         if job.id is not None and not is_known:
@@ -282,13 +282,14 @@ def _is_there(ledger: Ledger, queue: str, job_id: str) -> bool:
     return existing_key(ledger, JobRef(queue, job_id)) is not None
 
 
-def _parent_refusal(ledger: Ledger, parent: JobRef, new: NewJob | None) -> Refused | None:
+def _parent_refusal(ledger: Ledger, parent: JobRef, new: NewJob | None, token: str | None) -> Refused | None:
     if new is not None:
         return None if new.has_children else WrongState(queue=parent.queue, id=parent.id, state=_first_state(new))
     key = existing_key(ledger, parent)
     if key is None:
         return NoSuchParent(queue=parent.queue, id=parent.id)
-    state = ledger.row(SQL.parent_state, {"key": key})[0]
-    return (
-        None if state in ("waiting-children", "active") else WrongState(queue=parent.queue, id=parent.id, state=state)
-    )
+    state, held = ledger.row(SQL.parent_state, {"key": key})
+    if token is not None and token != held:
+        return LeaseLost(queue=parent.queue, id=parent.id)
+    is_open = state in ("waiting-children", "active")
+    return None if is_open else WrongState(queue=parent.queue, id=parent.id, state=state)

@@ -11,7 +11,7 @@ from headrace.core.topics import CONTROL
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key, no_such
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
-from headrace.storage.sql.lite.parents import child_runs_again, children_failed
+from headrace.storage.sql.lite.parents import child_runs_again, children_failed, reclaim_children
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.lite.settle import SQL as SETTLE
 from headrace.storage.sql.lite.settle import stamped
@@ -85,7 +85,13 @@ def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     _take(ledger, standing)
     if standing.parent is not None:
         child_runs_again(ledger, standing.parent, standing.key)
-    _enter_back(ledger, standing, standing.carried._replace(made=0, stalls=0))
+    carried = standing.carried._replace(made=0, stalls=0)
+    if reclaim_children(ledger, standing.key):
+        ledger.run(SQL.wait_again, {"key": standing.key, "now": ledger.now} | carried._asdict())
+        ledger.enter(standing.head, "waiting-children")
+        ledger.event(standing.head, standing.id, "waiting-children", standing.state)
+    else:
+        _enter_back(ledger, standing, carried)
 
 
 def _promote(ledger: Ledger, standing: Standing, _: Move) -> None:
@@ -121,7 +127,7 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     ledger.enter(standing.head, "failed")
     ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
     if standing.parent is not None:
-        children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id))])
+        children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id), failure.reason)])
     apply_keep(ledger, standing.head, standing.key, "failed", options(standing.options).keep_failed)
 
 

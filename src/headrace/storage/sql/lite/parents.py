@@ -1,7 +1,7 @@
 """What the end of children does to their parents, on SQLite: one set-based step for each thing that can follow."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from headrace.core.jobs import JobRef
@@ -18,33 +18,45 @@ def children_done(ledger: Ledger, done: list[tuple[int, int, str | None]]) -> No
     """Children completed: (parent, child, result). A parent whose last one it was is released."""
     touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(done)})]
     _less(ledger, touched)
-    _release(ledger, dict.fromkeys(parent for parent, _, _ in done))
+    release(ledger, dict.fromkeys(parent for parent, _, _ in done))
 
 
-def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef]]) -> None:
-    """Children failed for good: (child, its identity). Each acts on its parent by its policy."""
-    keys = [child for child, _ in failed]
-    parents = {
-        child: parent
-        for child, parent, policy, _ in ledger.rows(SQL.policies, {"keys": as_json(keys)})
-        if policy == "fail_parent"
-    }
-    lethal = [(parents[child], child, ref) for child, ref in failed if child in parents]
-    if not lethal:
+def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef, str]]) -> None:
+    """Children failed for good: (child, its identity, why). Each acts on its parent by its policy."""
+    ties = {row[0]: row[1:3] for row in ledger.rows(SQL.policies, {"keys": as_json([row[0] for row in failed])})}
+    acting = [(*ties[child], child, ref, why) for child, ref, why in failed if child in ties]
+    acting = [row for row in acting if row[1] != "wait"]
+    told = _end_edges(ledger, acting)
+    if not told:
         return
-    rows = [(parent, child, None) for parent, child, _ in lethal]
-    touched = [row[0] for row in ledger.rows(SQL.done, {"rows": as_json(rows)})]
-    _less(ledger, touched)
-    still = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json(list(set(touched)))})}
-    told: dict[int, None] = {}
-    for parent, _, ref in lethal:
-        if parent in still and parent in touched and parent not in told:
-            told[parent] = None
+    acting = [row for row in acting if row[2] in told]
+    _less(ledger, list(told.values()))
+    lethal = [(parent, ref) for parent, policy, _, ref, _ in acting if policy == "fail_parent"]
+    still_open = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json([parent for parent, _ in lethal])})}
+    for parent, ref in lethal:
+        if parent in still_open:
             ledger.defer(parent, child_failed(ref.queue, ref.id))
+    hurried = {parent for parent, policy, *_ in acting if policy == "continue_parent"}
+    if hurried:
+        ledger.run(SQL.hurry, {"keys": as_json(list(hurried))})
     ledger.flush_places()
-    for parent in told:  # one by one, so that delayed and waiting parents keep the order of their children
-        _hasten(ledger, [parent])
-        _release(ledger, [parent])
+    for parent in dict.fromkeys(row[0] for row in acting):  # one by one: they keep the order of their children
+        if parent in still_open:
+            _hasten(ledger, [parent])
+        release(ledger, [parent], hurried)
+
+
+def _end_edges(ledger: Ledger, acting: list[tuple[int, str, int, JobRef, str]]) -> dict[int, int]:
+    """Let no parent wait for these failed children any more: the children it waited for, with their parents."""
+    kept = [
+        (parent, child, why if policy in ("ignore", "continue_parent") else None)
+        for parent, policy, child, _, why in acting
+        if policy != "drop"
+    ]
+    dropped = [(parent, child) for parent, policy, child, *_ in acting if policy == "drop"]
+    told = ledger.rows(SQL.failed, {"rows": as_json(kept)}) if kept else []
+    told += ledger.rows(SQL.dropped, {"rows": as_json(dropped)}) if dropped else []
+    return {child: parent for parent, child in told}
 
 
 def forget_children(ledger: Ledger, keys: list[int]) -> list[int]:
@@ -55,7 +67,7 @@ def forget_children(ledger: Ledger, keys: list[int]) -> list[int]:
 def children_gone(ledger: Ledger, parents: list[int]) -> None:
     """Tell the parents that `forget_children` gave, now that their children are gone."""
     _less(ledger, parents)
-    _release(ledger, dict.fromkeys(parents))
+    release(ledger, dict.fromkeys(parents))
 
 
 def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
@@ -64,9 +76,16 @@ def child_runs_again(ledger: Ledger, parent: int, child: int) -> None:
         ledger.run(SQL.more, {"parent": parent})
 
 
-def release_childless(ledger: Ledger, keys: Iterable[int]) -> None:
-    """Jobs that began to wait for children: those that have none pending, or are to fail, are released at once."""
-    _release(ledger, keys)
+def reclaim_children(ledger: Ledger, parent: int) -> int:
+    """A parent is retried: the children that failed it are pending again, unless they have completed since.
+
+    How many are pending now.
+    """
+    step = {"parent": parent}
+    ledger.run(SQL.completed_since, step)
+    ledger.run(SQL.pending_again, step)
+    row = ledger.row(SQL.recount, step)
+    return row[0] if row is not None else 0
 
 
 def _less(ledger: Ledger, touched: list[int]) -> None:
@@ -74,18 +93,25 @@ def _less(ledger: Ledger, touched: list[int]) -> None:
         ledger.run(SQL.less, {"rows": as_json(list(Counter(touched).items()))})
 
 
-def _release(ledger: Ledger, keys: Iterable[int]) -> None:
-    """Let parents go on that wait for no child any more, and those that are to fail."""
+def release(
+    ledger: Ledger, keys: Iterable[int], hurried: Collection[int] = (), pauses: Mapping[int, int] | None = None
+) -> None:
+    """Let parents go on that wait for no child any more, those that are to fail, and those that are hurried.
+
+    `pauses` are delays that some asked for should they have nothing to wait for.
+    """
     wanted = list(keys)
     if not wanted:
         return
     rows = {row[0]: row for row in ledger.rows(SQL.waiting, {"keys": as_json(wanted)})}
-    free = [rows[key] for key in wanted if key in rows and rows[key][1]]
+    free = [rows[key] for key in wanted if key in rows and (rows[key][1] or key in hurried)]
     if not free:
         return
     ledger.run(SQL.released, {"keys": as_json([row[0] for row in free])})
-    for key, _, delay_ms, priority, made, started, stalls, custom in free:
+    for key, _, is_doomed, delay_ms, priority, made, started, stalls, custom in free:
         head = ledger.head_of(key)
+        if pauses and not is_doomed:
+            delay_ms = pauses.get(key, delay_ms)
         carried = Carried(priority, made, started, stalls)
         ledger.leave(head, "waiting-children")
         if delay_ms:

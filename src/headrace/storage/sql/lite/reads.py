@@ -75,9 +75,9 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
     records = _records(ledger, [row[0] for row in rows[:limit]])
     refs = {root: command.job}
     nodes = []
-    for key, parent, depth, custom, name, is_pending, value in rows[:limit]:
+    for key, parent, depth, custom, name, is_pending, *left in rows[:limit]:
         refs.setdefault(key, JobRef(_queue_name(ledger, key), id_of(key, custom)))
-        nodes.append(Node(refs[key], name, refs.get(parent), depth, records.get(key), bool(is_pending), value))
+        nodes.append(Node(refs[key], name, refs.get(parent), depth, records.get(key), bool(is_pending), *left))
     return Grown(tuple(nodes), len(rows) > limit)
 
 

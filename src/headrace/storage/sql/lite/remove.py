@@ -26,25 +26,25 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
     refusals: list[Refused | None] = []
     gone: list[JobRef] = []
     for job in command.jobs:
-        refusal = _remove_named(ledger, job)
-        refusals.append(refusal)
-        if refusal is None:
-            gone.append(job)
+        outcome = _remove_named(ledger, job, command.with_children)
+        refusals.append(outcome if isinstance(outcome, Refused) else None)
+        gone += outcome if isinstance(outcome, list) else []
     head = None if command.queue is None else ledger.head(command.queue)
     if head is not None:
         gone += _remove_page(ledger, head, command)
     return Removed(tuple(gone), tuple(refusals))
 
 
-def _remove_named(ledger: Ledger, job: JobRef) -> Refused | None:
+def _remove_named(ledger: Ledger, job: JobRef, with_children: bool) -> Refused | list[JobRef]:
     key = existing_key(ledger, job)
     if key is None:
         return no_such(job)
-    ((_, _, state),) = ledger.rows(SQL.known, {"keys": as_json([key])})
-    if state not in STARTS["remove"]:
-        return WrongState(queue=job.queue, id=job.id, state=state)
-    _drop(ledger, ledger.head_of(key), [key])
-    return None
+    keys = [row[0] for row in ledger.rows(SQL.family, {"root": key})] if with_children else [key]
+    for one, custom, state in ledger.rows(SQL.known, {"keys": as_json(keys)}):
+        if state not in STARTS["remove"]:
+            fixed = ref_of(ledger.head_of(one), one, custom)
+            return WrongState(queue=fixed.queue, id=fixed.id, state=state)
+    return _drop(ledger, keys)
 
 
 def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
@@ -56,20 +56,24 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
         page = SQL.finished_page_sparing if command.spares_kept and state in FINISHED else _PAGES[state]
         keys = [row[0] for row in ledger.rows(page, step)]
-        gone += _drop(ledger, head, keys) if keys else []
+        gone += _drop(ledger, keys) if keys else []
     return gone
 
 
-def _drop(ledger: Ledger, head: Head, keys: list[int]) -> list[JobRef]:
+def _drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
     rows = ledger.rows(SQL.known, {"keys": as_json(keys)})
-    for _, _, state in rows:
+    is_finished = [state in FINISHED for _, _, state in rows]
+    if any(is_finished):
+        ledger.run(SQL.finished, {"keys": as_json(keys)})
+    if not all(is_finished):
+        for step in (SQL.ready, SQL.delayed):
+            ledger.run(step, {"keys": as_json(keys)})
+    refs: list[JobRef] = []
+    for key, custom, state in rows:
+        head = ledger.head_of(key)
+        refs.append(ref_of(head, key, custom))
         ledger.leave(head, state)
-    is_finished = rows[0][2] in FINISHED
-    for step in (SQL.finished,) if is_finished else (SQL.ready, SQL.delayed):
-        ledger.run(step, {"keys": as_json(keys)})
-    refs = [ref_of(head, key, custom) for key, custom, _ in rows]
-    for ref, (_, _, state) in zip(refs, rows, strict=True):
-        ledger.event(head, ref.id, "removed", state)
+        ledger.event(head, refs[-1].id, "removed", state)
     erase(ledger, keys)
     ledger.flush()
     return refs

@@ -11,7 +11,7 @@ from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
-from headrace.storage.sql.lite.parents import children_done, children_failed, release_childless
+from headrace.storage.sql.lite.parents import children_done, children_failed, release
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.script import load
 
@@ -27,8 +27,10 @@ class Moves:
     undeferred: list[int] = field(default_factory=list)
     failures: list[tuple[int, str]] = field(default_factory=list)
     done: list[tuple[int, int, str | None]] = field(default_factory=list)
-    failed: list[tuple[int, JobRef]] = field(default_factory=list)
+    failed: list[tuple[int, JobRef, str]] = field(default_factory=list)
     awaiting: list[tuple[int, ...]] = field(default_factory=list)
+    hurried: set[int] = field(default_factory=set)
+    pauses: dict[int, int] = field(default_factory=dict)
     keeping: list[tuple[Head, int, Settlement]] = field(default_factory=list)
 
 
@@ -53,7 +55,7 @@ def settle(ledger: Ledger, command: Settle) -> Settled:
 
 
 def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Settlement) -> None:
-    key, _, priority, made, started, stalls, started_at, parent, deferred = lease
+    key, _, priority, made, started, stalls, started_at, parent, deferred, is_hurried = lease
     head = ledger.head(settlement.queue)
     assert head is not None
     moves.keys.append(key)
@@ -84,6 +86,10 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
             ledger.event(head, settlement.id, state, "active")
         case "waiting-children":
             moves.awaiting.append((key, *carried))
+            if is_hurried:
+                moves.hurried.add(key)
+            elif settlement.delay_ms:
+                moves.pauses[key] = settlement.delay_ms
             ledger.enter(head, "waiting-children")
             ledger.event(head, settlement.id, "waiting-children", "active")
 
@@ -93,7 +99,8 @@ def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlem
         if settlement.to == "completed":
             moves.done.append((parent, key, settlement.result))
         else:
-            moves.failed.append((key, JobRef(settlement.queue, settlement.id)))
+            reason = settlement.failure.reason if settlement.failure is not None else ""
+            moves.failed.append((key, JobRef(settlement.queue, settlement.id), reason))
     if settlement.keep is not None:
         moves.keeping.append((head, key, settlement))
 
@@ -114,7 +121,7 @@ def _write(ledger: Ledger, moves: Moves) -> None:
         children_failed(ledger, moves.failed)
     if moves.awaiting:
         ledger.flush_places()
-        release_childless(ledger, [row[0] for row in moves.awaiting])
+        release(ledger, [row[0] for row in moves.awaiting], moves.hurried, moves.pauses)
     for head, key, settlement in moves.keeping:
         state: State = "completed" if settlement.to == "completed" else "failed"
         apply_keep(ledger, head, key, state, settlement.keep)

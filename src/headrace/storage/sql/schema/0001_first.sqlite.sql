@@ -76,6 +76,7 @@ create table leases (
   started_at integer not null,
   expires_at integer not null,
   is_cancel_requested integer not null default 0,
+  is_hurried integer not null default 0,  -- a child that failed meanwhile lets it go on without the others
   priority integer not null,
   made integer not null,
   started integer not null,
@@ -103,7 +104,8 @@ create table edges (
   id text,                                -- the child's custom id and its name: they outlive the child
   name text not null,
   is_pending integer not null,
-  value text
+  value text,                             -- the result of a completed child
+  ignored text                            -- why a failed child, without which the parent goes on, has failed
 ) strict;
 create unique index edges_parent on edges (parent, child);
 

@@ -6,6 +6,20 @@ from jsonb_each(:rows) as r
 where edges.parent = r.value ->> 0 and edges.child = r.value ->> 1 and edges.is_pending
 returning edges.parent;
 
+-- step: failed: [parent, child, reason to be kept]; the edges of failed children that were pending
+update edges set is_pending = 0, ignored = r.value ->> 2
+from jsonb_each(:rows) as r
+where edges.parent = r.value ->> 0 and edges.child = r.value ->> 1 and edges.is_pending
+returning edges.parent, edges.child;
+
+-- step: dropped: [parent, child]; the edges of failed children that are to go, if they were pending
+delete from edges
+where (parent, child) in (select value ->> 0, value ->> 1 from jsonb_each(:rows)) and is_pending
+returning parent, child;
+
+-- step: hurry: [key …] of parents; those that run need not wait when they ask to
+update leases set is_hurried = 1 where key in (select value from json_each(:keys));
+
 -- step: less: [parent, children]
 update parents set pending = pending - (r.value ->> 1)
 from jsonb_each(:rows) as r where parents.key = r.value ->> 0;
@@ -15,7 +29,7 @@ select j.key, j.parent, j.policy, j.id from jobs j
 where j.key in (select value from json_each(:keys)) and j.parent is not null;
 
 -- step: waiting: [key …] of parents
-select p.key, p.pending = 0 or d.key is not null, iif(p.started = 0 and d.key is null, p.delay_ms, 0),
+select p.key, p.pending = 0 or d.key is not null, d.key is not null, iif(p.started = 0 and d.key is null, p.delay_ms, 0),
        p.priority, p.made, p.started, p.stalls, j.id
 from parents p join jobs j on j.key = p.key left join deferred d on d.key = p.key
 where p.key in (select value from json_each(:keys)) and p.is_waiting;
@@ -33,10 +47,24 @@ select j.key from jobs j
 where j.key in (select value from json_each(:keys)) and not exists (select 1 from finished f where f.key = j.key);
 
 -- step: again: a child that is to run again; gives the parent that waits for one more
-update edges set is_pending = 1, value = null
+update edges set is_pending = 1, value = null, ignored = null
 where parent = :parent and child = :child and not is_pending
   and exists (select 1 from parents p where p.key = :parent and p.is_waiting)
 returning parent;
+
+-- step: completed_since: the results of children that failed a parent, which is retried now, and were retried before
+update edges set is_pending = 0, value = f.body
+from finished f
+where f.key = edges.child and f.state = 'completed'
+  and edges.parent = :parent and edges.value is null and edges.ignored is null;
+
+-- step: pending_again: the other children that failed it, if they are still there
+update edges set is_pending = 1
+where parent = :parent and value is null and ignored is null and exists (select 1 from jobs j where j.key = child);
+
+-- step: recount
+update parents set pending = (select count(*) from edges where parent = :parent and is_pending) where key = :parent
+returning pending;
 
 -- step: more
 update parents set pending = pending + 1 where key = :parent;
