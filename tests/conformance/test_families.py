@@ -138,7 +138,7 @@ async def test_a_family_with_a_member_that_runs_stays_whole(desk: Desk) -> None:
 async def test_without_their_parent_children_go_on_for_themselves(desk: Desk) -> None:
     await deep(desk)
     await desk.remove(ref("mid", "r"))
-    assert [(await desk.record(ref(id, "s"))).parent for id in ("1", "2")] == [None, None]
+    assert [(await desk.record(ref(leaf, "s"))).parent for leaf in ("1", "2")] == [None, None]
     await desk.finish("s")
     await desk.finish("t")
     assert await desk.state(ref("top")) == "waiting"

@@ -21,8 +21,8 @@ FINISHED: Final[frozenset[State]] = frozenset({"completed", "failed"})
 Policy: TypeAlias = Literal["fail_parent", "continue_parent", "ignore", "drop", "wait"]
 """What a child's final failure does to its parent.
 
-`fail_parent` fails it too, `continue_parent` lets it run at once, `ignore` counts the child as done and keeps the reason,
-`drop` forgets the child, `wait` lets the parent wait until the child is retried or removed.
+`fail_parent` fails it too, `continue_parent` lets it run at once, `ignore` counts the child as done and keeps the
+reason, `drop` forgets the child, `wait` lets the parent wait until the child is retried or removed.
 """
 POLICIES: Final[tuple[Policy, ...]] = ("fail_parent", "continue_parent", "ignore", "drop", "wait")
 
