@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from headrace import errors
 from headrace.app import App
+from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
 from headrace.core.jobs import Failure, JobRecord, JobRef, State
 from headrace.core.log import Gap
-from headrace.core.outcomes import Later, RateLimited, Unrecoverable
+from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
 from headrace.core.settings import Retention, Settings
 from headrace.engine.context import Context
 from headrace.engine.context import current as context
@@ -53,7 +54,9 @@ __all__ = [
     "State",
     "Task",
     "Unrecoverable",
+    "WaitForChildren",
     "Worker",
     "context",
     "errors",
+    "from_child",
 ]

@@ -7,12 +7,15 @@ accepted here fits there, unless the code has changed in between.
 import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Generic, TypeVar, get_type_hints
 
 import msgspec
 
 from headrace.core import codec
 from headrace.core.errors import InvalidData, Misuse
+from headrace.engine.context import Returns
+
+R = TypeVar("R")
 
 ARGUMENTS_MAX: Final = 255
 
@@ -21,6 +24,29 @@ _REFUSED: Final = {
     inspect.Parameter.VAR_POSITIONAL: "takes any number of arguments; take a list instead",
     inspect.Parameter.VAR_KEYWORD: "takes arguments of any name; take a dict instead",
 }
+
+
+class FromChild(Generic[R]):
+    """The default of an argument that a child provides."""
+
+    def __init__(self, task: Returns[R]) -> None:
+        self.task = task
+
+    def __repr__(self) -> str:
+        return f"<from the child {self.task.name}>"
+
+
+def from_child(task: Returns[R]) -> R:
+    """A default for an argument: what the one child of this task has returned, read when the job runs.
+
+    A call of the task must have exactly one such child, or be given the argument: `Misuse` when it is enqueued. A job
+    whose child has no result at run, because it failed and was ignored, fails with `invalid-data` unless it was given
+    the argument. The function called directly needs the argument.
+    """
+    known: Any = task
+    if not callable(getattr(known, "load_result", None)):
+        raise Misuse(f"from_child takes a task, not {task!r}; decorate the function with @app.task first")
+    return FromChild(task)  # type: ignore[return-value]
 
 
 class Signature:
@@ -44,6 +70,9 @@ class Signature:
         self._names: Final = tuple(field[0] for field in fields)
         self._has_defaults: Final = any(len(field) > 2 for field in fields)
         self._places: Final = tuple(one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD)
+        self.from_children: Final = {
+            one.name: one.default.task for one in parameters if isinstance(one.default, FromChild)
+        }
         self._decoder: Final = msgspec.json.Decoder(self.type)
         self._result: Final = msgspec.json.Decoder(_supported(task, "the result", hints.get("return", Any)))
 
@@ -56,6 +85,11 @@ class Signature:
         except msgspec.ValidationError as error:
             raise InvalidData(task=self.task, problem=self._unknown(given) or str(error)) from None
         return text
+
+    def wanted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+        """The names of the tasks of which a call with these arguments needs a child."""
+        given = {*self._places[: len(args)], *kwargs}
+        return tuple(task.name for name, task in self.from_children.items() if name not in given)
 
     def read(self, data: str) -> dict[str, Any]:
         """The arguments in stored data, for a call by name; `InvalidData` if they do not fit."""

@@ -10,6 +10,7 @@ from headrace.backoff import Pauses
 from headrace.core.errors import BadFlow, Misuse
 from headrace.core.jobs import NewJob, Parent
 from headrace.job import Job
+from headrace.layout import laid_out
 from headrace.options import CALL_OPTIONS, CallOptions, Choice, IfFailed, check_if_failed
 
 R = TypeVar("R")
@@ -27,6 +28,8 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
     pauses: Pauses
     load: Callable[[str], R] | None = None
     children: tuple[tuple["Call[Any]", IfFailed], ...] = ()
+    wants: tuple[str, ...] = ()
+    """The tasks of those children from which arguments are to come that were not given."""
     origin: object = field(default_factory=object)
     """What all calls that `after` made of one another share: in a flow each may stand once."""
 
@@ -40,8 +43,10 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
     def after(self, *calls: "Call[Any]", if_failed: IfFailed = "fail_parent") -> "Call[R]":
         """The same call, run when these are done; several `after` add up.
 
-        If one of them fails for good, this one fails too, without being run; with `if_failed="wait"` it waits until
-        that one is retried or removed. A child's own option `if_failed` wins.
+        `if_failed` says what happens when one of them fails for good. `fail_parent`: this one fails too, without being
+        run. `continue_parent`: it runs at once. `ignore`: it runs when the others are done, and can read the reason.
+        `drop`: the same, and that one is no child any more. `wait`: it waits until that one is retried or removed. A
+        child's own option `if_failed` wins.
         """
         if not calls:
             raise BadFlow(f"{self.name}: after() without a call; name what must be done before")
@@ -51,6 +56,10 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
         if len(self.children) + len(calls) > CHILDREN_MAX:
             raise BadFlow(f"{self.name} has more than {CHILDREN_MAX} children; put some below others")
         return replace(self, children=self.children + tuple((call, policy) for call in calls))
+
+    def jobs(self, parent: Parent | None = None) -> list[NewJob]:
+        """What a store is asked to add for this call and all below it, its own job first."""
+        return laid_out(self, parent)
 
     def new_job(self, *, id: str | None = None, parent: Parent | None = None) -> NewJob:
         """What a store is asked to add for this call alone."""

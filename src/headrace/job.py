@@ -1,24 +1,57 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar, cast
 
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Get, Lines, Move, Node, Remove, Tree
 from headrace.core.errors import JobFailed, Misuse, NoSuchJob, ResultTimeout
-from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, State
+from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, NewJob, Parent, State
 from headrace.engine.home import Home
-from headrace.engine.sync import blocking
+from headrace.engine.sync import BlockingAs, blocking
+from headrace.options import IfFailed
 from headrace.spans import Span, count_of, span_ms
 from headrace.why import why
 
 R = TypeVar("R")
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 
 LINES_PAGE: Final = 1_000
 WAIT_MAX_MS: Final = DELAY_MAX_MS
+
+
+class Addable(Protocol[C_co]):
+    """A call as the child of a job that is there already."""
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        ...
+
+    @property
+    def load(self) -> Callable[[str], C_co] | None:
+        """How a result is read."""
+        ...
+
+    def jobs(self, parent: Parent, /) -> list[NewJob]:
+        """The new jobs, its own first."""
+        ...
+
+
+class AddChildShape(Protocol):
+    """The shape of `Job.add_child`."""
+
+    def __call__(self, call: Addable[C], *, if_failed: IfFailed = "fail_parent") -> Coroutine[Any, Any, "Job[C]"]:
+        """Add, and await."""
+        ...
+
+    def sync(self, call: Addable[C], *, if_failed: IfFailed = "fail_parent") -> "Job[C]":
+        """Add, and block."""
+        ...
 
 
 class Job(Generic[R]):
@@ -135,7 +168,11 @@ class Job(Generic[R]):
 
     @blocking
     async def retry(self) -> None:
-        """Run a finished job again, with all its attempts; `WrongState` if it is not finished."""
+        """Run a finished job again, with all its attempts; `WrongState` if it is not finished.
+
+        A parent waits first for its children that are not done, and for those that have failed it: retry them too. A
+        child is waited for again by a parent that still waits; a parent that has finished stays as it is.
+        """
         await self._move("retry")
 
     @blocking
@@ -159,11 +196,24 @@ class Job(Generic[R]):
         await self._move("prioritise", priority=count_of("priority", priority, 0, PRIORITY_MAX))
 
     @blocking
-    async def remove(self) -> None:
-        """Remove the job and all that is known of it; `WrongState` while it runs. Its children go on."""
-        for refusal in (await self._client.run(Remove((self._ref,)))).refusals:
+    async def remove(self, *, children: bool = False) -> None:
+        """Remove the job and all that is known of it; `WrongState` while it runs.
+
+        Its children go on without a parent. With `children` they are removed too, and theirs, all in one step; if one
+        of them runs, nothing is removed and `WrongState` names it.
+        """
+        for refusal in (await self._client.run(Remove((self._ref,), with_children=children))).refusals:
             if refusal is not None:
                 raise refusal
+
+    @BlockingAs[AddChildShape]
+    async def add_child(self, call: Addable[C], *, if_failed: IfFailed = "fail_parent") -> "Job[C]":
+        """Add a child, with all below it, to a job that waits for children or runs; it waits for this one as well.
+
+        `WrongState` if the job is in another state: what has been released is not called back.
+        """
+        added = await self._client.add(tuple(call.jobs(Parent(self.queue, self.id, if_failed))))
+        return Job(self._client, added.jobs[0], call.name, call.load)
 
     @blocking
     async def update(self, data: object) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, Literal, TypeAlias, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict
 
 from msgspec import Struct, structs
 
 from headrace.backoff import BackoffLike, Pauses
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.errors import InvalidOption, Misuse
-from headrace.core.jobs import ATTEMPTS_MAX, PRIORITY_MAX, Options
+from headrace.core.errors import InvalidOption
+from headrace.core.jobs import ATTEMPTS_MAX, POLICIES, PRIORITY_MAX, Options, Policy
 from headrace.core.names import check_id
 from headrace.spans import Keep, Span, count_of, span_ms
 
@@ -17,9 +17,7 @@ TIMEOUT_MIN_MS: Final = 1
 TIMEOUT_MAX_MS: Final = 30 * 24 * 3600 * 1000
 STALLED_MAX: Final = 1_000
 
-IfFailed: TypeAlias = Literal["fail_parent", "wait"]
-IF_FAILED: Final = ("fail_parent", "wait")
-IF_FAILED_LATER: Final = ("continue_parent", "ignore", "drop")
+IfFailed: TypeAlias = Policy
 
 
 class RunOptions(TypedDict, total=False):
@@ -72,12 +70,10 @@ def unknown_option(name: str, known: Iterable[str]) -> InvalidOption:
 
 
 def check_if_failed(name: str, value: Any, _: object = None) -> IfFailed | None:
-    """What a child's failure does to its parent, if this release can do it."""
-    if value in IF_FAILED_LATER:
-        raise Misuse(f'{name}="{value}" comes with a later release; use {" or ".join(IF_FAILED)}')
-    if value is not None and value not in IF_FAILED:
-        near = get_close_matches(str(value), IF_FAILED, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"it is {' or '.join(IF_FAILED)}"
+    """What a child's failure does to its parent."""
+    if value is not None and value not in POLICIES:
+        near = get_close_matches(str(value), POLICIES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it is {', '.join(POLICIES[:-1])} or {POLICIES[-1]}"
         raise InvalidOption(f"{name} is {value!r}; {hint}")
     return value  # type: ignore[no-any-return]
 

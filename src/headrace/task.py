@@ -71,13 +71,17 @@ class Task(Generic[P, R]):
         client, choice = self._client, self._choice
         data = self._signature.write(args, kwargs, client.settings.data_max)
         job = NewJob(self.queue, self.name, data, None, choice.priority, choice.delay_ms, choice.options)
+        if self._signature.from_children:
+            self.call(*args, **kwargs).jobs()  # `Misuse` for a child that is not there
         added = await client.add((job,))
         return Job(client, added.jobs[0], self.name, self._signature.load_result)
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """A call of this task as a value, with the task's options; nothing is stored yet."""
         data = self._signature.write(args, kwargs, self._client.settings.data_max)
-        return Call(self.queue, self.name, data, self._choice, self._client.pauses, self._signature.load_result)
+        wants = self._signature.wanted(args, kwargs) if self._signature.from_children else ()
+        client = self._client
+        return Call(self.queue, self.name, data, self._choice, client.pauses, self._signature.load_result, wants=wants)
 
     def load_result(self, text: str) -> R:
         """A stored result as what the task returns."""
@@ -95,7 +99,14 @@ class Task(Generic[P, R]):
             return codec.encode(value, what, limit)
 
         pauses = self._client.pauses.by_name
-        return Handler(self.queue, self.name, self.function, parse, dump, self._executor, pauses)
+        children = self._signature.from_children
+        return Handler(self.queue, self.name, self.function, parse, dump, self._executor, pauses, children)
+
+    def _direct(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the function here and now."""
+        if self._signature.from_children and (wanted := self._signature.wanted(args, kwargs)):
+            raise Misuse(f"{self.name} called directly has no children; give the arguments from {', '.join(wanted)}")
+        return self.function(*args, **kwargs)
 
 
 class PlainTask(Task[P, R]):
@@ -103,7 +114,7 @@ class PlainTask(Task[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns."""
-        return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._direct(args, kwargs)  # type: ignore[no-any-return]
 
 
 class AsyncTask(Task[P, R]):
@@ -111,7 +122,7 @@ class AsyncTask(Task[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """What the function returns, to be awaited."""
-        return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._direct(args, kwargs)  # type: ignore[no-any-return]
 
 
 AnyTask: TypeAlias = PlainTask[..., Any] | AsyncTask[..., Any]

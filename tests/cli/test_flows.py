@@ -72,3 +72,23 @@ def test_a_plain_job_is_a_tree_of_one(call: Call, project: Project) -> None:
     job = project.add()
     assert call("flows", "show", job).out == "elsewhere (post/1)  waiting  0/1\n"
     assert call("flows", "show", "post/2").code == 3
+
+
+def test_a_flow_is_removed_with_all_that_is_below_it(call: Call, flow: str) -> None:
+    done = call("jobs", "remove", flow, "--children")
+    assert (done.code, done.err, len(done.out.splitlines())) == (0, "", 4)
+    assert all(line.endswith(" removed") for line in done.out.splitlines())
+    assert call("jobs", "list", "mail").out == ""
+
+
+def test_a_failure_that_was_ignored_says_so(call: Call, project: Project) -> None:
+    async def act(app: App) -> Job[Any]:
+        mail = app.queue("mail")
+        return await app.enqueue(mail.call("greet").after(mail.call("fail", {"reason": "no"}), if_failed="ignore"))
+
+    root = str(project.work(act).ref)
+    _, child = call("flows", "show", root).out.splitlines()
+    assert child.endswith("failed  1/1  ignored: error: no")
+    assert call("flows", "show", root, "--json").json["nodes"][1]["ignored"] == "no"
+    call("jobs", "remove", child.split("(")[1].split(")")[0])
+    assert call("flows", "show", root).out.splitlines()[1].endswith("removed    ignored: no")

@@ -4,13 +4,15 @@ from typing import Any
 import pytest
 
 from headrace.core import codec
-from headrace.core.commands import Add, Lines
+from headrace.core.commands import Add, Count, Lines, Settle
 from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
 from headrace.core.jobs import JobRef, NewJob, Options, Parent
+from headrace.core.lifecycle import settle
+from headrace.core.outcomes import Done, WaitForChildren
 from headrace.engine.context import LINE_MAX, Child, Context, current
 from headrace.storage.protocol import Storage, granted
 from headrace.worker import Worker
-from tests.engine.simulation import simulated
+from tests.engine.simulation import clock, simulated
 from tests.engine.workshop import add, get, memory, registry, run_until_idle
 
 
@@ -190,6 +192,55 @@ async def test_a_background_task_of_a_handler_is_refused_once_the_job_is_another
         await asyncio.sleep(1)
         await worker.hand_back()
     assert seen == [(True, False)]
+
+
+class Added:
+    """A call as `Context.add_child` wants it."""
+
+    def jobs(self, parent: Parent, /) -> list[NewJob]:
+        return [NewJob("q", "double", '{"x":4}', parent=parent)]
+
+
+@simulated
+async def test_children_are_added_under_the_lease_of_their_parent_only() -> None:
+    store = await memory()
+    seen: list[bool] = []
+
+    async def note() -> None:
+        context = current()
+        await store.run(Settle((settle(context.job, Done(), 0.0),)))
+        with pytest.raises(LeaseLost):
+            await context.add_child(Added())
+        seen.append(context.lease_lost)
+        kept.append(context)
+
+    kept: list[Context] = []
+    await add(store, "note")
+    await run_until_idle(store, registry(note))
+    with pytest.raises(LeaseLost):
+        await kept[0].add_child(Added())
+    assert seen == [True]
+    assert (await store.run(Count(("q",)))).queues["q"]["waiting"] == 0
+
+
+@simulated
+async def test_a_run_that_added_children_that_are_done_already_comes_back_at_once() -> None:
+    store = await memory()
+    got: list[list[int]] = []
+
+    async def parent() -> None:
+        context = current()
+        if not await context.children_by_key():
+            await context.add_child(Added())
+            await asyncio.sleep(60)  # the child is done long before
+            raise WaitForChildren
+        got.append(await context.children(Typed("double")))
+
+    (ref,) = await add(store, "parent")
+    began = clock()
+    await run_until_idle(store, registry(parent, double))
+    assert got == [[8]]
+    assert (await get(store, ref)).finished_at == began + 60_000
 
 
 def test_child_is_a_plain_value() -> None:

@@ -50,8 +50,7 @@ WRONG: list[tuple[dict[str, Any], type[Misuse], str]] = [
     ({"delay": "5"}, InvalidOption, "delay is str"),
     ({"job_id": "5"}, InvalidId, "is an integer"),
     ({"job_id": 5}, InvalidId, "is not text"),
-    ({"if_failed": "ignore"}, Misuse, "comes with a later release"),
-    ({"if_failed": "continue_parent"}, Misuse, "comes with a later release"),
+    ({"if_failed": "keep"}, InvalidOption, "it is fail_parent, continue_parent, ignore, drop or wait"),
     ({"if_failed": "failparent"}, InvalidOption, "did you mean fail_parent"),
 ]
 
@@ -137,12 +136,6 @@ def test_after_a_job_comes_later() -> None:
     with pytest.raises(Misuse, match="comes with a later release"):
         work.call().after(job)
     offline.close.sync()
-
-
-def test_the_policies_of_later_releases_say_so() -> None:
-    for policy in ("continue_parent", "ignore", "drop"):
-        with pytest.raises(Misuse, match="comes with a later release"):
-            work.call().after(other.call(), if_failed=policy)  # type: ignore[arg-type]
 
 
 def test_a_flow_of_ten_thousand_is_the_largest() -> None:

@@ -42,6 +42,12 @@ def slow(attempt: int, failure: headrace.Failure) -> float | None:
     return None
 
 
+@app.task
+def check(
+    zone: str, *, change: str = headrace.from_child(create), width: int = headrace.from_child(resize)
+) -> None: ...
+
+
 async def awaited() -> None:
     assert_type(await resize.enqueue("a.png", width=200), headrace.Job[int])
     assert_type(await (await resize.enqueue("a.png")).result(timeout=60), int)
@@ -53,6 +59,7 @@ async def awaited() -> None:
     assert_type(resize.call("a.png", 5), headrace.Call[int])
     assert_type(create.call("www").options(delay=5, priority=1, job_id="a"), headrace.Call[str])
     assert_type(create.call("www").after(resize.call("a"), if_failed="wait"), headrace.Call[str])
+    assert_type(create.call("www").after(resize.call("a"), if_failed="continue_parent"), headrace.Call[str])
     assert_type(await app.enqueue(create.call("www")), headrace.Job[str])
     assert_type(await app.enqueue_many(resize.call(path) for path in ["a", "b"]), list[headrace.Job[int]])
     job = await app.queue("dns").add("create", {"name": "www"}, attempts=5, delay=1)
@@ -64,6 +71,8 @@ async def awaited() -> None:
     async with app as same:
         assert_type(same, headrace.App)
     assert_type(await headrace.context().child(create), str)
+    assert_type(await headrace.context().add_child(resize.call("a"), if_failed="ignore"), headrace.JobRef)
+    assert_type(await (await resize.enqueue("a")).add_child(create.call("www"), if_failed="drop"), headrace.Job[str])
 
 
 def blocking() -> None:

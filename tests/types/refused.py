@@ -27,6 +27,10 @@ def misspelt() -> None: ...
 def mistyped() -> None: ...
 
 
+@app.task
+def check(width: str = headrace.from_child(resize)) -> None: ...  # type: ignore[assignment]
+
+
 @app.on("finished")  # type: ignore[arg-type]
 def finished(job: headrace.Job[Any]) -> None: ...
 
@@ -56,6 +60,6 @@ def blocking() -> None:
     resize.call("a").options(priority="high")  # type: ignore[arg-type]
     resize.call("a").options(prio=5)  # type: ignore[call-arg]
     resize.call("a").after("b")  # type: ignore[arg-type]
-    resize.call("a").after(create.call("b"), if_failed="drop")  # type: ignore[arg-type]
+    resize.call("a").after(create.call("b"), if_failed="keep")  # type: ignore[arg-type]
     headrace.Exponential(15, 0.5)  # type: ignore[call-arg]
     _job: headrace.Job[str] = resize.enqueue.sync("a")  # type: ignore[assignment]

@@ -63,10 +63,12 @@ def described(node: Node) -> Line:
     """A node as a line; a removed one is known by what its parent remembers."""
     record = node.record
     if record is None:
-        return Line(str(node.job), "removed", "", f"= {node.value}" if node.value is not None else "")
+        left = f"ignored: {node.ignored}" if node.ignored is not None else ""
+        return Line(str(node.job), "removed", "", f"= {node.value}" if node.value is not None else left)
     outcome = ""
     if record.failure is not None:
-        outcome = f"{record.failure.cause}: {record.failure.reason}"
+        ignored = "ignored: " if node.ignored is not None else ""
+        outcome = f"{ignored}{record.failure.cause}: {record.failure.reason}"
     elif record.state == "completed":
         outcome = f"= {record.result or 'null'}"
     elif record.failures:
@@ -79,6 +81,7 @@ def _flat(node: Node) -> dict[str, Any]:
     whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
     parent = str(node.parent) if node.parent is not None else None
     place = {"depth": node.depth, "below": parent, "is_pending": node.is_pending, "value": raw(node.value)}
+    place["ignored"] = node.ignored
     return whole | place
 
 

@@ -130,14 +130,20 @@ async def cancel(
 
 
 @app.command
-async def remove(jobs: Many, /, *, common: Shown = SHOWN) -> int:
+async def remove(
+    jobs: Many,
+    /,
+    *,
+    children: Annotated[bool, Parameter(negative="", help="And all jobs below them, in one step.")] = False,
+    common: Shown = SHOWN,
+) -> int:
     """Remove jobs, unless they run.
 
-    All that is known of them goes. Their children stay.
+    All that is known of them goes. Their children stay, unless asked otherwise.
 
     Example: headrace jobs remove emails/7
     """
-    return await moves.remove(jobs, common)
+    return await moves.remove(jobs, common, children)
 
 
 async def _get(store: App, job: str) -> Job[Any]:

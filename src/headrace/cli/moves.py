@@ -42,14 +42,17 @@ async def move(jobs: Sequence[str], action: Literal["retry", "cancel"], common: 
     return _tell(found, DONE[action], common.json)
 
 
-async def remove(jobs: Sequence[str], common: Shown) -> int:
+async def remove(jobs: Sequence[str], common: Shown, with_children: bool = False) -> int:
     """Remove these jobs and print what became of each; the exit code says whether all went."""
     found: list[Moved] = []
     refs = [ref(job) for job in jobs]
     async with opened(common) as store:
         for page in _pages(refs):
-            reply = await ask(store, Remove(page))
-            found += [Moved(job, refusal) for job, refusal in zip(page, reply.refusals, strict=True)]
+            reply = await ask(store, Remove(page, with_children=with_children))
+            pairs = zip(page, reply.refusals, strict=True)
+            # One that went with another that was named is not there when its turn comes.
+            found += [Moved(job, None if job in reply.jobs else refusal) for job, refusal in pairs]
+            found += [Moved(job) for job in reply.jobs if job not in page]
     return _tell(found, DONE["remove"], common.json)
 
 

@@ -1,14 +1,15 @@
 """What a handler can ask about its own run, and say about it."""
 
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
+from uuid import uuid4
 
 from msgspec import Struct
 
 from headrace.core import codec
-from headrace.core.commands import Annotate, Node, Tree
+from headrace.core.commands import Add, Annotate, Node, Tree
 from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
-from headrace.core.jobs import Failure, JobRef, Lease, State
+from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
 from headrace.engine.home import Home
 from headrace.engine.run import Run, running
 from headrace.engine.sync import BlockingAs, blocking
@@ -42,8 +43,21 @@ class ChildrenShape(Protocol):
     def sync(self, task: Returns[R]) -> list[R]: ...
 
 
+class Addable(Protocol):
+    """A call as a parent adds it: the new jobs of it and of all below it."""
+
+    def jobs(self, parent: Parent, /) -> list[NewJob]: ...
+
+
+Fate: TypeAlias = Literal["pending", "completed", "failed", "ignored"]
+
+
 class Child(Struct, frozen=True):
-    """A child as its parent sees it. `name` is empty and `state` None if the child was removed; its result stays."""
+    """A child as its parent sees it. `state` is None if the child was removed; its result or failure stays.
+
+    `fate` is what it came to for its parent: `pending` if the parent waits for it, `completed`, `ignored` if it failed
+    and its parent goes on without it, `failed` if it has failed its parent.
+    """
 
     queue: str
     id: str
@@ -52,6 +66,7 @@ class Child(Struct, frozen=True):
     result: Any = None
     failure: Failure | None = None
     has_result: bool = False
+    fate: Fate = "pending"
 
 
 class Context:
@@ -94,8 +109,30 @@ class Context:
         await self._annotate(lines=(text[:LINE_MAX],))
 
     @blocking
+    async def add_child(self, call: Addable, *, if_failed: Policy = "fail_parent") -> JobRef:
+        """Add a child to this job, with all below it; raise `WaitForChildren` to run again when it is done.
+
+        It is stored when this returns, and begins at once; a job that completes does not wait for it. A run that begins
+        again from the top says the same again: a child with a `job_id` that this job has had already is not added a
+        second time. `LeaseLost` if the job is not ours; then nothing is added.
+        """
+        run, ref = self._run, JobRef(self.job.queue, self.job.id)
+        if run.is_over:
+            raise LeaseLost(queue=ref.queue, id=ref.id)
+        jobs = tuple(call.jobs(Parent(ref.queue, ref.id, if_failed)))
+        if jobs[0].id is not None:
+            own = JobRef(jobs[0].queue, jobs[0].id)
+            if any(node.job == own for node in await self._nodes()):
+                run.has_added = True
+                return own
+        reply = await run.storage.run(Add(jobs, uuid4().hex, self.job.token))
+        self._note_loss(reply)
+        run.has_added = True
+        return granted(reply).jobs[0]
+
+    @blocking
     async def children_by_key(self) -> dict[str, Child]:
-        """Every child by its `queue/id`, in the order in which they were added, whatever became of it."""
+        """Every child by its `queue/id`, in the order in which they were added; `fate` says what became of it."""
         return {f"{child.queue}/{child.id}": child for child in map(_child, await self._nodes())}
 
     @BlockingAs[ChildrenShape]
@@ -132,9 +169,12 @@ class Context:
             raise LeaseLost(queue=self.job.queue, id=self.job.id)
         ref = JobRef(self.job.queue, self.job.id)
         reply = await self._run.storage.run(Annotate(ref, self.job.token, progress, lines))
+        self._note_loss(reply)
+        granted(reply)
+
+    def _note_loss(self, reply: object) -> None:
         if isinstance(reply, LeaseLost) and self._run.why is None:
             self._run.why = "lease-lost"
-        granted(reply)
 
 
 def current() -> Context:
@@ -157,12 +197,24 @@ def _result(node: Node) -> str | None:
 
 def _child(node: Node) -> Child:
     text, record = _result(node), node.record
+    failure = record.failure if record is not None else None
+    if node.ignored is not None and failure is None:
+        failure = Failure(node.ignored)
     return Child(
         queue=node.job.queue,
         id=node.job.id,
         name=node.name,
         state=record.state if record is not None else None,
         result=None if text is None else codec.decode(text),
-        failure=record.failure if record is not None else None,
+        failure=failure,
         has_result=text is not None,
+        fate=_fate(node),
     )
+
+
+def _fate(node: Node) -> Fate:
+    if node.is_pending:
+        return "pending"
+    if node.ignored is not None:
+        return "ignored"
+    return "completed" if _result(node) is not None else "failed"

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from headrace.core.commands import Source
 from headrace.core.jobs import Failure, Lease
+from headrace.engine.context import Returns
 
 ExecutorName: TypeAlias = Literal["inline", "thread"]
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
@@ -28,6 +29,8 @@ class Handler:
     dump: Callable[[Any], str]
     executor: ExecutorName
     pauses: Mapping[str, Pause] = field(default_factory=dict)
+    from_children: Mapping[str, Returns[Any]] = field(default_factory=dict)
+    """The arguments that are results of children when they are not given, and the tasks of these."""
 
 
 class Registry:

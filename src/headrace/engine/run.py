@@ -15,7 +15,7 @@ Why: TypeAlias = Literal["cancelled", "lease-lost", "put-back", "timeout"]
 class Run:
     """A claimed job until its outcome is recorded. Belongs to the loop of its worker."""
 
-    __slots__ = ("has_begun", "home", "is_over", "lease", "settlement", "storage", "task", "tries", "why")
+    __slots__ = ("has_added", "has_begun", "home", "is_over", "lease", "settlement", "storage", "task", "tries", "why")
 
     def __init__(self, lease: Lease, storage: Storage, home: Home) -> None:
         self.lease = lease
@@ -23,6 +23,8 @@ class Run:
         self.home = home
         self.task: asyncio.Task[None] | None = None
         self.has_begun = False
+        self.has_added = False
+        """Whether the handler has added children."""
         self.why: Why | None = None
         """Why the handler was told to stop, if it was."""
         self.settlement: Settlement | None = None

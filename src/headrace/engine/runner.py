@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from headrace.core.backoff import DELAY_MAX_MS, Custom
 from headrace.core.commands import Settlement
-from headrace.core.errors import InvalidData
+from headrace.core.errors import InvalidData, NoSuchChild
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle, settle_deferred
 from headrace.core.outcomes import (
@@ -32,6 +32,7 @@ from headrace.engine.registry import Arguments, ExecutorName, Handler, Registry
 from headrace.engine.run import Run, running
 from headrace.executors.protocol import Executor
 
+CHILDLESS_MS: Final = 1_000  # the pause of a job that has asked to wait for children and has none to wait for
 NOBODY_MS: Final = 5_000  # a job that was claimed without a handler for it comes back after this
 PAUSE_UNKNOWN_MS: Final = 60_000  # the pause when a custom backoff is missing or breaks
 
@@ -88,8 +89,11 @@ class Runner:
         lease = run.lease
         try:
             arguments = handler.parse(lease)
-        except InvalidData as error:
-            why = Failure(head(str(error)), "invalid-data", kind="InvalidData", attempt=lease.attempts_made + 1)
+            if handler.from_children:
+                arguments = await _from_children(run, handler, arguments)
+        except (InvalidData, NoSuchChild) as error:
+            kind = type(error).__name__
+            why = Failure(head(str(error)), "invalid-data", kind=kind, attempt=lease.attempts_made + 1)
             return Failed(why, is_retryable=False)
         if lease.options.timeout_ms is not None:
             result = await self._within(run, handler, arguments, lease.options.timeout_ms / 1000)
@@ -126,7 +130,7 @@ class Runner:
     def _ending(self, run: Run, handler: Handler | None, error: BaseException) -> Outcome | None:
         """The outcome of a run that raised."""
         try:
-            return _stopped(run) if run.why in _STOPPED else _raised(run.lease, handler, error, run.why == "timeout")
+            return _stopped(run) if run.why in _STOPPED else _raised(run, handler, error)
         except Exception as second:  # what it raised cannot be read: Later("soon"), for instance
             return Failed(failure(second, run.lease.attempts_made + 1))
 
@@ -142,8 +146,9 @@ def _stopped(run: Run) -> Outcome | None:
     return _STOPPED[run.why]
 
 
-def _raised(lease: Lease, handler: Handler | None, error: BaseException, is_late: bool) -> Outcome:
-    if is_late:
+def _raised(run: Run, handler: Handler | None, error: BaseException) -> Outcome:
+    lease = run.lease
+    if run.why == "timeout":
         return _failed(lease, handler, failure(error, lease.attempts_made + 1, "timeout"))
     match error:
         case Unrecoverable():
@@ -153,9 +158,18 @@ def _raised(lease: Lease, handler: Handler | None, error: BaseException, is_late
         case RateLimited(seconds=seconds):
             return PutBack(_ms(seconds))
         case WaitForChildren():
-            return AwaitsChildren()
+            # A run that added none, and finds nothing to wait for, would come back at once, and again, for ever.
+            return AwaitsChildren(0 if run.has_added else CHILDLESS_MS)
         case _:
             return _failed(lease, handler, failure(error, lease.attempts_made + 1))
+
+
+async def _from_children(run: Run, handler: Handler, arguments: Arguments) -> Arguments:
+    """The arguments with those that were not given and are the results of children."""
+    places, given = arguments
+    context = Context(run)
+    found = {name: await context.child(task) for name, task in handler.from_children.items() if name not in given}
+    return places, given | found
 
 
 def _failed(lease: Lease, handler: Handler | None, why: Failure) -> Failed:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from headrace.core.jobs import JobRef
+from headrace.core.jobs import JobRef, Policy
 from headrace.core.lifecycle import child_failed
 from headrace.storage.sql.lite.keys import id_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
@@ -21,39 +21,49 @@ def children_done(ledger: Ledger, done: list[tuple[int, int, str | None]]) -> No
     release(ledger, dict.fromkeys(parent for parent, _, _ in done))
 
 
+class Failed(NamedTuple):
+    """A child that failed for good, and what that means to its parent."""
+
+    parent: int
+    policy: Policy
+    child: int
+    ref: JobRef
+    reason: str
+
+
 def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef, str]]) -> None:
     """Children failed for good: (child, its identity, why). Each acts on its parent by its policy."""
-    ties = {row[0]: row[1:3] for row in ledger.rows(SQL.policies, {"keys": as_json([row[0] for row in failed])})}
-    acting = [(*ties[child], child, ref, why) for child, ref, why in failed if child in ties]
-    acting = [row for row in acting if row[1] != "wait"]
-    told = _end_edges(ledger, acting)
+    found = ledger.rows(SQL.policies, {"keys": as_json([child for child, _, _ in failed])})
+    ties = {child: (parent, policy) for child, parent, policy, _ in found}
+    acting = [Failed(*ties[child], child, ref, why) for child, ref, why in failed if child in ties]
+    told = _end_edges(ledger, [one for one in acting if one.policy != "wait"])
     if not told:
         return
-    acting = [row for row in acting if row[2] in told]
+    acting = [one for one in acting if one.child in told]
     _less(ledger, list(told.values()))
-    lethal = [(parent, ref) for parent, policy, _, ref, _ in acting if policy == "fail_parent"]
-    still_open = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json([parent for parent, _ in lethal])})}
-    for parent, ref in lethal:
-        if parent in still_open:
-            ledger.defer(parent, child_failed(ref.queue, ref.id))
-    hurried = {parent for parent, policy, *_ in acting if policy == "continue_parent"}
+    lethal = [one for one in acting if one.policy == "fail_parent"]
+    still_open = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json([one.parent for one in lethal])})}
+    for one in lethal:
+        if one.parent in still_open:
+            ledger.defer(one.parent, child_failed(one.ref.queue, one.ref.id))
+    hurried = {one.parent for one in acting if one.policy == "continue_parent"}
     if hurried:
         ledger.run(SQL.hurry, {"keys": as_json(list(hurried))})
     ledger.flush_places()
-    for parent in dict.fromkeys(row[0] for row in acting):  # one by one: they keep the order of their children
+    for parent in dict.fromkeys(one.parent for one in acting):  # one by one: they keep the order of their children
         if parent in still_open:
             _hasten(ledger, [parent])
         release(ledger, [parent], hurried)
 
 
-def _end_edges(ledger: Ledger, acting: list[tuple[int, str, int, JobRef, str]]) -> dict[int, int]:
+def _end_edges(ledger: Ledger, acting: list[Failed]) -> dict[int, int]:
     """Let no parent wait for these failed children any more: the children it waited for, with their parents."""
     kept = [
-        (parent, child, why if policy in ("ignore", "continue_parent") else None)
-        for parent, policy, child, _, why in acting
-        if policy != "drop"
+        (one.parent, one.child, one.reason if one.policy != "fail_parent" else None)
+        for one in acting
+        if one.policy != "drop"
     ]
-    dropped = [(parent, child) for parent, policy, child, *_ in acting if policy == "drop"]
+    dropped = [(one.parent, one.child) for one in acting if one.policy == "drop"]
     told = ledger.rows(SQL.failed, {"rows": as_json(kept)}) if kept else []
     told += ledger.rows(SQL.dropped, {"rows": as_json(dropped)}) if dropped else []
     return {child: parent for parent, child in told}
