@@ -6,28 +6,38 @@ from pathlib import Path
 
 import headrace
 
+from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
 from .records import Records
 
 SCALE = 0.001
+DEFAULTS = headrace.Settings()
+"""Settings given whole: nothing of the environment or of a file that lies about changes what an example shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Starchart:
-    """The app with its queues, the service's own database, and the flow that makes a subdomain."""
+    """The app with its queues, the service's own database, and the flows that make, change and delete a subdomain."""
 
     app: headrace.App
     records: Records
     create: CreateFlow
+    update: UpdateFlow
+    delete: DeleteFlow
 
 
-def starchart(url: str, *, records: Path, dns: str, scale: float) -> Starchart:
+def starchart(url: str, *, records: Path, dns: str, scale: float, settings: headrace.Settings = DEFAULTS) -> Starchart:
     """The service on the store at `url`, with its records in a file and the DNS provider at another URL."""
-    # Settings given whole: nothing of the environment or of a file that lies about changes what an example shows.
-    app = headrace.App(url, settings=headrace.Settings())
-    table = Records(records)
-    return Starchart(app, table, published(app, table, Dns(dns), scale))
+    app = headrace.App(url, settings=settings)
+    table, provider = Records(records), Dns(dns)
+    return Starchart(
+        app,
+        table,
+        published(app, table, provider, scale),
+        updating(app, table, provider, scale),
+        deleting(app, table, provider, scale),
+    )
 
 
 def read_scale(default: float = SCALE) -> float:

@@ -29,17 +29,26 @@ class Dns:
         self._url = url
 
     def create(self, name: str, value: str, *, key: str) -> str:
-        """Ask for an A record; the id of the change.
+        """Ask for a new A record; the id of the change. Likewise `update` and `delete`.
 
         A worker can die after the provider has accepted and before that is recorded. The job then runs again, and by
         the same `key` the provider knows the same request and answers with the change that it has made already.
         """
-        change = {"action": "create", "name": name, "type": "A", "value": value}
-        return self._ask("/changes", change, {"Idempotency-Key": key})["id"]
+        return self._change("create", name, value, key)
+
+    def update(self, name: str, value: str, *, key: str) -> str:
+        return self._change("update", name, value, key)
+
+    def delete(self, name: str, *, key: str) -> str:
+        return self._change("delete", name, "", key)
 
     def status(self, change_id: str) -> ChangeStatus:
         """Whether all name servers know of a change by now."""
         return cast("ChangeStatus", self._ask(f"/changes/{change_id}")["status"])
+
+    def _change(self, action: str, name: str, value: str, key: str) -> str:
+        change = {"action": action, "name": name, "type": "A", "value": value}
+        return self._ask("/changes", change, {"Idempotency-Key": key})["id"]
 
     def _ask(self, path: str, body: object = None, headers: dict[str, str] | None = None) -> dict[str, str]:
         data = None if body is None else json.dumps(body).encode()

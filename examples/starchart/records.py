@@ -26,6 +26,10 @@ class DuplicateRecord(Exception):
     """There is a record of this name already."""
 
 
+class UnknownRecord(Exception):
+    """There is no record of this name."""
+
+
 class Record(NamedTuple):
     id: int
     name: str
@@ -54,6 +58,25 @@ class Records:
     def set_status(self, record_id: int, status: Status) -> None:
         with self._transaction() as database:
             database.execute("UPDATE records SET status = ? WHERE id = ?", (status, record_id))
+
+    def change(self, name: str, value: str) -> None:
+        """Give a record another value, which is pending; `UnknownRecord` if there is none."""
+        self._update("value = ?, status = 'pending'", value, name=name)
+
+    def activate(self, name: str) -> None:
+        """Mark a record active; `UnknownRecord` if there is none."""
+        self._update("status = ?", "active", name=name)
+
+    def remove(self, name: str) -> None:
+        """Take a record away; none is there afterwards, however often this is said."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM records WHERE name = ?", (name,))
+
+    def _update(self, assignments: str, value: str, *, name: str) -> None:
+        with self._transaction() as database:
+            row = database.execute(f"UPDATE records SET {assignments} WHERE name = ?", (value, name))
+            if not row.rowcount:
+                raise UnknownRecord(f"there is no record {name}")
 
     def find(self, name: str) -> Record | None:
         with self._transaction() as database:

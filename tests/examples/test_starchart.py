@@ -16,11 +16,11 @@ from rich.console import Console
 
 import headrace
 from examples.starchart.app import Starchart, read_scale, starchart
-from examples.starchart.ending import Ending, Step
+from examples.starchart.ending import Ending, Step, look
 from examples.starchart.fake_dns import FakeDns, Faults
 from examples.starchart.flows import QUEUES
 from examples.starchart.scenario import DEMO_SCALE, S1, S4, Scenario, Stage, demo, play, s1, s4
-from examples.starchart.show import plain
+from examples.starchart.show import plain, watch
 
 SCALE = 0.001
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,6 +211,85 @@ async def test_s7_an_unknown_work_type_fails_at_the_first_attempt(stage: Play) -
     assert_failed_by(jobs["check_dns_status"], jobs["create_dns_record"])
     assert failure(jobs["sync_db_status"]).cause == "child-failed"
     assert stage.runs == {"add_db_record": 1, "create_dns_record": 1}
+
+
+async def test_s8_a_child_too_few_fails_the_root_for_good(stage: Play) -> None:
+    root = await stage.app.enqueue(stage.service.create("s8.students.example", "192.0.2.7"))
+    async with stage.app.worker("db-record-update") as worker:
+        await worker.run_until_idle()
+    _, check = await root.children()
+    await (await stage.app.get(check.job.queue, check.job.id)).remove(children=True)
+    async with stage.app.worker() as worker:
+        await worker.run_until_idle()
+    record = await root.refresh()
+    assert (record.state, record.attempts_made, record.children) == ("failed", 1, 1)
+    assert record.failure is not None
+    assert (record.failure.reason, record.failure.cause) == ("1 children have results, not 2", "unrecoverable")
+    assert "in sync_db_status" in record.failure.trace
+    assert stage.runs == {"add_db_record": 1, "sync_db_status": 1}
+
+
+UPDATE = ("update_db_record", "update_dns_record", "check_update", "finish_update")
+DELETE = ("delete_dns_record", "check_delete", "delete_db_record")
+
+
+async def chain(stage: Play, root: headrace.Job[None], name: str) -> Ending:
+    """What is left when a chain has come to its end."""
+    async with stage.app.worker() as worker, asyncio.timeout(10):
+        await worker.run_until_idle()
+        await watch(stage.stage.console, stage.app, root)
+    return await look(stage.service, stage.stage.dns, root, name)
+
+
+def stopped_at(steps: tuple[str, ...], failed: int) -> dict[str, Step]:
+    """The steps below the one that failed are done, those above it never ran."""
+    return {
+        step: DONE if number < failed else Step("failed", 5) if number == failed else UNRUN
+        for number, step in enumerate(steps)
+    }
+
+
+@pytest.mark.parametrize("failed", [None, 0, 1, 2, 3], ids=["happy", *UPDATE])
+async def test_s9_an_update_fails_at_a_step_and_above_it_and_nothing_below(stage: Play, failed: int | None) -> None:
+    records, dns, name = stage.service.records, stage.stage.dns, "s9.students.example"
+    if failed != 0:
+        records.add(name, "192.0.2.1")
+    dns.set_faults(Faults(down=failed == 1, never_in_sync=failed == 2))
+
+    @stage.app.middleware
+    async def lose(ctx: headrace.Context, call_next: Callable[[], Awaitable[Any]]) -> Any:
+        if failed == 3 and ctx.job.name == "finish_update":
+            await asyncio.to_thread(records.remove, name)
+        return await call_next()
+
+    ending = await chain(stage, await stage.app.enqueue(stage.service.update(name, "192.0.2.2")), name)
+    status = {None: "active", 0: None, 1: "pending", 2: "pending", 3: None}[failed]
+    assert dict(ending.jobs) == stopped_at(UPDATE, len(UPDATE) if failed is None else failed)
+    assert ending.row == status
+    assert ending.is_in_zone == (failed not in (0, 1))
+    row = records.find(name)
+    assert row is None or row.value == "192.0.2.2"
+    assert all(
+        stage.runs[step] == (5 if n == failed else n < (4 if failed is None else failed))
+        for n, step in enumerate(UPDATE)
+    )
+
+
+@pytest.mark.parametrize("is_in_sync", [True, False], ids=["in sync", "never"])
+async def test_s10_a_row_is_deleted_only_when_the_name_servers_know(stage: Play, is_in_sync: bool) -> None:
+    records, dns, name = stage.service.records, stage.stage.dns, "s10.students.example"
+    records.add(name, "192.0.2.1")
+    dns.set_faults(Faults(never_in_sync=not is_in_sync))
+    root = await stage.app.enqueue(stage.service.delete(name))
+    ending = await chain(stage, root, name)
+    assert dict(ending.jobs) == stopped_at(DELETE, len(DELETE) if is_in_sync else 1)
+    assert ending.row == (None if is_in_sync else "pending")
+    if not is_in_sync:
+        await root.refresh()
+        assert failure(root).cause == "child-failed"
+        return
+    again = await chain(stage, await stage.app.enqueue(stage.service.delete(name)), name)
+    assert (dict(again.jobs), again.row) == (stopped_at(DELETE, len(DELETE)), None)
 
 
 async def test_a_job_that_runs_again_is_known_to_the_provider_by_its_key(stage: Play) -> None:

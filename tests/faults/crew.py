@@ -1,0 +1,24 @@
+"""A worker of the showcase: `python -m tests.faults.crew URL RECORDS DNS SCALE LEASE_S`; it says when it is ready."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import headrace
+from examples.starchart.app import starchart
+
+
+async def main(url: str, records: str, dns: str, scale: float, lease: float) -> None:
+    settings = headrace.Settings(lease=lease, poll=1.0)
+    service = starchart(url, records=Path(records), dns=dns, scale=scale, settings=settings)
+
+    @service.app.on("started")
+    def tell() -> None:
+        print("ready", flush=True)
+
+    async with service.app:
+        await service.app.worker().run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), float(sys.argv[5])))
