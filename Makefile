@@ -6,13 +6,14 @@ BIN    := $(VENV)/bin
 TYPED  := src examples $(wildcard tests/types)
 UV     := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help demo test check format bench soak clean
+.PHONY: help demo test check format docs bench soak clean
 
 help:
 	@echo 'make demo     see it run, on SQLite, with nothing else installed'
 	@echo 'make test     the whole suite, on every engine'
 	@echo 'make check    style, types, floors and house rules, in seconds'
 	@echo 'make format   let ruff put the layout right'
+	@echo 'make docs     the documentation as a site, in site/'
 	@echo 'make bench    the benchmarks'
 	@echo 'make soak     the long tests, with their full figures'
 	@echo 'make clean    remove what these made'
@@ -38,6 +39,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
+# Broken links fail; what is built needs no network, and may be opened as a file.
+docs: $(VENV)/.installed-docs
+	@$(BIN)/mkdocs build -q --strict && echo 'open site/index.html'
+
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks
 
@@ -45,17 +50,21 @@ soak: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -m soak -rA tests $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site htmlcov .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 # The stamps are older than pyproject.toml exactly when something may have to be installed.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@$(call install,.)
 	@touch $@
 
-# What the checks and tests need contains what the demo needs.
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	@$(call install,.[dev$(,)redis$(,)postgres])
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	@$(call install,.[docs])
 	@touch $(VENV)/.installed $@
+
+# What the checks and tests need contains what the others need.
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@$(call install,.[dev$(,)docs$(,)redis$(,)postgres])
+	@touch $(VENV)/.installed $(VENV)/.installed-docs $@
 
 $(BIN)/python:
 ifdef UV
