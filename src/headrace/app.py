@@ -11,6 +11,7 @@ from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
 from headrace.core.jobs import JobRef, NewJob
+from headrace.core.names import check_name, check_queue
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware
@@ -141,7 +142,11 @@ class App:
         return decorator if function is None else decorator(function)
 
     def handler(self, queue: str) -> Callable[[H], H]:
-        """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after."""
+        """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after.
+
+        `InvalidName` if no queue may be called so, `Misuse` for a function that takes anything else.
+        """
+        check_queue(queue)
 
         def register(function: H) -> H:
             self.registry.add(catch_all(self._client, queue, function))
@@ -150,7 +155,13 @@ class App:
         return register
 
     def backoff(self, name: str | None = None) -> Callable[[F], F]:
-        """Register a backoff function, under its own name or this one; jobs store the name."""
+        """Register a backoff function, `@app.backoff()`, under its own name or this one; jobs store the name.
+
+        It is given the number of the attempt that failed and its failure, and answers the pause in seconds, or None
+        if no attempt will help. `Misuse` if another function has the name.
+        """
+        if name is not None:
+            check_name(name)
 
         def register(function: F) -> F:
             self._client.pauses.register(function, name)

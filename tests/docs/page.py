@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+TUTORIAL = ROOT / "docs" / "tutorial"
 
 _FENCE = re.compile(r"(`{3,})([\w-]*)\s*")
-_FILE = re.compile(r"# ([\w./-]+\.(?:py|toml))(, continued)?")
+_FILE = re.compile(r"# ([\w./-]+\.(?:py|toml|service))(, continued)?")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -41,6 +42,12 @@ class Block:
 
 def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def stories() -> list[tuple[Path, ...]]:
+    """What is played in one folder: the pages of the tutorial, one after the other; any other page alone."""
+    tutorial = tuple(page for page in pages() if page.parent == TUTORIAL)
+    return [*((page,) for page in pages() if page not in tutorial), *([tutorial] if tutorial else [])]
 
 
 def blocks(page: Path) -> list[Block]:

@@ -6,6 +6,8 @@
   file is written while `headrace dev` runs, the stage waits until it has started anew.
 * In a reference the lines stand for themselves: there they are only parsed.
 * A `text` block is the output of the block above it, of both streams; `…` stands for anything within a line.
+* What is only to be looked at has no language, or is a `mermaid` diagram. Any other language is an error: a block that
+  cannot be run has `<!-- not run: why -->` above it.
 """
 
 import ast
@@ -31,10 +33,12 @@ from tests.docs.page import Block
 NOT_OURS = frozenset({".", "cd", "git", "make", "mkdir", "pip", "python3"})
 """What a reader types and no test runs."""
 OURS = {"headrace": ["-m", "headrace"], "python": [], "pytest": ["-m", "pytest", "-q"]}
+DRAWINGS = frozenset({"", "mermaid"})
 LONG = frozenset({"worker", "dev"})
 LOOKS = frozenset({"list", "show", "why", "logs"})
 """Verbs that may be asked again, because a worker in the background is not quicker than its machine."""
 READY = " ready: "
+_UNIT = re.compile(r"^Exec\w+=\S*/(headrace .*)$", re.MULTILINE)
 _EXIT = re.compile(r"# exit (\d+)")
 COMMAND_S = 20
 READY_S = 10
@@ -109,6 +113,8 @@ class Stage:
             self._play_shell(block)
         elif block.language == "text":
             self._compare(block)
+        else:
+            assert block.language in DRAWINGS, f"{block.place}: no test knows how to run {block.language!r}"
 
     def close(self) -> None:
         """End what still runs; each worker must drain."""
@@ -127,6 +133,8 @@ class Stage:
         reloading = [(worker, worker.starts()) for worker in self._workers if worker.is_reloading]
         before = path.read_text() + "\n\n" if block.is_continued else ""
         path.write_text(before + block.text)
+        for line in _UNIT.findall(block.text) if path.suffix == ".service" else ():
+            self._parse(block, line, shlex.split(line))
         for worker, starts in reloading if path.suffix == ".py" else ():
             worker.until_started(starts + 1)
         self._output = None
@@ -199,6 +207,7 @@ class Stage:
 
     def _compare(self, block: Block) -> None:
         if self._output is None:
+            assert self.log, f"{block.place}: there is no block above whose output this could be"
             return
         end = time.monotonic() + SEEN_S
         while not (is_said := _is_said(block.text, self._output)) and self._again and time.monotonic() < end:
