@@ -39,9 +39,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
-# Broken links fail; what is built needs no network, and may be opened as a file.
+# Broken links fail. The pages need no network and may be opened as files; the search in them needs a server.
 docs: $(VENV)/.installed-docs
-	@$(BIN)/mkdocs build -q --strict && echo 'open site/index.html'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@echo 'open site/index.html, or run: $(BIN)/python -m http.server -b 127.0.0.1 -d site'
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks

@@ -28,9 +28,17 @@ DOCS: Final = ROOT / "docs"
 OPTIONS_PAGE: Final = "reference/options.md"
 SOURCES: Final = "repository"
 """Where files of the repository stand in the site."""
+HOW_TO: Final = (
+    ("Jobs", "tasks bulk unique-ids delay priority retries timeouts results retention batch"),
+    ("Inside a job", "progress poll rate-limited cancel middleware process"),
+    ("Flows", "flows dynamic-children"),
+    ("Queues", "pause catch-all find-jobs administer follow-a-queue events tallies"),
+    ("Workers", "workers hooks settings sync systemd doctor"),
+    ("Tests", "test-your-jobs tmp-path"),
+)
+"""The groups of the how-to pages, by file name; a page of none is in a group at the end."""
 SECTIONS: Final = (
     ("Tutorial", ("tutorial", "start.md")),
-    ("How-to", ("howto",)),
     ("Explanation", ("concepts.md", "guarantees.md", "glossary.md", "decisions")),
     ("Reference", ("reference/api", "reference/cli.md", OPTIONS_PAGE)),
     ("Internals", ("internals",)),
@@ -45,8 +53,9 @@ _LANGUAGES: Final = {".py": "python", ".sql": "sql", ".toml": "toml"}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The navigation: a tab for each section, its pages by file name, the how-to pages by title."""
-    config.nav = [{"Home": "index.md"}, *({title: list(_pages(places))} for title, places in SECTIONS)]
+    """The navigation: a tab for each section, its pages by file name, the how-to pages by what they are about."""
+    sections = [{title: list(_pages(places))} for title, places in SECTIONS]
+    config.nav = [{"Home": "index.md"}, sections[0], {"How-to": list(_groups())}, *sections[1:]]
     return config
 
 
@@ -79,12 +88,17 @@ def _pages(places: tuple[str, ...]) -> Iterator[str]:
         if place.endswith(".md"):
             yield place
         else:
-            pages = sorted((DOCS / place).glob("*.md"), key=_title if place == "howto" else None)
-            yield from (page.relative_to(DOCS).as_posix() for page in pages)
+            yield from (f"{place}/{page.name}" for page in sorted((DOCS / place).glob("*.md")))
 
 
-def _title(page: Path) -> str:
-    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").casefold()
+def _groups() -> Iterator[dict[str, list[str]]]:
+    left = {page.stem for page in (DOCS / "howto").glob("*.md")}
+    for group, names in HOW_TO:
+        if there := [name for name in names.split() if name in left]:
+            left -= {*there}
+            yield {group: [f"howto/{name}.md" for name in there]}
+    if left:
+        yield {"More": [f"howto/{name}.md" for name in sorted(left)]}
 
 
 def _leaves(app: App, *above: str) -> Iterator[tuple[str, ...]]:

@@ -210,16 +210,16 @@ class Stage:
             assert self.log, f"{block.place}: there is no block above whose output this could be"
             return
         end = time.monotonic() + SEEN_S
-        while not (is_said := _is_said(block.text, self._output)) and self._again and time.monotonic() < end:
+        while not (was_said := is_said(block.text, self._output)) and self._again and time.monotonic() < end:
             self._again()
-        assert is_said, f"{block.place} says\n{block.text}\nbut this was printed\n{self._output}"
+        assert was_said, f"{block.place} says\n{block.text}\nbut this was printed\n{self._output}"
         self._note(block, "was printed")
 
     def _note(self, block: Block, what: str) -> None:
         self.log.append(f"{block.place} {block.language}: {what}")
 
 
-def _is_said(text: str, output: str) -> bool:
+def is_said(text: str, output: str) -> bool:
     """Whether this was printed, where `…` is anything within a line."""
     said = [".*?".join(map(re.escape, line.rstrip().split("…"))) for line in text.rstrip().splitlines()]
     found = [line.rstrip() for line in output.rstrip().splitlines()]

@@ -1,0 +1,29 @@
+"""An example runs with the command of its README and prints what is shown there."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.docs.page import ROOT, blocks
+from tests.docs.stage import environment, is_said
+
+PROMPT = ".venv/bin/python "
+
+
+@pytest.mark.parametrize("example", ["mail", "report"])
+def test_the_command_of_the_readme_prints_what_it_shows(example: str) -> None:
+    command, shown = blocks(ROOT / "examples" / example / "README.md")[:2]
+    assert command.text.startswith(PROMPT)
+    tokens = command.text.removeprefix(PROMPT).split()
+    done = subprocess.run(
+        [sys.executable, *tokens], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert is_said(shown.text, done.stdout), done.stdout
+
+
+def test_the_list_of_examples_has_each_of_them() -> None:
+    listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    folders = sorted(path.parent.name for path in (ROOT / "examples").glob("*/README.md"))
+    assert [name for name in folders if f"]({name}/README.md)" not in listed] == []
