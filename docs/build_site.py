@@ -32,7 +32,7 @@ HOW_TO: Final = (
     ("Jobs", "tasks bulk unique-ids delay priority retries timeouts results retention batch"),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows dynamic-children"),
-    ("Queues", "pause catch-all find-jobs administer follow-a-queue events tallies"),
+    ("Queues", "pause catch-all find-jobs administer events tallies"),
     ("Workers", "workers hooks settings sync systemd doctor"),
     ("Tests", "test-your-jobs tmp-path"),
 )

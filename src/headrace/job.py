@@ -135,6 +135,12 @@ class Job(Generic[R]):
 
         Raises `JobFailed` with reason and cause if it failed for good, `ResultTimeout` if it did neither in time (it
         goes on), `NoSuchJob` if it was removed: also if retention took it, and its result, at once.
+
+        Examples:
+            >>> job = resize.enqueue.sync("a.png")
+            >>> job.result.sync(timeout=0)
+            Traceback (most recent call last):
+            headrace.core.errors.ResultTimeout: default/1 has not finished within 0.0 s
         """
         limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
         record = await self.refresh()

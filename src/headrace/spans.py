@@ -39,6 +39,10 @@ class Keep:
     """How much of the finished jobs of a queue stays: the newest `count`, none older than `age`; None is no bound.
 
     `Keep(count=0)` removes a job the moment it finishes, and its result with it.
+
+    Examples:
+        >>> @app.task(keep_completed=headrace.Keep(count=1000, age=3600))
+        ... def measure(sensor: str) -> float: ...
     """
 
     count: int | None = None

@@ -67,7 +67,12 @@ class Task(Generic[P, R]):
 
     @blocking
     async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Job[R]:
-        """Add a job of this task; it is stored when this returns. `InvalidData` if the arguments do not fit."""
+        """Add a job of this task; it is stored when this returns. `InvalidData` if the arguments do not fit.
+
+        Examples:
+            >>> resize.enqueue.sync("a.png", width=200)
+            <Job default/1 resize>
+        """
         client, choice = self._client, self._choice
         data = self._signature.write(args, kwargs, client.settings.data_max)
         job = NewJob(self.queue, self.name, data, None, choice.priority, choice.delay_ms, choice.options)
@@ -77,7 +82,12 @@ class Task(Generic[P, R]):
         return Job(client, added.jobs[0], self.name, self._signature.load_result)
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
-        """A call of this task as a value, with the task's options; nothing is stored yet."""
+        """A call of this task as a value, with the task's options; nothing is stored yet.
+
+        Examples:
+            >>> app.enqueue.sync(resize.call("a.png").options(delay=60, job_id="a.png"))
+            <Job default/a.png resize>
+        """
         data = self._signature.write(args, kwargs, self._client.settings.data_max)
         wants = self._signature.wanted(args, kwargs) if self._signature.from_children else ()
         client = self._client

@@ -97,13 +97,14 @@ class Stage:
         self._folder = folder
         self._names: dict[str, Any] = {"__name__": "__main__"}
         self._output: str | None = None  # of the block before, None if it was not run
+        self._is_silent = False  # the block before was not run
         self._again: Callable[[], None] | None = None  # how to get the output once more
         self._workers: list[Background] = []
         self._runner = asyncio.Runner()
 
     def play(self, block: Block) -> None:
         if block.language != "text":
-            self._again = None
+            self._again, self._is_silent = None, block.reason is not None
         if block.reason is not None:
             self._output = None
             self._note(block, f"not run: {block.reason}")
@@ -206,9 +207,10 @@ class Stage:
         return done.stdout
 
     def _compare(self, block: Block) -> None:
-        if self._output is None:
-            assert self.log, f"{block.place}: there is no block above whose output this could be"
+        if self._is_silent:
+            self._note(block, "not compared, because the block above was not run")
             return
+        assert self._output is not None, f"{block.place}: there is no block above whose output this could be"
         end = time.monotonic() + SEEN_S
         while not (was_said := is_said(block.text, self._output)) and self._again and time.monotonic() < end:
             self._again()

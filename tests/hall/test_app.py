@@ -174,3 +174,11 @@ def test_whoever_only_adds_jobs_loads_neither_engines_nor_terminal() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert loaded.isdisjoint({"apsw", "psycopg", "redis", "rich", "cyclopts", "sqlite3", "headrace.engine.pump"})
+
+
+def test_a_decorator_that_forgot_its_parentheses_is_refused(app: headrace.App) -> None:
+    def function(job: headrace.Job[object]) -> None: ...
+
+    for decorator in (app.handler, app.backoff):
+        with pytest.raises(headrace.errors.InvalidName, match="is not text but function"):
+            decorator(function)  # type: ignore[arg-type]

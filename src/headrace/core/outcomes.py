@@ -53,11 +53,23 @@ class Signal(Exception):
 
 
 class Unrecoverable(Signal):
-    """Fail the job now; no attempt that is left will be made."""
+    """Fail the job now; no attempt that is left will be made.
+
+    Examples:
+        >>> raise headrace.Unrecoverable("there is no such zone")
+        Traceback (most recent call last):
+        headrace.core.outcomes.Unrecoverable: there is no such zone
+    """
 
 
 class Later(Signal):
-    """Run the job again after `seconds`, without using up an attempt."""
+    """Run the job again after `seconds`, without using up an attempt.
+
+    Examples:
+        >>> raise headrace.Later(60)
+        Traceback (most recent call last):
+        headrace.core.outcomes.Later: again in 60 s
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"again in {seconds} s")
@@ -65,7 +77,13 @@ class Later(Signal):
 
 
 class RateLimited(Signal):
-    """Put the job back at the front, unburnt, and let its queue rest for `seconds`."""
+    """Put the job back at the front, unburnt, and let its queue rest for `seconds`.
+
+    Examples:
+        >>> raise headrace.RateLimited(5)
+        Traceback (most recent call last):
+        headrace.core.outcomes.RateLimited: rate limited for 5 s
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"rate limited for {seconds} s")

@@ -181,6 +181,13 @@ def current() -> Context:
     """The context of the handler that is running here, also in functions and threads that it calls.
 
     `Misuse` outside a handler.
+
+    Examples:
+        >>> @app.task
+        ... def convert(path: str) -> str:
+        ...     ctx = headrace.context()
+        ...     ctx.log.sync(f"attempt {ctx.attempt} of {path}")
+        ...     return path
     """
     run = running.get()
     if run is None:
