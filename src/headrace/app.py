@@ -11,7 +11,6 @@ from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
 from headrace.core.jobs import JobRef, NewJob
-from headrace.core.names import check_name, check_queue
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware
@@ -144,9 +143,9 @@ class App:
     def handler(self, queue: str) -> Callable[[H], H]:
         """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after.
 
-        `InvalidName` if no queue may be called so, `Misuse` for a function that takes anything else.
+        `Misuse` for a function that takes anything else, `InvalidName` if no queue may be called so.
         """
-        check_queue(queue)
+        _refuse_function("handler", queue)
 
         def register(function: H) -> H:
             self.registry.add(catch_all(self._client, queue, function))
@@ -160,8 +159,7 @@ class App:
         It is given the number of the attempt that failed and its failure, and answers the pause in seconds, or None
         if no attempt will help. `Misuse` if another function has the name.
         """
-        if name is not None:
-            check_name(name)
+        _refuse_function("backoff", name)
 
         def register(function: F) -> F:
             self._client.pauses.register(function, name)
@@ -180,6 +178,7 @@ class App:
         `failed`: (job, failure), a job failed for good. `stalled`: (job), its worker was lost and it is given back.
         `started`, `stopped`: (), the worker. What the function raises is logged and changes nothing.
         """
+        _refuse_function("on", happening)
         functions = self._listeners.of(happening)
 
         def register(function: L) -> L:
@@ -273,3 +272,9 @@ class App:
         self.tasks[task.name] = task
         self._client.loaders[task.queue, task.name] = task.load_result
         self.registry.add(task.handler)
+
+
+def _refuse_function(decorator: str, value: object) -> None:
+    """Without its parentheses a decorator would take the function for a name, and register nothing."""
+    if callable(value):
+        raise Misuse(f"@app.{decorator} stands without its parentheses; write @app.{decorator}(…)")

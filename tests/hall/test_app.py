@@ -179,6 +179,6 @@ def test_whoever_only_adds_jobs_loads_neither_engines_nor_terminal() -> None:
 def test_a_decorator_that_forgot_its_parentheses_is_refused(app: headrace.App) -> None:
     def function(job: headrace.Job[object]) -> None: ...
 
-    for decorator in (app.handler, app.backoff):
-        with pytest.raises(headrace.errors.InvalidName, match="is not text but function"):
-            decorator(function)  # type: ignore[arg-type]
+    for decorator in (app.handler, app.backoff, app.on):
+        with pytest.raises(headrace.errors.Misuse, match=rf"write @app.{decorator.__name__}\(…\)"):
+            decorator(function)  # type: ignore[operator]
