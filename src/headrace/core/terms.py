@@ -109,7 +109,7 @@ def fits(pattern: Pattern, text: str) -> bool:
     return True
 
 
-def compares(found: int | float, sign: Sign, wanted: int | float) -> bool:
+def compares(found: float, sign: Sign, wanted: float) -> bool:
     """Whether the one number stands so to the other."""
     return "<=>"[1 + (found > wanted) - (found < wanted)] in sign
 

@@ -3,12 +3,13 @@
 from typing import Final
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.errors import Refused, WrongState
+from headrace.core.errors import NoMatch, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.sql.lite.heads import Head
-from headrace.storage.sql.lite.keys import existing_key, no_such, ref_of
+from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.retention import SQL, erase
 
 _PAGES: Final[dict[State, str]] = {
@@ -25,8 +26,10 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
     """Remove jobs; see `core.commands.jobs.Remove`."""
     refusals: list[Refused | None] = []
     gone: list[JobRef] = []
-    for job in command.jobs:
-        refusal = _remove_named(ledger, job)
+    named = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
+    wanted = fitting(ledger, command.where, named)
+    for job, key in zip(command.jobs, named, strict=True):
+        refusal = _remove_named(ledger, job, command, is_wanted=key in wanted)
         refusals.append(refusal)
         if refusal is None:
             gone.append(job)
@@ -36,12 +39,14 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
     return Removed(tuple(gone), tuple(refusals))
 
 
-def _remove_named(ledger: Ledger, job: JobRef) -> Refused | None:
+def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bool) -> Refused | None:
     key = existing_key(ledger, job)
     if key is None:
         return no_such(job)
+    if not is_wanted:
+        return NoMatch(queue=job.queue, id=job.id)
     ((_, _, state),) = ledger.rows(SQL.known, {"keys": as_json([key])})
-    if state not in STARTS["remove"]:
+    if state not in STARTS["remove"] and not (command.is_forced and state in STARTS["obliterate"]):
         return WrongState(queue=job.queue, id=job.id, state=state)
     _drop(ledger, ledger.head_of(key), [key])
     return None
@@ -65,7 +70,7 @@ def _drop(ledger: Ledger, head: Head, keys: list[int]) -> list[JobRef]:
     for _, _, state in rows:
         ledger.leave(head, state)
     is_finished = rows[0][2] in FINISHED
-    for step in (SQL.finished,) if is_finished else (SQL.ready, SQL.delayed):
+    for step in (SQL.finished,) if is_finished else (SQL.ready, SQL.delayed, SQL.leases):
         ledger.run(step, {"keys": as_json(keys)})
     refs = [ref_of(head, key, custom) for key, custom, _ in rows]
     for ref, (_, _, state) in zip(refs, rows, strict=True):
