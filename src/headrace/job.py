@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
+from msgspec.structs import replace
+
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Get, Lines, Move, Node, Remove, Tree
-from headrace.core.errors import JobFailed, Misuse, NoSuchJob, ResultTimeout
+from headrace.core.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, ResultTimeout
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, State
+from headrace.core.names import check_queue
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking
 from headrace.spans import Span, count_of, span_ms
@@ -159,6 +162,21 @@ class Job(Generic[R]):
         await self._move("prioritise", priority=count_of("priority", priority, 0, PRIORITY_MAX))
 
     @blocking
+    async def move(self, queue: str) -> "Job[R]":
+        """The job in another queue, with data, options, notes, and the attempts it has made; here it is gone.
+
+        It keeps its state, and a `job_id` of its own: `DuplicateId` if that is taken there. Others get a new id.
+        `WrongState` while it runs, `InFlow` if it has a parent or children.
+        """
+        if check_queue(queue) == self.queue:
+            raise InvalidOption(f"{self._ref} is in the queue {queue!r} already; name another")
+        moved = await self._client.run(Move((self._ref,), "move", to=queue))
+        if moved.refusals[0] is not None:
+            raise moved.refusals[0]
+        seen = None if self.record is None else replace(self.record, queue=queue, id=moved.jobs[0].id)
+        return Job(self._client, moved.jobs[0], self.name, self._load, seen)
+
+    @blocking
     async def remove(self) -> None:
         """Remove the job and all that is known of it; `WrongState` while it runs. Its children go on."""
         for refusal in (await self._client.run(Remove((self._ref,)))).refusals:
@@ -215,6 +233,12 @@ class Job(Generic[R]):
         if moved.refusals[0] is not None:
             raise moved.refusals[0]
         return bool(moved.requested)
+
+
+def known_job(client: Client, record: JobRecord) -> Job[Any]:
+    """A job of whose record we have; its result is read as its task promises, if that is one of this app."""
+    load: Callable[[str], Any] | None = client.loader(record.queue, record.name)
+    return Job(client, JobRef(record.queue, record.id), record.name, load, record)
 
 
 def _is_over(record: JobRecord) -> bool:

@@ -132,7 +132,7 @@ async def test_what_no_longer_fits_the_query_is_left_alone(desk: Desk, clock: Fr
     await desk.add(new(), new(priority=3), new(delay_ms=5), new(id="x"))
     everything = [ref("1"), ref("2"), ref("3"), ref("x"), ref("nobody")]
     moved = await desk.moved("prioritise", *everything, priority=9, where=parse("waiting -id:x"))
-    no = [NoMatch(queue="q", id=id) for id in ("2", "3", "x")]
+    no = [NoMatch(queue="q", id=one) for one in ("2", "3", "x")]
     assert moved.refusals == (None, *no, NoSuchJob(queue="q", id="nobody"))
     assert (await desk.moved("move", ref("x"), ref("x"), to="r", where=parse("priority:0"))).refusals == (
         None,

@@ -55,9 +55,14 @@ class Query(Struct, frozen=True):
         asked = [term for term in self.terms if isinstance(term, Text) and term.field == "queue"]
         return tuple(term.pattern[0] for term in asked if len(term.pattern) == 1 and not term.is_negated)
 
-    def has_only(self, *kinds: type) -> bool:
-        """Whether all terms are of these kinds."""
-        return all(isinstance(term, kinds) for term in self.terms)
+    def rest(self) -> "Query | None":
+        """What is to be asked of each job, when the queue and the state of all are right; None if that is nothing."""
+        terms = tuple(
+            term
+            for term in self.terms
+            if not (isinstance(term, States) or (isinstance(term, Text) and term.field == "queue"))
+        )
+        return Query(terms) if terms else None
 
     def and_(self, *terms: Term) -> "Query":
         """This query with more terms."""
