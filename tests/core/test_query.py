@@ -95,6 +95,7 @@ def test_terms(text: str, term: object) -> None:
         ('  name:"a b', 3, "has a quote that does not end; close it"),
         ("name:a\\", 1, "ends with a backslash; write two for one"),
         ("name:a\0", 7, "is no text; leave it out"),
+        ("--limit", 1, "begins with two minus signs; one is enough to say not"),
         ('""', 1, "is empty; leave it out"),
         ("priority:high", 1, "compares with 'high'; write a whole number, as in priority:>=3"),
         ("priority:>", 1, "compares with ''; write a whole number, as in priority:>=3"),

@@ -133,6 +133,8 @@ class _Reader:
 
     def term(self) -> Term:
         """The term, or `BadQuery`."""
+        if self._is_negated and self._signs[0] == ("-", True):
+            raise self._bad("begins with two minus signs; one is enough to say not")
         if (":", True) not in self._signs:
             return self._word(_text(self._signs))
         colon = self._signs.index((":", True))
