@@ -108,7 +108,7 @@ def test_the_version_is_that_of_the_package(project: Project, call: Call) -> Non
         (("jobs", "show"), "JOB requires an argument"),
         (("jobs", "show", "a/1", "--jsn"), "Did you mean --json?"),
         (("jobs", "\x1b[31m"), "\\x1b[31m"),
-        (("jobs", "list", "mail", "post", "\x1b[2J"), "too many arguments: post \\x1b[2J"),
+        (("queues", "show", "mail", "post", "\x1b[2J"), "too many arguments: post \\x1b[2J"),
     ],
 )
 def test_a_slip_in_usage_is_one_sentence(call: Call, tokens: tuple[str, ...], message: str) -> None:

@@ -43,8 +43,9 @@ async def list_(
     Example: headrace jobs list emails failed
     """
     text = " ".join(query or ())
+    named = parse(text).names_queues()
     async with opened(common) as store:
-        await known(store, parse(text).names_queues())
+        await known(store, named)
         page = await store.select(text).jobs(limit=limit, after=after)
     records = [job.record for job in page if job.record is not None]
     if common.json:
