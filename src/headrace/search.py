@@ -1,5 +1,6 @@
 """Looking for jobs that fit a query: section by section, a section being the jobs of a queue in one state."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from headrace.core.errors import InvalidOption
 from headrace.core.jobs import STATES, JobRecord, State
 from headrace.core.query import Query
 
+_INNER: Final = re.compile(r"(-?\d+\.-?\d+|\[-?\d+,-?\d+\])?", re.ASCII)  # as stores write them
 LOOKS_MAX: Final = 20  # pages of the store that are asked for one page of ours
 
 # What needs eyes first.
@@ -39,7 +41,7 @@ class Cursor(Struct, frozen=True):
         queue, _, rest = text.partition("/")
         name, sign, inner = rest.partition("/")
         state: State | None = next((known for known in STATES if known == name), None)
-        if not sign or state is None:
+        if not sign or state is None or not _INNER.fullmatch(inner):
             raise InvalidOption(f"after is {text!r}; give the cursor of the page before")
         return cls(queue, state, inner or None)
 
@@ -80,6 +82,8 @@ async def sections(
     ]
     if start is None:
         return found
+    if not query.admits(start.queue) or start.state not in wanted:
+        raise InvalidOption(f"after is {str(start)!r}, the cursor of another query; begin without it")
     place = (start.queue, order.index(start.state))
     count = next((count for section, count in found if (section.queue, section.state) == (start.queue, start.state)), 0)
     rest = [(one, count) for one, count in found if (one.queue, order.index(one.state)) > place]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from headrace import App
+from headrace import App, Swept
+from headrace.cli.sweeps import bar
 from tests.cli.project import Ended, Project
 
 Call = Callable[..., Ended]
@@ -173,6 +174,19 @@ def test_a_queue_whose_jobs_run_is_obliterated_by_force_only(project: Project, c
         project.until("default", "active")
         refused = call("queues", "obliterate", "default", "--yes")
         assert (refused.code, refused.out) == (1, "")
-        assert refused.err.endswith("1 running jobs; let them end, cancel them, or use force (queue-busy)\n")
+        assert refused.err.endswith("are running (1); let them end, cancel them, or use force (queue-busy)\n")
         assert call("queues", "obliterate", "default", "--yes", "--force").out == "default obliterated\n"
         project.gate.touch()
+
+
+def test_a_person_sees_a_bar_and_a_program_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, is_drawn in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", stream)
+        with bar("retry") as progress:
+            progress(Swept(total=10, looked=5))
+            progress(Swept(total=10, looked=12))
+        assert ("12/12" in stream.getvalue()) == is_drawn

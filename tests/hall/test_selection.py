@@ -58,8 +58,13 @@ async def test_pages_of_a_selection_go_on(mixed: headrace.App) -> None:
         if after is None:
             break
     assert seen == ["mail/4", "mail/5", "mail/2", "mail/1", "mail/3", "post/2", "post/1"]
-    with pytest.raises(InvalidOption, match="the cursor of the page before"):
-        await mixed.select("").jobs(after="5")
+    for stranger in ("5", "mail/failed/x", "mail/failed/[1", "mail/done/"):
+        with pytest.raises(InvalidOption, match="the cursor of the page before"):
+            await mixed.select("").jobs(after=stranger)
+    with pytest.raises(InvalidOption, match="another query"):
+        await mixed.queue("mail").jobs("failed", after="post/failed/")
+    with pytest.raises(InvalidOption, match="another query"):
+        await mixed.queue("mail").jobs("failed", after="mail/waiting/")
 
 
 async def test_a_selection_is_counted(mixed: headrace.App) -> None:
@@ -202,7 +207,7 @@ async def test_obliterate_is_refused_while_jobs_run_and_changes_nothing(app: hea
     await queue.add("x")
     await queue.add("x", delay=60)
     await app.storage.run(Claim((Source("q"),), 1, "t", 60_000))
-    with pytest.raises(QueueBusy, match="1 running jobs"):
+    with pytest.raises(QueueBusy, match="are running \\(1\\)"):
         await queue.obliterate()
     (record,) = await app.queues()
     assert (record.is_paused, record.counts["active"], record.counts["delayed"]) == (False, 1, 1)

@@ -1,7 +1,7 @@
 """Something done to all jobs that fit a query: asked for twice, with a bar while it goes on, and told in numbers."""
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -57,7 +57,7 @@ def confirm(deed: str, word: str) -> None:
 
 
 @contextmanager
-def bar(verb: str) -> Iterator[Progress]:
+def bar(verb: str) -> Generator[Progress]:
     """A bar on stderr, if a person sees it."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -199,7 +199,7 @@ class QueueBusy(Refused):
     """Jobs of the queue are running, and what was asked would take them away from their workers."""
 
     code = "queue-busy"
-    says = "the queue {queue!r} has {active} running jobs; let them end, cancel them, or use force"
+    says = "jobs of the queue {queue!r} are running ({active}); let them end, cancel them, or use force"
 
 
 class LeaseLost(Refused):

@@ -30,7 +30,8 @@ _PAGES: Final[dict[State, str]] = {
     "completed": FIND.finished,
     "failed": FIND.finished,
 }
-_STEADY: Final[dict[State, str]] = _PAGES | {
+_STEADY: Final[dict[State, str]] = {
+    **_PAGES,
     "waiting": FIND.ready_steady,
     "prioritized": FIND.ready_steady,
     "delayed": FIND.delayed_steady,
