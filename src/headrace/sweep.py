@@ -5,6 +5,7 @@ its turn comes is left alone. Nothing but the cursor is carried from step to ste
 where it was, or is simply begun anew: what is done no longer fits.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
@@ -79,8 +80,7 @@ async def sweep(
             cursor = replace(cursor, inner=page.cursor) if page.cursor else None
             then = cursor or (places[at + 1][0] if at + 1 < len(places) else None)
             swept = swept.with_step(page.looked, answers, str(then) if then else None)
-            if progress is not None:
-                progress(swept)
+            await _tell(swept, progress)
     return swept
 
 
@@ -94,8 +94,7 @@ async def clean(
         size = min(STEP, limit - swept.done)
         gone = (await client.run(Remove(queue=queue, states=(state,), older_ms=older_ms, limit=size))).jobs
         swept = swept.with_step(len(gone), [None] * len(gone), None)
-        if progress is not None:
-            progress(swept)
+        await _tell(swept, progress)
         if len(gone) < size:
             break
     return swept
@@ -131,6 +130,13 @@ def remover(client: Client, *, is_forced: bool = False) -> Act:
         return (await client.run(Remove(jobs, where=query, is_forced=is_forced))).refusals
 
     return act
+
+
+async def _tell(swept: Swept, progress: Progress | None) -> None:
+    """Tell of a step, and give others a turn: a store in memory answers without ever letting go of the loop."""
+    if progress is not None:
+        progress(swept)
+    await asyncio.sleep(0)
 
 
 def _order(action: Action) -> list[State]:

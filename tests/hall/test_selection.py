@@ -110,10 +110,11 @@ async def test_a_sweep_reports_each_step_and_goes_on_where_it_was_stopped(app: h
 
     def stop(swept: headrace.Swept) -> None:
         steps.append(swept)
-        raise asyncio.CancelledError
+        sweeping.cancel()
 
+    sweeping = asyncio.ensure_future(queue.select("waiting").remove(progress=stop))
     with pytest.raises(asyncio.CancelledError):
-        await queue.select("waiting").remove(progress=stop)
+        await sweeping
     assert [(step.total, step.looked, step.done) for step in steps] == [(2 * STEP + 5, STEP, STEP)]
     swept = await queue.select("waiting").remove(progress=steps.append, after=steps[0].cursor)
     assert (swept.total, swept.done) == (STEP + 5, STEP + 5)
