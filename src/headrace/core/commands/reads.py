@@ -39,9 +39,9 @@ class Find(Command[Found], frozen=True):
     the end of the lease, `waiting-children` by arrival, finished ones newest first. Jobs that move between two pages
     can be missed or seen twice; jobs that stay are seen once.
 
-    With `where` only those that fit. FIND_MAX jobs are looked at, whether they fit or not: a page may be short, or
-    empty, and still have a cursor. `is_steady` is for who moves what is found: a job that is moved within its state is
-    not met again. Finished jobs come as ever then, the others in the order in which they were added.
+    With `where` only those that fit; FIND_MAX jobs are looked at, whether they fit or not. `is_steady` is for who moves
+    what is found: a job that is moved within its state is not met again. Finished jobs come as ever then, the others
+    in the order in which they were added. With either, a page may be short, or empty, and still have a cursor.
     """
 
     queue: str

@@ -69,7 +69,7 @@ def find(ledger: Ledger, command: Find) -> Found:
     if command.is_steady:
         where = (where or Query()).and_(States((command.state,)))
     limit = min(command.limit, FIND_MAX)
-    most = limit if where is None else FIND_MAX
+    most = limit if command.where is None else FIND_MAX
     a, b = decode(command.after) if command.after is not None else _STARTS[command.state]
     step = {"queue": head.id, "state": command.state, "limit": most + 1, "a": a, "b": b}
     rows = ledger.rows((_STEADY if command.is_steady else _PAGES)[command.state], step)
