@@ -15,8 +15,10 @@ from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
-from headrace.queue import Page, Queue
+from headrace.queue import Queue
+from headrace.selection import Page, Selection
 from headrace.spans import Keep
+from headrace.sweep import Swept
 from headrace.task import Task
 
 if TYPE_CHECKING:
@@ -50,8 +52,10 @@ __all__ = [
     "Queue",
     "RateLimited",
     "Retention",
+    "Selection",
     "Settings",
     "State",
+    "Swept",
     "Task",
     "Unrecoverable",
     "WaitForChildren",

@@ -11,6 +11,7 @@ from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
 from headrace.core.jobs import JobRef, NewJob
+from headrace.core.query import parse
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware
@@ -20,6 +21,7 @@ from headrace.flow import plan
 from headrace.job import Job
 from headrace.listeners import Happening, Listeners
 from headrace.queue import Queue, find_job
+from headrace.selection import Selection
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
 
@@ -220,6 +222,10 @@ class App:
     def queue(self, name: str) -> Queue:
         """A queue by its name; it need not exist yet. `InvalidName` if no queue may be called so."""
         return Queue(self._client, name)
+
+    def select(self, query: str = "") -> Selection:
+        """All jobs that fit a query, over all queues, to be looked at or acted on; `BadQuery` says what is wrong."""
+        return Selection(self._client, parse(query))
 
     @blocking
     async def queues(self) -> list[QueueRecord]:

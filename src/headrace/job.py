@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+from msgspec.structs import replace
 
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Annotate, Get, Lines, Move, Node, Remove, Tree
-from headrace.core.errors import JobFailed, Misuse, NoSuchJob, ResultTimeout
+from headrace.core.commands import Annotate, Get, Lines, Move, Moved, Node, Remove, Tree
+from headrace.core.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, ResultTimeout
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, NewJob, Parent, State
+from headrace.core.names import check_queue
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs, blocking
 from headrace.options import IfFailed
@@ -179,27 +182,43 @@ class Job(Generic[R]):
         A parent waits first for its children that are not done, and for those that have failed it: retry them too. A
         child is waited for again by a parent that still waits; a parent that has finished stays as it is.
         """
-        await self._move("retry")
+        await self._move(Move((self._ref,), "retry"))
 
     @blocking
     async def promote(self) -> None:
         """Let a delayed job run now; `WrongState` if it is not delayed."""
-        await self._move("promote")
+        await self._move(Move((self._ref,), "promote"))
 
     @blocking
     async def cancel(self, reason: str = "cancelled") -> bool:
         """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False)."""
-        return not await self._move("cancel", failure=Failure(reason, "cancelled"))
+        moved = await self._move(Move((self._ref,), "cancel", failure=Failure(reason, "cancelled")))
+        return not moved.requested
 
     @blocking
     async def change_delay(self, delay: Span) -> None:
         """Let the job run `delay` from now; `WrongState` if it has begun."""
-        await self._move("delay", delay_ms=span_ms("delay", delay, DELAY_MAX_MS))
+        delay_ms = span_ms("delay", delay, DELAY_MAX_MS)
+        await self._move(Move((self._ref,), "delay", delay_ms))
 
     @blocking
     async def change_priority(self, priority: int) -> None:
         """Put the job behind those of this priority (1 is first, 0 is before all); `WrongState` if it has begun."""
-        await self._move("prioritise", priority=count_of("priority", priority, 0, PRIORITY_MAX))
+        first = count_of("priority", priority, 0, PRIORITY_MAX)
+        await self._move(Move((self._ref,), "prioritise", priority=first))
+
+    @blocking
+    async def move(self, queue: str) -> "Job[R]":
+        """The job in another queue, with data, options, notes, and the attempts it has made; here it is gone.
+
+        It keeps its state, and a `job_id` of its own: `DuplicateId` if that is taken there. Others get a new id.
+        `WrongState` while it runs, `InFlow` if it has a parent or children.
+        """
+        if check_queue(queue) == self.queue:
+            raise InvalidOption(f"{self._ref} is in the queue {queue!r} already; name another")
+        moved = await self._move(Move((self._ref,), "move", to=queue))
+        seen = None if self.record is None else replace(self.record, queue=queue, id=moved.jobs[0].id)
+        return Job(self._client, moved.jobs[0], self.name, self._load, seen)
 
     @blocking
     async def remove(self, *, children: bool = False) -> None:
@@ -258,19 +277,17 @@ class Job(Generic[R]):
         """Sentences that say why the job does not run, or what became of it."""
         return await why(self._client, self._ref)
 
-    async def _move(
-        self,
-        action: Literal["retry", "promote", "delay", "prioritise", "cancel"],
-        *,
-        delay_ms: int = 0,
-        priority: int = 0,
-        failure: Failure | None = None,
-    ) -> bool:
-        """Whether the job's worker was asked to do it."""
-        moved = await self._client.run(Move((self._ref,), action, delay_ms, priority, failure))
+    async def _move(self, move: Move) -> Moved:
+        moved = await self._client.run(move)
         if moved.refusals[0] is not None:
             raise moved.refusals[0]
-        return bool(moved.requested)
+        return moved
+
+
+def known_job(client: Client, record: JobRecord) -> Job[Any]:
+    """A job of whose record we have; its result is read as its task promises, if that is one of this app."""
+    load: Callable[[str], Any] | None = client.loader(record.queue, record.name)
+    return Job(client, JobRef(record.queue, record.id), record.name, load, record)
 
 
 def _is_over(record: JobRecord) -> bool:

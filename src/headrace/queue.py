@@ -1,42 +1,28 @@
 """A queue by its name, for jobs of any language: add to it, look at it, hold it."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator
 from difflib import get_close_matches
-from typing import Any, Final, Unpack
-
-from msgspec import Struct
+from typing import Any, Literal, Unpack
 
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Find, Forget, Get
-from headrace.core.commands.reads import FIND_MAX
+from headrace.core.commands import Configure, Count, Forget, Get
 from headrace.core.errors import InvalidOption, NoSuchJob
-from headrace.core.jobs import STATES, JobRecord, JobRef, State
+from headrace.core.jobs import FINISHED, STATES, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.names import check_name, check_queue
+from headrace.core.query import parse
+from headrace.core.terms import Text
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, events
 from headrace.flow import plan
-from headrace.job import Job
+from headrace.job import Job, known_job
 from headrace.options import CallOptions, Choice
-from headrace.spans import count_of
-
-PAGE: Final = 50
-
-
-class Page(Struct, frozen=True):
-    """Some jobs, with what the store knew of them; `cursor` continues after them, None when they were the last."""
-
-    jobs: tuple[Job[Any], ...]
-    cursor: str | None = None
-
-    def __iter__(self) -> Iterator[Job[Any]]:
-        return iter(self.jobs)
-
-    def __len__(self) -> int:
-        return len(self.jobs)
+from headrace.selection import PAGE, Page, Selection
+from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
+from headrace.sweep import Progress, Swept, clean, obliterate
 
 
 class Queue:
@@ -86,17 +72,65 @@ class Queue:
         return (await self._client.run(Count((self.name,)))).queues[self.name]
 
     @blocking
-    async def jobs(self, state: State, *, limit: int = PAGE, after: str | None = None) -> Page:
-        """A page of the jobs in one state, in the order in which they will go; finished ones newest first.
+    async def jobs(self, query: str = "", *, limit: int = PAGE, after: str | None = None) -> Page:
+        """A page of the jobs that fit a query, `"failed"` or `"failed name:send* age:>1h"`; see `Selection.jobs`."""
+        return await self.select(query).jobs(limit=limit, after=after)
 
-        `after` is the cursor of the page before. Jobs that move meanwhile can be missed or seen twice.
+    def select(self, query: str = "") -> Selection:
+        """All jobs of this queue that fit a query, to be looked at or acted on.
+
+        `BadQuery` says what is wrong with the query, `InvalidOption` that it asks for another queue.
         """
-        if state not in STATES:
-            near = get_close_matches(state, STATES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"states are {', '.join(STATES)}"
-            raise InvalidOption(f"unknown state {state!r}; {hint}")
-        found = await self._client.run(Find(self.name, state, count_of("limit", limit, 1, FIND_MAX), after))
-        return Page(tuple(known_job(self._client, record) for record in found.jobs), found.cursor)
+        asked = parse(query)
+        for name in asked.names_queues():
+            if name != self.name:
+                near = get_close_matches(name, STATES, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"states are {', '.join(STATES)}"
+                raise InvalidOption(f"{name!r} is neither a state nor this queue, {self.name!r}; {hint}")
+        return Selection(self._client, asked.and_(Text("queue", (self.name,))))
+
+    @blocking
+    async def retry_all(self, query: str = "failed", *, progress: Progress | None = None) -> Swept:
+        """Run the finished jobs that fit again; see `Selection.retry`."""
+        return await self.select(query).retry(progress=progress)
+
+    @blocking
+    async def promote_all(self, query: str = "delayed", *, progress: Progress | None = None) -> Swept:
+        """Let the delayed jobs that fit run now; see `Selection.promote`."""
+        return await self.select(query).promote(progress=progress)
+
+    @blocking
+    async def drain(self, *, delayed: bool = False, progress: Progress | None = None) -> Swept:
+        """Remove the jobs that are ready to run, and with `delayed` those that will be; see `Selection.remove`."""
+        return await self.select("waiting,prioritized,delayed" if delayed else "waiting,prioritized").remove(
+            progress=progress
+        )
+
+    @blocking
+    async def clean(
+        self,
+        state: Literal["completed", "failed"],
+        *,
+        older_than: Span = 0,
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> Swept:
+        """Remove jobs that finished so long ago, the oldest first, at most `limit`; in short steps, as all sweeps."""
+        if state not in FINISHED:
+            raise InvalidOption(f'clean() removes finished jobs, not {state}; use select("{state} age:>1d").remove()')
+        older_ms = span_ms("older_than", older_than, AGE_MAX_MS)
+        most = COUNT_MAX if limit is None else count_of("limit", limit, 1, COUNT_MAX)
+        return await clean(self._client, self.name, state, older_ms, most, progress)
+
+    @blocking
+    async def obliterate(self, *, force: bool = False, progress: Progress | None = None) -> None:
+        """Remove every job of the queue, and the queue itself with its settings and events.
+
+        The queue is paused first. `QueueBusy` while jobs run, and nothing is changed; with `force` they are taken from
+        their workers, who cannot settle them. `NoSuchQueue` if there is none. After a crash half-way the queue is
+        paused and smaller: do it again.
+        """
+        await obliterate(self._client, self.name, progress, is_forced=force)
 
     @blocking
     async def get(self, job_id: str) -> Job[Any]:
@@ -129,9 +163,3 @@ async def find_job(client: Client, queue: str, job_id: str) -> Job[Any]:
     if record is None:
         raise NoSuchJob(queue=queue, id=job_id)
     return known_job(client, record)
-
-
-def known_job(client: Client, record: JobRecord) -> Job[Any]:
-    """A job of whose record we have; its result is read as its task promises, if that is one of this app."""
-    load: Callable[[str], Any] | None = client.loader(record.queue, record.name)
-    return Job(client, JobRef(record.queue, record.id), record.name, load, record)

@@ -41,13 +41,13 @@ def test_list_shows_what_needs_eyes_first(call: Call, worked: Project) -> None:
 
 
 def test_list_can_be_narrowed(call: Call, worked: Project) -> None:
-    assert jobs(call("jobs", "list", "mail", "--state", "failed", "--json")) == ["mail/3"]
-    assert jobs(call("jobs", "list", "--state", "failed", "--state", "delayed", "--json")) == ["mail/3", "post/2"]
-    none = call("jobs", "list", "post", "--state", "failed")
+    assert jobs(call("jobs", "list", "mail", "failed", "--json")) == ["mail/3"]
+    assert jobs(call("jobs", "list", "state:failed,delayed", "--json")) == ["mail/3", "post/2"]
+    none = call("jobs", "list", "post", "failed")
     assert (none.code, none.out, none.err) == (0, "", "headrace: there are no such jobs\n")
     wrong = call("jobs", "list", "mial")
     assert (wrong.code, wrong.err) == (3, "headrace: there is no queue 'mial'; did you mean mail? (no-such-queue)\n")
-    assert call("jobs", "list", "--state", "done").code == 2
+    assert call("jobs", "list", "state:done").code == 2
     assert call("jobs", "list", "--limit", "0").code == 2
 
 

@@ -187,12 +187,12 @@ class Desk:
     async def states(self, *jobs: JobRef) -> list[State]:
         return [await self.state(job) for job in jobs]
 
-    async def found(self, queue: str, state: State, page: int = 100) -> list[JobRecord]:
+    async def found(self, queue: str, state: State, page: int = 100, **fields: Any) -> list[JobRecord]:
         """Every job of a queue in a state, in order, page by page."""
         records: list[JobRecord] = []
         cursor: str | None = None
         while True:
-            reply = await self.run(Find(queue, state, page, cursor))
+            reply = await self.run(Find(queue, state, page, cursor, **fields))
             records += reply.jobs
             cursor = reply.cursor
             if cursor is None:

@@ -2,10 +2,14 @@
 
 import pytest
 
+from headrace.core import lifecycle
 from headrace.core.commands import Find, Found
-from headrace.core.jobs import STATES, State
+from headrace.core.commands.reads import FIND_MAX
+from headrace.core.jobs import STATES, Failure, State
+from headrace.core.outcomes import Failed
+from headrace.core.query import parse
 from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, awaits_children, child, done, ids, new, parent
+from tests.conformance.desk import Desk, awaits_children, child, done, ids, new, parent, ref
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -94,3 +98,122 @@ async def test_a_page_gives_whole_records(desk: Desk) -> None:
     (job,) = await desk.add(new(priority=1, data="[]"))
     await desk.annotate(job, progress="1", notes="{}")
     assert await desk.found("q", "prioritized") == [await desk.record(job)]
+
+
+@pytest.fixture
+async def various(desk: Desk, clock: FrozenClock) -> Desk:
+    """Failed jobs 1 to 3, then 4 to 9 that wait; they were added an hour apart."""
+    data = ['{"user": 42, "size": 1.5}', '{"user": "42", "mail": {"to.me": "a@x.org"}}', '{"user": [42], "ok": true}']
+    reasons = ["no [route]?", "TIMEOUT of the peer", "exit 7"]
+    for text, reason in zip(data, reasons, strict=True):
+        await desk.add(new("send_mail", data=text))
+        lease = await desk.claim_one()
+        failure = Failure(reason, "timeout" if "TIME" in reason else "error", "OSError", attempt=1)
+        await desk.settle(lifecycle.settle(lease, Failed(failure, is_retryable=False), 0.0))
+        clock.advance(3_600_000)
+    await desk.add(new("send sms", priority=5), new("[s]*", priority=9), new("x", data='{"ok": null, "": {"": -2e3}}'))
+    await desk.add(new("x", data="[1]"), new("x", data="no JSON"), new("x", data='{"n": 12345678901234567890123}'))
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("query", "fitting"),
+    [
+        ("", "3 2 1 6 7 8 9 4 5"),
+        ("failed", "3 2 1"),
+        ("-failed", "6 7 8 9 4 5"),
+        ("waiting,failed -waiting", "3 2 1"),
+        ("q", "3 2 1 6 7 8 9 4 5"),
+        ("r", ""),
+        ("queue:?", ""),
+        ("name:send*", "3 2 1 4"),
+        ("name:SEND*", ""),
+        ('name:"send sms"', "4"),
+        (r"name:[s]\*", "5"),
+        ("name:*s*m*", "3 2 1 4"),
+        ("id:1", "1"),
+        ("-id:*", ""),
+        ("error:timeout", "2"),
+        ("error:oserr", "3 2 1"),
+        ("error:of*peer", "2"),
+        ("error:[route]?", "1"),
+        ("-error:timeout failed", "3 1"),
+        ("priority:5", "4"),
+        ("priority:>5", "5"),
+        ("priority:<=5 priority:>0", "4"),
+        ("attempts:>=1", "3 2 1"),
+        ("attempts:0", "6 7 8 9 4 5"),
+        ("age:>=2h", "2 1"),
+        ("age:<2h", "3 6 7 8 9 4 5"),
+        ("data.user:42", "2 1"),
+        ("data.user:4*", "2"),
+        ("-data.user:42 failed", "3"),
+        ("data.size:>1", "1"),
+        ("data.size:<=1.5", "1"),
+        ("data.size:>1.5", ""),
+        ("data.user:>=42", "1"),
+        (r"data.mail.to\.me:*@x.org", "2"),
+        ("data.ok:true", "3"),
+        ("data.ok:null", "6"),
+        ('data."".""' + ":-2000", "6"),
+        ("data.n:>1e22", "9"),
+        ("data.user:array", ""),
+        ("data.mail:object", ""),
+    ],
+)
+async def test_a_query_is_answered(various: Desk, query: str, fitting: str) -> None:
+    states: tuple[State, ...] = ("failed", "waiting", "prioritized")
+    found = [await various.found("q", state, where=parse(query)) for state in states]
+    assert ids([job for page in found for job in page]) == fitting.split()
+
+
+async def test_a_text_counts_up_to_its_first_nul(desk: Desk) -> None:
+    await desk.add(new(data='{"a": "x\\u0000y"}'))
+    assert len(await desk.found("q", "waiting", where=parse("data.a:x"))) == 1
+    assert await desk.found("q", "waiting", where=parse("data.a:*y")) == []
+
+
+async def test_a_query_looks_at_a_bounded_number_of_jobs_and_says_where_to_go_on(desk: Desk) -> None:
+    await desk.add(*(new() for _ in range(FIND_MAX)), new("rare"), new("rare"), new())
+    where = parse("name:rare")
+    for is_steady in (False, True):
+        first = await desk.run(Find("q", "waiting", 1, where=where, is_steady=is_steady))
+        assert (first.jobs, first.looked) == ((), FIND_MAX)
+        second = await desk.run(Find("q", "waiting", 1, first.cursor, where, is_steady))
+        assert (ids(second.jobs), second.looked) == ([str(FIND_MAX + 1)], 1)
+        third = await desk.run(Find("q", "waiting", 9, second.cursor, where, is_steady))
+        assert (ids(third.jobs), third.looked, third.cursor) == ([str(FIND_MAX + 2)], 2, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "fields"),
+    [("prioritized", "prioritise", {"priority": 2}), ("delayed", "delay", {"delay_ms": 90_000})],
+)
+async def test_a_job_that_is_moved_within_its_state_is_not_met_again(
+    desk: Desk, state: State, action: str, fields: dict[str, int]
+) -> None:
+    ready = {"priority": 1} if state == "prioritized" else {"delay_ms": 1_000}
+    await desk.add(*(new(**ready) for _ in range(5)), new())
+    met: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await desk.run(Find("q", state, 2, cursor, is_steady=True))
+        met += ids(page.jobs)
+        await desk.move(action, *(ref(job.id) for job in page.jobs), **fields)
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert met == ["1", "2", "3", "4", "5"]
+
+
+async def test_steady_pages_of_the_other_states_have_every_job_once(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(*(new() for _ in range(4)), new(queue="r"))
+    first, *_ = await desk.claim(limit=3)
+    await desk.renew(first, lease_ms=90_000)
+    await desk.claim("r")
+    assert ids(await desk.found("q", "active", 1, is_steady=True)) == ["1", "2", "3"]
+    assert ids(await desk.found("q", "waiting", 1, is_steady=True)) == ["4"]
+    await desk.add(parent("a"), child("a"), parent("b"), child("b"))
+    assert ids(await desk.found("q", "waiting-children", 1, is_steady=True)) == ["a", "b"]
+    await desk.settle(done(first))
+    assert ids(await desk.found("q", "completed", 1, is_steady=True)) == ["1"]

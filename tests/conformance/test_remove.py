@@ -183,3 +183,12 @@ async def test_jobs_that_are_not_finished_are_not_spared(desk: Desk) -> None:
     await desk.add(new(keep_completed=keep(1), keep_failed=keep(1)), new(delay_ms=5, keep_failed=keep(1)))
     removed = await desk.remove(queue="q", states=("waiting", "delayed"), spares_kept=True)
     assert ids(removed.jobs) == ["1", "2"]
+
+
+async def test_a_job_from_another_queue_goes_by_when_it_was_added(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(new(queue="r"))
+    clock.advance(10)
+    await desk.add(new(), new())
+    await desk.move("move", ref("1", "r"), to="q")
+    assert ids((await desk.remove(queue="q", states=("waiting",), older_ms=5)).jobs) == ["3"]
+    assert ids((await desk.remove(queue="q", states=("waiting",), limit=1)).jobs) == ["1"]

@@ -63,17 +63,18 @@ def test_a_job_finishes_only_by_being_settled_or_cancelled() -> None:
             assert edge.trigger.startswith("settle: ") or edge.trigger == "cancel", edge
 
 
-def test_an_active_job_is_never_taken_from_its_worker() -> None:
+def test_an_active_job_is_taken_from_its_worker_by_force_only() -> None:
     for edge in TRANSITIONS:
-        if edge.before == "active":
+        if edge.before == "active" and edge.trigger != "obliterate":
             assert edge.trigger.startswith("settle: "), edge
-    assert "active" not in STARTS["remove"] | STARTS["delay"] | STARTS["promote"] | STARTS["retry"]
+    assert "active" not in STARTS["remove"] | STARTS["delay"] | STARTS["promote"] | STARTS["retry"] | STARTS["move"]
 
 
 STAYING: dict[str, set[str]] = {
     "delay": {"delayed"},  # for another while
     "prioritise": {"delayed", "waiting-children"},  # it changes its number only
     "cancel": {"active"},  # by its worker, on request
+    "move": set(STATES) - {"active", "waiting-children"},  # to another queue
 }
 """From where an action may start, beside the table, because it leaves the job in its state."""
 

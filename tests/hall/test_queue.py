@@ -82,10 +82,10 @@ async def test_jobs_are_listed_page_by_page(app: headrace.App) -> None:
 @pytest.mark.parametrize(
     ("ask", "problem"),
     [
-        ({"state": "done"}, "unknown state 'done'"),
-        ({"state": "complete"}, "did you mean completed"),
-        ({"state": "failed", "limit": 0}, "limit is 0"),
-        ({"state": "failed", "limit": 1_001}, "between 1 and 1000"),
+        ({"query": "done"}, "'done' is neither a state nor this queue"),
+        ({"query": "complete"}, "did you mean completed"),
+        ({"query": "failed", "limit": 0}, "limit is 0"),
+        ({"query": "failed", "limit": 1_001}, "between 1 and 1000"),
     ],
 )
 async def test_a_page_of_nothing_known_is_refused(app: headrace.App, ask: dict[str, Any], problem: str) -> None:

@@ -22,6 +22,7 @@ from headrace.core.commands import (
 )
 from headrace.core.jobs import POLICIES, STATES, Failure, JobRef, Keep, NewJob, Options
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
+from headrace.core.query import parse
 from headrace.core.topics import job_events
 
 QUEUES = ("q", "r", "{s} ü")
@@ -45,7 +46,7 @@ WEIGHTS = {
     "annotate": 2,
     "forget": 1,
     "use_neighbours": 2,
-    "turn_pages": 1,
+    "turn_pages": 2,
 }
 DEEDS = tuple(deed for deed, weight in WEIGHTS.items() for _ in range(weight))
 
@@ -56,11 +57,23 @@ priorities = st.sampled_from((0, 0, 0, 1, 2, 2**21 - 1))
 delays = st.sampled_from((0, 0, 0, 20, 40, 500))
 spans = st.sampled_from((20, 20, 40, 1_000))
 steps = st.sampled_from((20, 20, 20, 40, 40, 1, 1_000, 700_000))
-json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"'))
+json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"', '{"a": 7, "b": {"ü": "x*"}}', '{"a": "7"}'))
 requests = st.sampled_from((None, None, None, None, "one", "two"))
 wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
 policies = st.sampled_from(("fail_parent", *POLICIES))
-actions = st.sampled_from(("retry", "retry", "promote", "delay", "prioritise", "cancel", "cancel"))
+actions = st.sampled_from(("retry", "retry", "promote", "delay", "prioritise", "cancel", "cancel", "move"))
+wheres = st.one_of(
+    st.none(),
+    st.lists(
+        st.sampled_from(
+            """state:waiting,failed -state:delayed name:a -name:* queue:q queue:*s* id:1* -id:x error:BOOM error:child
+            -error:e*l priority:0 priority:>1 -priority:<=2 attempts:>=1 attempts:0 age:>20s age:<=0.04s age:>=0.02s
+            data.a:7 data.a:>6.5 -data.a:7 data.b.ü:x* data.b.ü:x\\* data.a:* data.a:<7""".split()
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(lambda terms: parse(" ".join(terms))),
+)
 cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 
 keeps = st.sampled_from((*(None,) * 6, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 40), Keep()))

@@ -199,11 +199,15 @@ class Machine(RuleBasedStateMachine):
         action = draw(draws.actions)
         states = draw(st.sampled_from((STARTS[action], STARTS[action], STATES)))
         jobs = tuple(self.job(draw(draws.picks), states) for _ in range(draw(st.integers(1, 4))))
-        self.run(Move(jobs, action, draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)))
+        delay_ms, priority, failure = draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)
+        moved = self.run(Move(jobs, action, delay_ms, priority, failure, draw(draws.queues), draw(draws.wheres)))
+        for job in moved.jobs:
+            self.jobs[job] = None
 
     def remove(self, draw: Draw) -> None:
         jobs = tuple(self.job(draw(draws.picks)) for _ in range(draw(st.integers(1, 3))))
-        self.run(Remove(jobs, with_children=draw(st.booleans())))
+        is_forced, with_children = draw(st.sampled_from((False, False, False, True))), draw(st.booleans())
+        self.run(Remove(jobs, where=draw(draws.wheres), is_forced=is_forced, with_children=with_children))
 
     def remove_page(self, draw: Draw) -> None:
         self.run(draw(draws.pages))
@@ -225,8 +229,9 @@ class Machine(RuleBasedStateMachine):
 
     def turn_pages(self, draw: Draw) -> None:
         queue, state, page = draw(draws.queues), draw(st.sampled_from(STATES)), draw(st.integers(1, 3))
-        first, second = (self.runner.run(paged(store, queue, state, page)) for store in self.stores)
-        assert_same(first, second, (queue, state, page))
+        how = {"where": draw(draws.wheres), "is_steady": draw(st.booleans())}
+        first, second = (self.runner.run(paged(store, queue, state, page, **how)) for store in self.stores)
+        assert_same(first, second, (queue, state, page, how))
 
 
 def assert_same(expected: object, actual: object, about: object) -> None:

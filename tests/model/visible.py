@@ -44,12 +44,12 @@ async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, .
     return {repr(read): plain(reply) for read, reply in zip(reads, replies, strict=True)}
 
 
-async def paged(store: Storage, queue: str, state: Any, page: int) -> list[JobRecord]:
+async def paged(store: Storage, queue: str, state: Any, page: int, **how: Any) -> list[JobRecord]:
     """All jobs of a queue in a state, page by page."""
     records: list[JobRecord] = []
     cursor = None
     while True:
-        found = await store.run(Find(queue, state, page, cursor))
+        found = await store.run(Find(queue, state, page, cursor, **how))
         assert isinstance(found, Found)
         records += [noted(job) for job in found.jobs]
         cursor = found.cursor

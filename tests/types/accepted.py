@@ -66,6 +66,10 @@ async def awaited() -> None:
     assert_type(job, headrace.Job[Any])
     assert_type(await job.state(), headrace.State)
     assert_type(await job.cancel(), bool)
+    assert_type(await app.select("failed name:send*").retry(progress=print), headrace.Swept)
+    assert_type(await app.queue("dns").jobs("failed"), headrace.Page)
+    assert_type(await app.queue("dns").drain(), headrace.Swept)
+    assert_type(await (await resize.enqueue("a")).move("other"), headrace.Job[int])
     async for event in app.queue("dns").events(after=3):
         assert_type(event, headrace.Event | headrace.Gap)
     async with app as same:

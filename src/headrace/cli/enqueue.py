@@ -10,11 +10,10 @@ from headrace.app import App
 from headrace.call import Call
 from headrace.cli import output
 from headrace.cli.failure import Exit, Stop, complain, exit_of, meant, say
-from headrace.cli.options import SHOWN, Shown
+from headrace.cli.options import SHOWN, Shown, seconds
 from headrace.cli.record import raw
 from headrace.cli.target import Target, load
 from headrace.core.errors import JobFailed
-from headrace.core.settings import span_s
 from headrace.job import Job
 from headrace.options import CallOptions
 from headrace.task import AnyTask
@@ -43,12 +42,12 @@ async def enqueue(
     """
     options = CallOptions()
     if delay is not None:
-        options["delay"] = _seconds("--delay", delay)
+        options["delay"] = seconds("--delay", delay)
     if priority is not None:
         options["priority"] = priority
     if job_id is not None:
         options["job_id"] = job_id
-    limit = None if timeout is None else _seconds("--timeout", timeout)
+    limit = None if timeout is None else seconds("--timeout", timeout)
     async with load(app, common.url) as opened:
         call = _call(opened, task, values or ())
         job = await opened.enqueue(call.options(**options))
@@ -118,10 +117,3 @@ async def _outcome(job: Job[Any], limit: float | None, is_json: bool) -> int:
         value = msgspec.json.decode(text)
         output.line(value if isinstance(value, str) else text)
     return Exit.OK
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        return span_s(text)
-    except ValueError as error:
-        raise Stop(f"{option} {text!r} {error}") from None

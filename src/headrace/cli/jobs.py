@@ -5,14 +5,14 @@ from typing import Annotated, Any, TypeAlias
 from cyclopts import Parameter
 
 from headrace.app import App
-from headrace.cli import moves, output
+from headrace.cli import administer, output
 from headrace.cli.failure import say
 from headrace.cli.lines import follow, printed
-from headrace.cli.listing import Cursor, find, rows
+from headrace.cli.listing import rows
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.record import as_json, as_pairs, ref
-from headrace.cli.store import opened
-from headrace.core.jobs import State
+from headrace.cli.store import known, opened
+from headrace.core.query import parse
 from headrace.job import Job
 
 app = noun("jobs", "Find, read and move jobs.")
@@ -20,41 +20,43 @@ app = noun("jobs", "Find, read and move jobs.")
 LIMIT = 20
 
 One: TypeAlias = Annotated[str, Parameter(name="JOB", help="The job, as QUEUE/ID.")]
-Many: TypeAlias = Annotated[list[str], Parameter(name="JOB", help="One or more, as QUEUE/ID.")]
-
-States: TypeAlias = Annotated[
-    list[State] | None, Parameter(metavar="STATE", help="In this state only; may be repeated.")
-]
 
 
 @app.command(name="list")
 async def list_(
-    queue: Annotated[str | None, Parameter(name="QUEUE", help="This queue only.")] = None,
+    query: Annotated[
+        list[str] | None,
+        Parameter(name="QUERY", help="Which: emails failed 'name:send*' …", allow_leading_hyphen=True),
+    ] = None,
     /,
     *,
-    state: Annotated[
-        list[State] | None, Parameter(metavar="STATE", help="In this state only; may be repeated.")
-    ] = None,
     limit: Annotated[int, Parameter(metavar="N", help="At most so many: 20 if not given.")] = LIMIT,
     after: Annotated[str | None, Parameter(metavar="CURSOR", help="Go on from where a page ended.")] = None,
     common: Shown = SHOWN,
 ) -> None:
     """List jobs: what runs, what waits, what has finished.
 
-    Example: headrace jobs list emails --state failed
+    A QUERY has terms such as state:failed name:send* age:>1h error:Timeout
+    data.user:42 priority:<5 attempts:>=3 id:7 queue:emails; all must fit, and
+    -TERM must not. A word alone is a state or a queue.
+
+    Example: headrace jobs list emails failed
     """
-    start = Cursor.read(after) if after else None
+    text = " ".join(query or ())
+    named = parse(text).names_queues()
     async with opened(common) as store:
-        records, end = await find(store, queue, state or (), limit, start)
+        await known(store, named)
+        page = await store.select(text).jobs(limit=limit, after=after)
+    records = [job.record for job in page if job.record is not None]
     if common.json:
-        output.document({"jobs": [as_json(record) for record in records], "after": end and str(end)})
+        output.document({"jobs": [as_json(record) for record in records], "after": page.cursor})
         return
-    if not records:
+    if records:
+        output.table(("JOB", "NAME", "STATE", "TRIES", "SINCE"), rows(records), cut="NAME")
+    if page.cursor:
+        say(f"there may be more: --after '{page.cursor}'")
+    elif not records:
         say("there are no such jobs")
-        return
-    output.table(("JOB", "NAME", "STATE", "TRIES", "SINCE"), rows(records), cut="NAME")
-    if end:
-        say(f"there may be more: --after '{end}'")
 
 
 @app.command
@@ -103,47 +105,7 @@ async def logs(
             await follow(store, ref(job), number, common.json)
 
 
-@app.command
-async def retry(jobs: Many, /, *, common: Shown = SHOWN) -> int:
-    """Run finished jobs again, with all their attempts.
-
-    Example: headrace jobs retry emails/7 emails/8
-    """
-    return await moves.move(jobs, "retry", common)
-
-
-@app.command
-async def cancel(
-    jobs: Many,
-    /,
-    *,
-    reason: Annotated[str, Parameter(metavar="TEXT", help="What the job will say of its failure.")] = "cancelled",
-    common: Shown = SHOWN,
-) -> int:
-    """Fail jobs with the cause `cancelled`.
-
-    The worker of a job that runs is asked to; that takes a moment.
-
-    Example: headrace jobs cancel emails/7 --reason "sent by hand"
-    """
-    return await moves.move(jobs, "cancel", common, reason)
-
-
-@app.command
-async def remove(
-    jobs: Many,
-    /,
-    *,
-    children: Annotated[bool, Parameter(negative="", help="And all jobs below them, in one step.")] = False,
-    common: Shown = SHOWN,
-) -> int:
-    """Remove jobs, unless they run.
-
-    All that is known of them goes. Their children stay, unless asked otherwise.
-
-    Example: headrace jobs remove emails/7
-    """
-    return await moves.remove(jobs, common, children)
+administer.register(app)
 
 
 async def _get(store: App, job: str) -> Job[Any]:

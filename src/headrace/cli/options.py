@@ -5,6 +5,9 @@ from typing import Annotated, Final
 
 from cyclopts import App, Group, Parameter
 
+from headrace.cli.failure import Stop
+from headrace.core.settings import span_s
+
 VERBS: Final = Group("Commands", sort_key=1)
 ARGUMENTS: Final = Group("Arguments", sort_key=1)
 OPTIONS: Final = Group("Options", sort_key=2)
@@ -37,9 +40,35 @@ class Shown(Where):
     json: Annotated[bool, Parameter(group=COMMON, help="Print JSON.")] = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Sure(Shown):
+    """The same for what cannot be undone."""
+
+    yes: Annotated[bool, Parameter(help="Do not ask whether it is meant.")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Sweeping(Sure):
+    """The same for what may be done to many jobs."""
+
+    dry_run: Annotated[bool, Parameter(help="Only count the jobs that fit the query.")] = False
+
+
 PLAIN: Final = Common()
 WHERE: Final = Where()
 SHOWN: Final = Shown()
+SURE: Final = Sure()
+SWEEPING: Final = Sweeping()
+
+
+def seconds(option: str, text: str) -> float:
+    """A span of time as it is written on a command line."""
+    try:
+        return span_s(text)
+    except ValueError as error:
+        raise Stop(f"{option} {text!r} {error}") from None
 
 
 def noun(name: str, help: str) -> App:

@@ -6,14 +6,12 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.app import App
-from headrace.cli import output
-from headrace.cli.failure import meant, say
+from headrace.cli import emptying, output
+from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
-from headrace.cli.store import ask, opened
+from headrace.cli.store import ask, known, opened
 from headrace.cli.text import instant
 from headrace.core.commands import QueueRecord, Workers
-from headrace.core.errors import NoSuchQueue
 from headrace.core.jobs import STATES
 
 app = noun("queues", "See and hold queues.")
@@ -81,13 +79,7 @@ async def resume(
     await _hold(queues, common, is_paused=False)
 
 
-async def known(store: App, names: Sequence[str]) -> list[QueueRecord]:
-    """The records of these queues; `NoSuchQueue`, with a suggestion, for one that is not there."""
-    queues = {queue.name: queue for queue in await store.queues()}
-    for name in names:
-        if name not in queues:
-            raise NoSuchQueue(f"there is no queue {name!r}{meant(name, queues)}", queue=name)
-    return [queues[name] for name in names]
+emptying.register(app)
 
 
 async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None:

@@ -107,6 +107,13 @@ class BadFlow(Misuse):
     code = "bad-flow"
 
 
+class BadQuery(Misuse):
+    """A query for jobs cannot be understood; `position` counts from 1."""
+
+    code = "bad-query"
+    says = "{term!r}, at {position} of the query, {problem}"
+
+
 class BadUrl(Misuse):
     """The address of the store cannot be understood."""
 
@@ -161,10 +168,10 @@ class NoSuchChild(Refused):
 
 
 class DuplicateId(Refused):
-    """A node of a flow has an id that is taken."""
+    """A node of a flow, or a job that moves to another queue, has an id that is taken there."""
 
     code = "duplicate-id"
-    says = "the id of {queue}/{id} is taken; a node of a flow needs a free one"
+    says = "the id of {queue}/{id} is taken; a node of a flow, or a job that moves there, needs a free one"
 
 
 class WrongState(Refused):
@@ -172,6 +179,27 @@ class WrongState(Refused):
 
     code = "wrong-state"
     says = "{queue}/{id} is {state}"
+
+
+class NoMatch(Refused):
+    """A job no longer fits the query that it was found with: it has moved meanwhile, and was left alone."""
+
+    code = "no-match"
+    says = "{queue}/{id} no longer fits the query"
+
+
+class InFlow(Refused):
+    """A job has a parent or children; they would lose it if it moved to another queue."""
+
+    code = "in-flow"
+    says = "{queue}/{id} belongs to a flow and cannot move to another queue; add the flow anew there"
+
+
+class QueueBusy(Refused):
+    """Jobs of the queue are running, and what was asked would take them away from their workers."""
+
+    code = "queue-busy"
+    says = "jobs of the queue {queue!r} are running ({active}); let them end, cancel them, or use force"
 
 
 class LeaseLost(Refused):

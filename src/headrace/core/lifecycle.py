@@ -23,7 +23,7 @@ from headrace.core.commands.jobs import Settlement
 from headrace.core.jobs import Failure, Keep, Lease, Options, State
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 
-Action: TypeAlias = Literal["retry", "promote", "cancel", "delay", "prioritise", "remove"]
+Action: TypeAlias = Literal["retry", "promote", "cancel", "delay", "prioritise", "move", "remove", "obliterate"]
 
 
 class Transition(Struct, frozen=True, array_like=True):
@@ -74,6 +74,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("prioritized", None, "remove"),
     Transition("delayed", None, "remove"),
     Transition("waiting-children", None, "remove"),
+    Transition("active", None, "obliterate"),
     Transition("completed", None, "remove, or retention"),
     Transition("failed", None, "remove, or retention"),
 )
@@ -84,9 +85,14 @@ STARTS: Final[dict[Action, frozenset[State]]] = {
     "delay": frozenset({"delayed", "waiting", "prioritized"}),
     "prioritise": frozenset({"waiting", "prioritized", "delayed", "waiting-children"}),
     "cancel": frozenset({"waiting", "prioritized", "delayed", "waiting-children", "active"}),
+    "move": frozenset({"waiting", "prioritized", "delayed", "completed", "failed"}),
     "remove": frozenset({"waiting", "prioritized", "delayed", "waiting-children", "completed", "failed"}),
+    "obliterate": frozenset({"active"}),
 }
-"""The states from which an action may start. Cancelling an active job is a request to the worker that runs it."""
+"""The states from which an action may start. Cancelling an active job is a request to the worker that runs it.
+
+To move a job to another queue changes no state; one that waits for children belongs to a flow, which stays together.
+To obliterate is to remove by force what its worker still runs."""
 
 STALLED_REASON: Final = "job stalled more than allowable limit"  # BullMQ's words: people search for them
 

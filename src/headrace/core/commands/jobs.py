@@ -7,12 +7,14 @@ from msgspec import Struct
 from headrace.core.commands.command import Command
 from headrace.core.errors import Refused
 from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, State
+from headrace.core.query import Query
 
 ADD_MAX: Final = 10_000  # jobs in one Add
 CLAIM_MAX: Final = 1_000  # jobs in one Claim
 SETTLE_MAX: Final = 1_000  # settlements in one Settle
 PAGE_MAX: Final = 1_000  # jobs touched by one Recover, Move or Remove
 
+ByHand: TypeAlias = Literal["retry", "promote", "delay", "prioritise", "cancel", "move"]
 Target: TypeAlias = Literal["completed", "failed", "waiting", "delayed", "waiting-children"]
 
 
@@ -164,13 +166,15 @@ class Recover(Command[Recovered], frozen=True):
 
 
 class Moved(Struct, frozen=True):
-    """A refusal (`NoSuchJob`, `WrongState`) or None for each job, in order.
+    """A refusal (`NoSuchJob`, `NoMatch`, `WrongState`, `InFlow`, `DuplicateId`) or None for each job, in order.
 
-    `requested` lists the positions of active jobs whose worker was asked to cancel.
+    `requested` lists the positions of active jobs whose worker was asked to cancel; `jobs` has, for `move`, the
+    identity of each job now.
     """
 
     refusals: tuple[Refused | None, ...]
     requested: tuple[int, ...] = ()
+    jobs: tuple[JobRef, ...] = ()
 
 
 class Move(Command[Moved], frozen=True):
@@ -184,13 +188,20 @@ class Move(Command[Moved], frozen=True):
     * `delay`: → delayed, due `delay_ms` from now.
     * `prioritise`: priority becomes `priority`; a waiting job moves to the back of its new class.
     * `cancel`: → failed with `failure` (cause `cancelled`), as if settled so; an active job's worker is asked instead.
+    * `move`: → the queue `to`, with all that is known of the job and in the same state; a ready job goes to the back.
+      A custom id stays, `DuplicateId` if it is taken there; other jobs take the next number of that queue. A job with
+      a parent or children is refused: `InFlow`.
+
+    A job that does not fit `where` when the command begins is refused: `NoMatch`.
     """
 
     jobs: tuple[JobRef, ...]
-    action: Literal["retry", "promote", "delay", "prioritise", "cancel"]
+    action: ByHand
     delay_ms: int = 0
     priority: int = 0
     failure: Failure | None = None
+    to: str = ""
+    where: Query | None = None
 
 
 class Removed(Struct, frozen=True):
@@ -209,6 +220,9 @@ class Remove(Command[Removed], frozen=True):
     `WrongState` names it. By description: finished jobs by the time they finished, others by the time they were added;
     oldest first, the newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs
     that brought their own `keep_completed` or `keep_failed` stay too: their own settlements see to them.
+
+    A named job that does not fit `where` when the command begins is refused: `NoMatch`. With `is_forced` named jobs
+    that are active go too, and their workers' leases with them.
     """
 
     jobs: tuple[JobRef, ...] = ()
@@ -219,6 +233,8 @@ class Remove(Command[Removed], frozen=True):
     spares_kept: bool = False
     limit: int = PAGE_MAX
     with_children: bool = False  # of the named jobs
+    where: Query | None = None
+    is_forced: bool = False
 
 
 class Annotated(Struct, frozen=True):

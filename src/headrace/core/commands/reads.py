@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from headrace.core.commands.command import Command
 from headrace.core.jobs import JobRecord, JobRef, State
+from headrace.core.query import Query
 
-FIND_MAX: Final = 1_000
+FIND_MAX: Final = 1_000  # jobs given by one Find, and jobs looked at by one with a query
 TREE_MAX: Final = 10_000  # nodes of one Tree
 
 
@@ -24,10 +25,11 @@ class Get(Command[Got], frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A page of records; `cursor` continues after it, None when it was the last."""
+    """A page of records; `cursor` continues after it, None when it was the last. `looked` counts what was looked at."""
 
     jobs: tuple[JobRecord, ...]
     cursor: str | None = None
+    looked: int = 0
 
 
 class Find(Command[Found], frozen=True):
@@ -36,12 +38,18 @@ class Find(Command[Found], frozen=True):
     `waiting` and `prioritized` come in the order in which they will be claimed, `delayed` by due time, `active` by
     the end of the lease, `waiting-children` by arrival, finished ones newest first. Jobs that move between two pages
     can be missed or seen twice; jobs that stay are seen once.
+
+    With `where` only those that fit; FIND_MAX jobs are looked at, whether they fit or not. `is_steady` is for who moves
+    what is found: a job that is moved within its state is not met again. Finished jobs come as ever then, the others
+    in the order in which they were added. With either, a page may be short, or empty, and still have a cursor.
     """
 
     queue: str
     state: State
     limit: int = 100
     after: str | None = None
+    where: Query | None = None
+    is_steady: bool = False
 
 
 class Counted(Struct, frozen=True):

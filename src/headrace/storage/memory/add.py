@@ -37,6 +37,12 @@ def add(world: World, command: Add, now: int) -> Added | Refused:
     return added
 
 
+def next_number(world: World, queue: str) -> tuple[int, int]:
+    """The number of one job more in a queue that is there, and its serial."""
+    number = world.job_numbers[queue] = world.job_numbers.get(queue, 0) + 1
+    return number, (world.queue_numbers[queue] << NUMBER_BITS) + number
+
+
 def _refusal(world: World, command: Add) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
@@ -73,8 +79,7 @@ def _first_state(new: NewJob) -> State:
 
 def _store(world: World, new: NewJob, now: int) -> Job:
     queue = world.queue(new.queue)
-    number = world.job_numbers[new.queue] = world.job_numbers.get(new.queue, 0) + 1
-    serial = (world.queue_numbers[new.queue] << NUMBER_BITS) + number
+    number, serial = next_number(world, new.queue)
     ref = JobRef(new.queue, str(number) if new.id is None else new.id)
     job = queue.jobs[ref.id] = Job(ref, serial, new, new.data, new.priority, now, new.parent)
     parent = kin.parent_of(world, job)

@@ -2,11 +2,13 @@
 
 from headrace.core import topics
 from headrace.core.commands import Move, Moved
-from headrace.core.errors import NoSuchJob, Refused, WrongState
-from headrace.core.jobs import Failure
+from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
+from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
+from headrace.storage.memory.match import matches
 from headrace.storage.memory.places import leave, ready_state, to_children, to_delayed, to_ready
+from headrace.storage.memory.rehome import rehome
 from headrace.storage.memory.settle import fail, retain
 from headrace.storage.memory.world import Job, World
 
@@ -14,22 +16,31 @@ from headrace.storage.memory.world import Job, World
 def move(world: World, command: Move, now: int) -> Moved:
     refusals: list[Refused | None] = []
     requested: list[int] = []
+    moved: list[JobRef] = []
+    fitting = {job for ref in command.jobs if (job := world.job(ref)) and matches(job, command.where, now)}
     for place, ref in enumerate(command.jobs):
         job = world.job(ref)
-        if job is None:
-            refusals.append(NoSuchJob(queue=ref.queue, id=ref.id))
-            continue
-        if job.state not in STARTS[command.action]:
-            refusals.append(WrongState(queue=ref.queue, id=ref.id, state=job.state))
-            continue
-        refusals.append(None)
-        if command.action == "cancel" and job.state == "active":
-            requested.append(place)
-        _move(world, job, command, now)
-    return Moved(tuple(refusals), tuple(requested))
+        refusal = _refusal(job, ref, command)
+        if job and command.where is not None and job not in fitting:
+            refusal = NoMatch(queue=ref.queue, id=ref.id)
+        if job and not refusal:
+            if command.action == "cancel" and job.state == "active":
+                requested.append(place)
+            refusal = _move(world, job, command, now)
+        refusals.append(refusal)
+        moved.append(job.ref if job else ref)
+    return Moved(tuple(refusals), tuple(requested), tuple(moved) if command.action == "move" else ())
 
 
-def _move(world: World, job: Job, command: Move, now: int) -> None:
+def _refusal(job: Job | None, ref: JobRef, command: Move) -> Refused | None:
+    if job is None:
+        return NoSuchJob(queue=ref.queue, id=ref.id)
+    if job.state not in STARTS[command.action]:
+        return WrongState(queue=ref.queue, id=ref.id, state=job.state)
+    return None
+
+
+def _move(world: World, job: Job, command: Move, now: int) -> Refused | None:
     match command.action:
         case "retry":
             _retry(world, job, now)
@@ -41,6 +52,9 @@ def _move(world: World, job: Job, command: Move, now: int) -> None:
             _prioritise(world, job, command.priority, now)
         case "cancel":
             _cancel(world, job, command.failure or Failure("cancelled", "cancelled"), now)
+        case "move":
+            return rehome(world, job, command.to, now)
+    return None
 
 
 def _retry(world: World, job: Job, now: int) -> None:

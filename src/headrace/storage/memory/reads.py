@@ -1,12 +1,13 @@
 """Get, Find, Count, Tree, Lines."""
 
-from itertools import islice
+from collections.abc import Iterator
 
 from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
 from headrace.core.commands.reads import FIND_MAX, TREE_MAX
 from headrace.core.errors import NoSuchJob, Refused
-from headrace.core.jobs import FINISHED, STATES
+from headrace.core.jobs import FINISHED, STATES, JobRecord
 from headrace.storage.memory import kin
+from headrace.storage.memory.match import matches
 from headrace.storage.memory.ordered import Key
 from headrace.storage.memory.world import Job, Queue, World, record
 
@@ -16,15 +17,31 @@ def get(world: World, command: Get, _now: int) -> Got:
     return Got(tuple(record(job) if job else None for job in jobs))
 
 
-def find(world: World, command: Find, _now: int) -> Found:
+def find(world: World, command: Find, now: int) -> Found:
     queue = world.queues.get(command.queue) or Queue(command.queue)
+    limit = min(command.limit, FIND_MAX)
+    page: list[JobRecord] = []
+    looked, last = 0, None
+    for key, job in _standing(queue, command):
+        if len(page) == limit or looked == FIND_MAX:
+            return Found(tuple(page), _cursor(last) if last else None, looked)
+        looked, last = looked + 1, key
+        if matches(job, command.where, now):
+            page.append(record(job))
+    return Found(tuple(page), None, looked)
+
+
+def _standing(queue: Queue, command: Find) -> Iterator[tuple[Key, Job]]:
+    """The jobs in a state behind the cursor, each with its place in the order that was asked for."""
     order = queue.orders[command.state]
     after = _key(command.after) if command.after else None
-    rest = order.before(after) if command.state in FINISHED else order.after(after)
-    limit = min(command.limit, FIND_MAX)
-    page = list(islice(rest, limit + 1))
-    cursor = _cursor(page[limit - 1].key) if len(page) > limit else None
-    return Found(tuple(record(job) for job in page[:limit]), cursor)
+    if command.state in FINISHED:
+        return ((job.key, job) for job in order.before(after))
+    if not command.is_steady:
+        return ((job.key, job) for job in order.after(after))
+    first = after[0] if after else 0
+    jobs = sorted(order, key=lambda job: job.serial)
+    return (((job.serial, 0), job) for job in jobs if job.serial > first)
 
 
 def count(world: World, command: Count, _now: int) -> Counted:

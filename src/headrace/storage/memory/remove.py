@@ -4,24 +4,30 @@ from collections.abc import Iterator
 from itertools import islice, takewhile
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.errors import NoSuchJob, Refused, WrongState
+from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
 from headrace.storage.memory.journal import happened
+from headrace.storage.memory.match import matches
 from headrace.storage.memory.world import Job, Queue, World
 
 
 def remove(world: World, command: Remove, now: int) -> Removed:
     gone: list[JobRef] = []
     refusals: list[Refused | None] = []
+    fitting = {job for ref in command.jobs if (job := world.job(ref)) and matches(job, command.where, now)}
+    starts = STARTS["remove"] | (STARTS["obliterate"] if command.is_forced else frozenset())
     for ref in command.jobs:
         job = world.job(ref)
         if job is None:
             refusals.append(NoSuchJob(queue=ref.queue, id=ref.id))
             continue
+        if command.where is not None and job not in fitting:
+            refusals.append(NoMatch(queue=ref.queue, id=ref.id))
+            continue
         doomed = _family(world, job) if command.with_children else [job]
-        fixed = next((one for one in doomed if one.state not in STARTS["remove"]), None)
+        fixed = next((one for one in doomed if one.state not in starts), None)
         if fixed:
             refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))
         else:
@@ -83,7 +89,8 @@ def _oldest(queue: Queue, state: State) -> Iterator[Job]:
     """Finished jobs in the order in which they finished, others in the order in which they were added."""
     if state in FINISHED:
         return iter(queue.orders[state])
-    return (job for job in queue.jobs.values() if job.state == state)
+    # Jobs that came from another queue bring along when they were added.
+    return iter(sorted(queue.orders[state], key=lambda job: (job.added_at, job.serial)))
 
 
 def _instant(job: Job) -> int:

@@ -28,3 +28,33 @@ update parents set priority = :priority where key = :key;
 
 -- step: request_cancel
 update leases set is_cancel_requested = 1 where key = :key;
+
+-- step: belongings: what must be known of a job before it goes to another queue
+select j.id, r.parent_queue is not null or r.children > 0, r.due_at
+from jobs j join records r on r.key = j.key where j.key = :key;
+
+-- Every table that knows the job by its key; its parent and its children would, too, and so those stay together.
+
+-- step: rekey_job
+update jobs set key = :to, parent = null, policy = null where key = :key;
+
+-- step: rekey_id
+update ids set queue = :queue, key = :to where (queue, id) in (select :key >> 40, j.id from jobs j where j.key = :to);
+
+-- step: rekey_finished
+update finished set key = :to, queue = :queue where key = :key;
+
+-- step: rekey_parent
+update parents set key = :to where key = :key;
+
+-- step: rekey_deferred
+update deferred set key = :to where key = :key;
+
+-- step: rekey_failures
+update failures set key = :to where key = :key;
+
+-- step: rekey_annotations
+update annotations set key = :to where key = :key;
+
+-- step: rekey_lines
+update lines set key = :to where key = :key;

@@ -89,3 +89,6 @@ order by j.added_at, d.key limit :limit;
 select p.key from parents p join jobs j on j.key = p.key
 where p.key between :queue << 40 and ((:queue + 1) << 40) - 1 and p.is_waiting and j.added_at <= :before
 order by j.added_at, p.key limit :limit;
+
+-- step: leases
+delete from leases where key in (select value from json_each(:keys));

@@ -1,79 +1,60 @@
 """Move on SQLite: what people do to single jobs. Each job stands or falls alone; these are no hot paths."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from headrace.core.commands import Move, Moved
-from headrace.core.errors import Refused, WrongState
-from headrace.core.jobs import Failure, JobRef, State
+from headrace.core.errors import NoMatch, Refused, WrongState
+from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import STARTS
 from headrace.core.topics import CONTROL
-from headrace.storage.sql.lite.heads import Head
-from headrace.storage.sql.lite.keys import existing_key, no_such
+from headrace.storage.sql.lite.keys import keys_of, no_such
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
+from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.parents import child_runs_again, children_failed, reclaim_children
+from headrace.storage.sql.lite.rehome import rehome
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.lite.settle import SQL as SETTLE
 from headrace.storage.sql.lite.settle import stamped
+from headrace.storage.sql.lite.standing import SQL, Standing, standing_of, take
 from headrace.storage.sql.rows import options
-from headrace.storage.sql.script import load
-
-SQL: Final = load("move")
-
-
-class Standing(NamedTuple):
-    """Where a job is before it moves."""
-
-    head: Head
-    key: int
-    id: str
-    state: State
-    carried: Carried
-    parent: int | None
-    options: str | None
 
 
 def move(ledger: Ledger, command: Move) -> Moved:
     """Move jobs by hand; see `core.commands.jobs.Move`."""
     refusals: list[Refused | None] = []
     requested: list[int] = []
-    for at, job in enumerate(command.jobs):
+    moved = list(command.jobs)
+    named = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
+    wanted = fitting(ledger, command.where, named)
+    for at, (job, key) in enumerate(zip(command.jobs, named, strict=True)):
         ledger.flush()
-        standing = _standing(ledger, job)
-        if standing is None:
-            refusals.append(no_such(job))
-        elif standing.state not in STARTS[command.action]:
-            refusals.append(WrongState(queue=job.queue, id=job.id, state=standing.state))
-        else:
+        standing = standing_of(ledger, job)
+        refusal = _refusal(standing, job, command, is_wanted=key in wanted)
+        if standing and not refusal:
             if standing.state == "active":
                 _request_cancel(ledger, standing, command)
                 requested.append(at)
+            elif command.action == "move":
+                gone = rehome(ledger, standing, command.to)
+                if isinstance(gone, Refused):
+                    refusal = gone
+                else:
+                    moved[at] = gone
             else:
                 _ACTIONS[command.action](ledger, standing, command)
-            refusals.append(None)
-    return Moved(tuple(refusals), tuple(requested))
+        refusals.append(refusal)
+    return Moved(tuple(refusals), tuple(requested), tuple(moved) if command.action == "move" else ())
 
 
-def _standing(ledger: Ledger, job: JobRef) -> Standing | None:
-    key = existing_key(ledger, job)
-    if key is None:
-        return None
-    state, priority, made, started, stalls, parent, opts = ledger.row(SQL.standing, {"key": key})
-    return Standing(ledger.head_of(key), key, job.id, state, Carried(priority, made, started, stalls), parent, opts)
-
-
-def _take(ledger: Ledger, standing: Standing) -> None:
-    """Take the job out of the place where it is."""
-    step = {
-        "waiting": SQL.unready,
-        "prioritized": SQL.unready,
-        "delayed": SQL.undelay,
-        "waiting-children": SQL.unwait,
-        "completed": SQL.unfinish,
-        "failed": SQL.unfinish,
-    }[standing.state]
-    ledger.run(step, {"key": standing.key})
-    ledger.leave(standing.head, standing.state)
+def _refusal(standing: Standing | None, job: JobRef, command: Move, *, is_wanted: bool) -> Refused | None:
+    if standing is None:
+        return no_such(job)
+    if not is_wanted:
+        return NoMatch(queue=job.queue, id=job.id)
+    if standing.state not in STARTS[command.action]:
+        return WrongState(queue=job.queue, id=job.id, state=standing.state)
+    return None
 
 
 def _enter_back(ledger: Ledger, standing: Standing, carried: Carried) -> None:
@@ -82,7 +63,7 @@ def _enter_back(ledger: Ledger, standing: Standing, carried: Carried) -> None:
 
 
 def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
-    _take(ledger, standing)
+    take(ledger, standing)
     if standing.parent is not None:
         child_runs_again(ledger, standing.parent, standing.key)
     carried = standing.carried._replace(made=0, stalls=0)
@@ -95,12 +76,12 @@ def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
 
 
 def _promote(ledger: Ledger, standing: Standing, _: Move) -> None:
-    _take(ledger, standing)
+    take(ledger, standing)
     _enter_back(ledger, standing, standing.carried)
 
 
 def _delay(ledger: Ledger, standing: Standing, command: Move) -> None:
-    _take(ledger, standing)
+    take(ledger, standing)
     ledger.enter_delayed(standing.head, standing.key, standing.carried, ledger.now + command.delay_ms)
     ledger.event(standing.head, standing.id, "delayed", standing.state)
 
@@ -108,7 +89,7 @@ def _delay(ledger: Ledger, standing: Standing, command: Move) -> None:
 def _prioritise(ledger: Ledger, standing: Standing, command: Move) -> None:
     carried = standing.carried._replace(priority=command.priority)
     if standing.state in ("waiting", "prioritized"):
-        _take(ledger, standing)
+        take(ledger, standing)
         state = ledger.enter_ready(standing.head, standing.key, carried)
         if state != standing.state:
             ledger.event(standing.head, standing.id, state, standing.state)
@@ -120,7 +101,7 @@ def _prioritise(ledger: Ledger, standing: Standing, command: Move) -> None:
 def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     failure = command.failure or Failure("cancelled", "cancelled")
     body = stamped(ledger, failure)
-    _take(ledger, standing)
+    take(ledger, standing)
     ledger.run(SETTLE.undefer, {"keys": as_json([standing.key])})
     row: tuple[Any, ...] = (standing.key, standing.head.id, "failed", None, *standing.carried, body)
     ledger.insert(SETTLE.finished, [row])

@@ -7,9 +7,12 @@ from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown,
 from headrace.core.commands.reads import FIND_MAX, TREE_MAX
 from headrace.core.errors import Refused
 from headrace.core.jobs import STATES, JobRef, State
+from headrace.core.query import Query
+from headrace.core.terms import States
 from headrace.storage.sql.lite.heads import NUMBER_BITS
 from headrace.storage.sql.lite.keys import existing_key, id_of, keys_of, no_such
 from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.rows import record
 from headrace.storage.sql.script import load
 
@@ -19,13 +22,28 @@ TREE: Final = load("tree")
 LINES: Final = load("lines")
 COUNT: Final = load("count")
 _PAGES: Final[dict[State, str]] = {
-    "waiting": FIND.ready,
-    "prioritized": FIND.ready,
+    "waiting": FIND.waiting,
+    "prioritized": FIND.prioritized,
     "delayed": FIND.delayed,
     "active": FIND.active,
     "waiting-children": FIND.parents,
     "completed": FIND.finished,
     "failed": FIND.finished,
+}
+_STEADY: Final[dict[State, str]] = {
+    **_PAGES,
+    "waiting": FIND.ready_steady,
+    "prioritized": FIND.ready_steady,
+    "delayed": FIND.delayed_steady,
+    "active": FIND.active_steady,
+    "waiting-children": FIND.parents_steady,
+}
+_FAR: Final = 1 << 62  # before, or behind, every place
+_STARTS: Final[dict[State, tuple[int, int]]] = {
+    **dict.fromkeys(STATES, (-_FAR, -_FAR)),
+    "prioritized": (0, _FAR),
+    "completed": (_FAR, _FAR),
+    "failed": (_FAR, _FAR),
 }
 
 
@@ -43,18 +61,33 @@ def _records(ledger: Ledger, keys: list[int]) -> dict[int, Any]:
 
 
 def find(ledger: Ledger, command: Find) -> Found:
-    """A page; see `core.commands.reads.Find`. The cursor holds the last row's place in the order of its state."""
+    """A page; see `core.commands.reads.Find`. The cursor holds the last row's place in its order."""
     head = ledger.head(command.queue)
     if head is None:
         return Found(())
-    a, b = decode(command.after) if command.after is not None else (None, None)
+    where = command.where
+    if command.is_steady:
+        where = (where or Query()).and_(States((command.state,)))
     limit = min(command.limit, FIND_MAX)
-    step = {"queue": head.id, "state": command.state, "limit": limit + 1, "a": a, "b": b}
-    rows = ledger.rows(_PAGES[command.state], step)
-    page = rows[:limit]
-    records = _records(ledger, [row[0] for row in page])
-    cursor = as_json(page[-1][1:]) if page and len(rows) > limit else None
-    return Found(tuple(records[row[0]] for row in page), cursor)
+    most = limit if command.where is None else FIND_MAX
+    a, b = decode(command.after) if command.after is not None else _STARTS[command.state]
+    step = {"queue": head.id, "state": command.state, "limit": most + 1, "a": a, "b": b}
+    rows = ledger.rows((_STEADY if command.is_steady else _PAGES)[command.state], step)
+    looked, page = _page(rows[:most], fitting(ledger, where, [row[0] for row in rows[:most]]), limit)
+    cursor = as_json(rows[looked - 1][1:]) if 0 < looked < len(rows) else None
+    records = _records(ledger, page)
+    return Found(tuple(records[key] for key in page), cursor, looked)
+
+
+def _page(rows: list[tuple[int, ...]], wanted: set[int], limit: int) -> tuple[int, list[int]]:
+    """The first wanted ones, and how many rows were looked at for them."""
+    page: list[int] = []
+    for looked, row in enumerate(rows):
+        if len(page) == limit:
+            return looked, page
+        if row[0] in wanted:
+            page.append(row[0])
+    return len(rows), page
 
 
 def count(ledger: Ledger, command: Count) -> Counted:

@@ -3,12 +3,13 @@
 from typing import Final
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.errors import Refused, WrongState
+from headrace.core.errors import NoMatch, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.sql.lite.heads import Head
-from headrace.storage.sql.lite.keys import existing_key, no_such, ref_of
+from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.retention import SQL, erase
 
 _PAGES: Final[dict[State, str]] = {
@@ -25,8 +26,10 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
     """Remove jobs; see `core.commands.jobs.Remove`."""
     refusals: list[Refused | None] = []
     gone: list[JobRef] = []
-    for job in command.jobs:
-        outcome = _remove_named(ledger, job, command.with_children)
+    named = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
+    wanted = fitting(ledger, command.where, named)
+    for job, key in zip(command.jobs, named, strict=True):
+        outcome = _remove_named(ledger, job, command, is_wanted=key in wanted)
         refusals.append(outcome if isinstance(outcome, Refused) else None)
         gone += outcome if isinstance(outcome, list) else []
     head = None if command.queue is None else ledger.head(command.queue)
@@ -35,13 +38,16 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
     return Removed(tuple(gone), tuple(refusals))
 
 
-def _remove_named(ledger: Ledger, job: JobRef, with_children: bool) -> Refused | list[JobRef]:
+def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bool) -> Refused | list[JobRef]:
     key = existing_key(ledger, job)
     if key is None:
         return no_such(job)
-    keys = [row[0] for row in ledger.rows(SQL.family, {"root": key})] if with_children else [key]
+    if not is_wanted:
+        return NoMatch(queue=job.queue, id=job.id)
+    starts = STARTS["remove"] | (STARTS["obliterate"] if command.is_forced else frozenset())
+    keys = [row[0] for row in ledger.rows(SQL.family, {"root": key})] if command.with_children else [key]
     for one, custom, state in ledger.rows(SQL.known, {"keys": as_json(keys)}):
-        if state not in STARTS["remove"]:
+        if state not in starts:
             fixed = ref_of(ledger.head_of(one), one, custom)
             return WrongState(queue=fixed.queue, id=fixed.id, state=state)
     return _drop(ledger, keys)
@@ -66,7 +72,7 @@ def _drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
     if any(is_finished):
         ledger.run(SQL.finished, {"keys": as_json(keys)})
     if not all(is_finished):
-        for step in (SQL.ready, SQL.delayed):
+        for step in (SQL.ready, SQL.delayed, SQL.leases):
             ledger.run(step, {"keys": as_json(keys)})
     refs: list[JobRef] = []
     for key, custom, state in rows:

@@ -1,6 +1,6 @@
--- A job is written once, into `jobs`, and never updated; where it is in its life is told by one row in one of the
--- narrow tables `ready`, `delayed`, `leases`, `parents` (while is_waiting) and `finished`. These carry along what
--- changes: priority, attempts made, attempts started, stalls.
+-- A job is written once, into `jobs`, and never updated, unless it goes to another queue and gets another key. Where
+-- it is in its life is told by one row in one of the narrow tables `ready`, `delayed`, `leases`, `parents` (while
+-- is_waiting) and `finished`. These carry along what changes: priority, attempts made, attempts started, stalls.
 --
 -- A job's key is its queue's number times 2^40 plus its own number in that queue: plain jobs need no index on their id.
 

@@ -1,0 +1,33 @@
+"""A job goes over to another queue."""
+
+from headrace.core import topics
+from headrace.core.errors import DuplicateId, InFlow, Refused
+from headrace.core.jobs import FINISHED, JobRef
+from headrace.storage.memory.add import next_number
+from headrace.storage.memory.journal import happened
+from headrace.storage.memory.world import Job, World
+
+
+def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
+    """Move a job with all that belongs to it. Its state stays; its place is behind those that are there."""
+    old = job.ref
+    if job.parent or job.children:
+        return InFlow(queue=old.queue, id=old.id)
+    if job.new.id is not None and world.job(JobRef(to, job.new.id)):
+        return DuplicateId(queue=to, id=job.new.id)
+    happened(world, job, now, "removed", job.state)
+    world.queues[old.queue].orders[job.state].take(job.key)
+    del world.queues[old.queue].jobs[old.id]
+    queue = world.queue(to)
+    number, job.serial = next_number(world, to)
+    job.ref = JobRef(to, str(number) if job.new.id is None else job.new.id)
+    if job.state in FINISHED:
+        job.key = job.key[0], job.serial
+    else:
+        queue.back += 1
+        job.key = job.key[0], queue.back
+        world.wake(topics.ready(to))
+    queue.jobs[job.ref.id] = job
+    queue.orders[job.state].put(job.key, job)
+    happened(world, job, now, job.state)
+    return None
