@@ -4,8 +4,9 @@ import pytest
 
 from headrace.core.commands import Find, Found
 from headrace.core.jobs import STATES, State
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, awaits_children, child, done, ids, new, parent
+
+from .clock import FrozenClock
+from .desk import Desk, awaits_children, child, done, ids, new, parent
 
 
 @pytest.mark.parametrize("state", STATES)
