@@ -1,4 +1,4 @@
-"""Whatever a SQLite store does when it stops: opened again, it has done all of a call or nothing, and no rule is broken.
+"""Whatever a SQLite store does when it stops: opened again, it has done all of a call or nothing, and keeps the rules.
 
 A call is stopped before each of its statements, inside its commit, by an error that passes, by one that stays, and by
 SIGKILL of a real process. Which commands there are is asked of `headrace.core.commands`.
