@@ -58,10 +58,14 @@ class Drive:
             idle = 0 if await self.work() else idle + 1
             if idle > IDLE_MAX:
                 break
-            self.clock.advance(LEASE_MS if idle else self.dice.choice((10, 50, 400)))
+            self.pass_time(idle)
             await self.ask(Recover())
         await self.settle_late()
         return History(self.facts)
+
+    def pass_time(self, idle: int) -> None:
+        """Let the clock go on, by more when nothing was to be done in so many turns."""
+        self.clock.advance(LEASE_MS if idle else self.dice.choice((10, 50, 400)))
 
     async def ask(self, command: Command[Any]) -> Any:
         """The reply; None if there was none."""

@@ -29,11 +29,15 @@ class AddTold(Struct, tag=True, frozen=True):
 
 
 class Start(Struct, tag=True, frozen=True):
-    """A claim gave this job to this worker; the call began at `asked_at` and was answered at `at`."""
+    """A claim gave this job to this worker; the call began at `asked_at` and was answered at `at`.
+
+    `reached` is the latest instant that the clock had shown until then: more than `clock` once it was set back.
+    """
 
     asked_at: int
     at: int
     clock: int
+    reached: int
     ref: JobRef
     token: str
     run: int

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ class Final:
     is_whole: bool = True
     """Whether the logs tell of everything that happened."""
 
-    @property
+    @cached_property
     def records(self) -> dict[JobRef, JobRecord]:
         return {JobRef(job.queue, job.id): job for jobs in self.lists.values() for job in jobs}
 

@@ -1,6 +1,7 @@
 """A store that writes down what its user asks and is told."""
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterator
 from itertools import count
 from pathlib import Path
@@ -26,6 +27,9 @@ class Recorder:
         self._now = now
         self._clock = clock
         self._calls = count()
+        self._reached = 0
+        if hasattr(inner, "run_blocking"):
+            self.run_blocking = self._run_blocking  # who finds it renews from a thread
 
     async def open(self) -> None:
         await self.inner.open()
@@ -47,6 +51,13 @@ class Recorder:
             self._tell(call, command, answer, asked_at, asked_clock)
         return reply
 
+    def _run_blocking(self, command: Command[Any]) -> Any:
+        call, asked_at, asked_clock = f"{self._who}-{next(self._calls)}", self._now(), self._clock()
+        self._ask(call, command, asked_at, asked_clock)
+        reply = self.inner.run_blocking(command)  # type: ignore[attr-defined]
+        self._tell(call, command, reply, asked_at, asked_clock)
+        return reply
+
     def _ask(self, call: str, command: Command[Any], at: int, clock: int) -> None:
         match command:
             case Add(jobs, request_id):
@@ -61,24 +72,29 @@ class Recorder:
                     self._write(Touch(at, "remove", ref))
 
     def _tell(self, call: str, command: Command[Any], reply: Any, asked_at: int, asked_clock: int) -> None:
-        at = self._now()
+        at, clock = self._now(), self._clock()
+        self._reached = max(self._reached, asked_clock, clock)
         match command, reply:
             case Add(), _:
                 is_done = isinstance(reply, Added)
                 self._write(AddTold(call, at, reply.jobs if is_done else None, reply.existing if is_done else ()))
             case Claim(), Claimed(leases):
                 for lease in leases:
-                    ref, ends = JobRef(lease.queue, lease.id), asked_clock + command.lease_ms
-                    start = Start(
-                        asked_at, at, self._clock(), ref, lease.token, lease.attempts_started, lease.added_at, ends,
-                        lease.deferred is not None,
-                    )  # fmt: skip
-                    self._write(start)
+                    ends = asked_clock + command.lease_ms
+                    times = (asked_at, at, clock, self._reached)
+                    what = (lease.token, lease.attempts_started, lease.added_at, ends, lease.deferred is not None)
+                    self._write(Start(*times, JobRef(lease.queue, lease.id), *what))
             case Settle(), Settled(refusals):
                 self._write(SettleTold(call, at, tuple(refusal is None for refusal in refusals)))
             case Renew(holds, lease_ms), Renewed(lost):
                 held = tuple(hold.token for hold in holds if JobRef(hold.queue, hold.id) not in lost)
                 self._write(Renewal(held, asked_clock + lease_ms))
+
+
+def of_process(inner: Storage, folder: Path, who: str) -> Recorder:
+    """A recorder into a file of this process, by the clocks of the machine."""
+    clock: Clock = lambda: time.time_ns() // 1_000_000  # noqa: E731
+    return Recorder(inner, to_file(folder / f"{who}.facts"), who=who, now=time.monotonic_ns, clock=clock)
 
 
 def to_file(path: Path) -> Write:

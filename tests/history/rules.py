@@ -6,6 +6,7 @@ A reply that nobody got excuses what may have happened. A history in which too l
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final as Constant
 from typing import NamedTuple
 
@@ -161,14 +162,16 @@ def early(history: History, final: Final) -> Iterator[tuple[object, str]]:
     """Nothing starts before its time: its delay, or the pause before the next attempt."""
     for ref, starts in history.starts.items():
         job = history.jobs.get(ref)
-        if history.touched[ref] or not starts:
+        if history.touched[ref] or job is None:
             continue
-        if job is not None and starts[0].clock < starts[0].added_at + job.delay_ms and not starts[0].is_deferred:
-            yield ref, f"it began {starts[0].added_at + job.delay_ms - starts[0].clock} ms before it was due"
+        due_at = starts[0].added_at + job.delay_ms
+        if starts[0].reached < due_at and job.delay_ms:
+            yield ref, f"it began {due_at - starts[0].reached} ms before it was due"
         for first, second in pairwise(starts):
-            for end in history.ends_of(first):
-                if end.is_accepted and second.clock < end.clock + end.settlement.delay_ms and not second.is_deferred:
-                    yield ref, f"run {second.run} began before the pause of {end.settlement.delay_ms} ms was over"
+            for end in filter(attrgetter("is_accepted"), history.ends_of(first)):
+                pause_ms = end.settlement.delay_ms
+                if second.reached < end.clock + pause_ms and not second.is_deferred:
+                    yield ref, f"run {second.run} began before the pause of {pause_ms} ms was over"
 
 
 def parent_early(history: History, final: Final) -> Iterator[tuple[object, str]]:
