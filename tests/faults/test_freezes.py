@@ -1,4 +1,4 @@
-"""Workers frozen for longer than their leases, again and again: when they wake they are fenced, and every rule holds."""
+"""Workers frozen for longer than their leases, again and again: when they wake they are fenced, and rules hold."""
 
 import asyncio
 import random
