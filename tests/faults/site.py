@@ -25,6 +25,7 @@ from tests.history.rules import Finding, findings
 from tests.house.source import ROOT
 
 ENDS = ("completed", "failed")
+PAGE = 500
 
 
 class Mill:
@@ -88,6 +89,15 @@ class Site:
         (job,) = granted(reply).jobs
         assert job is not None
         return job
+
+    async def get_all(self, refs: list[JobRef]) -> list[JobRecord]:
+        """All these jobs, a page at a time."""
+        found: list[JobRecord] = []
+        for at in range(0, len(refs), PAGE):
+            jobs = granted(await self.store.run(Get(tuple(refs[at : at + PAGE])))).jobs
+            assert None not in jobs
+            found += [job for job in jobs if job is not None]
+        return found
 
     async def until(self, ref: JobRef, *states: str, timeout_s: float = 20) -> JobRecord:
         """The job, once it is in one of these states."""

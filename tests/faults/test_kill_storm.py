@@ -68,7 +68,7 @@ async def check(here: Site, refs: list[JobRef], seed: int) -> None:
     assert len(set(refs)) == len(refs)
     wrong = {ref.id: here.ends(ref.id) for ref in refs if here.ends(ref.id) != ["completed"]}
     assert not wrong, f"seed {seed}: {wrong}"
-    jobs = [await here.get(ref) for ref in refs]
+    jobs = await here.get_all(refs)
     assert {job.state for job in jobs} == {"completed"}
     assert {job.attempts_made for job in jobs} == {1}
     assert await here.findings(least=len(refs)) == [], f"seed {seed}"

@@ -11,6 +11,7 @@ from headrace.app import App
 from headrace.core.commands import Forget, Queues, Recover, Remove
 from headrace.core.errors import Misuse
 from headrace.core.jobs import STATES
+from headrace.core.settings import masked
 from headrace.storage.protocol import Storage, granted
 from headrace.testing.clock import FrozenClock
 from headrace.testing.enqueued import Enqueued, NotingStore
@@ -46,8 +47,8 @@ class RunUntilIdle:
 class Bench:
     """Puts an app on a fresh store at `url` until the block ends, and the store's time on a frozen `clock`.
 
-    A store that outlives the test must be empty before, `Misuse` otherwise, and is emptied after. What the app kept
-    elsewhere is not touched. The app must not be in use when the block begins.
+    A store that outlives the test must have no jobs before, `Misuse` otherwise, and has none after. What the app kept
+    elsewhere is not touched. The app must not be in use when the block begins: `Misuse`.
     """
 
     def __init__(self, app: App, url: str = MEMORY, *, clock: FrozenClock | None = None, seed: int = 0) -> None:
@@ -111,7 +112,7 @@ async def _check_empty(url: str) -> None:
         await store.close()
     full = [queue.name for queue in queues if any(queue.counts.values())]
     if full:
-        raise Misuse(f"the store at {url} has jobs, in {', '.join(full)}; give your tests a store of their own")
+        raise Misuse(f"the store at {masked(url)} has jobs, in {', '.join(full)}; give your tests a store of their own")
 
 
 async def _empty(url: str, later: int) -> None:
