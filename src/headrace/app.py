@@ -90,6 +90,14 @@ class App:
         """The store itself, for commands; it is opened at first use."""
         return self._door
 
+    def use_store(self, make: Callable[[], Storage]) -> Callable[[], Storage]:
+        """Take the store from `make` instead of the URL, and give what made it before: `headrace.testing` does so.
+
+        `make` is called now, and again when the loop on which its store was opened has ended. `Misuse` while the app
+        is open.
+        """
+        return self._client.use_store(make)
+
     @property
     def _home(self) -> Home:
         return self._client.home

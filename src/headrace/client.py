@@ -32,7 +32,8 @@ class Client:
         self.home = Home()
         self.pauses = Pauses()
         self.loaders: dict[tuple[str, str], Callable[[str], Any]] = {}  # the results of known tasks, by queue and name
-        self._storage = self._made()
+        self._make = _maker(settings)
+        self._storage = self._make()
         self._is_open = False
         self._opening = asyncio.Lock()
         self._watches: dict[str, Watch] = {}
@@ -108,17 +109,29 @@ class Client:
         """The store, if it is open."""
         return self._storage if self._is_open else None
 
-    def _made(self) -> Storage:
-        assert self.settings.url is not None
-        return storage.open(self.settings.url, prefix=self.settings.prefix)
+    def use_store(self, make: Callable[[], Storage]) -> Callable[[], Storage]:
+        """Take stores from `make` from now on; gives what made them before. `Misuse` while one is open."""
+        loop = self.home.loop
+        if self._is_open and loop is not None and loop.is_running():
+            raise Misuse("the app is in use; close it before it gets another store")
+        before, self._make = self._make, make
+        self._rebound()
+        return before
 
     def _rebound(self) -> None:
         """The loop has ended, or we are another process now: whatever was bound to it is left behind."""
-        if self.settings.url not in _IN_PROCESS:
-            self._storage = self._made()
+        self._storage = self._make()
         self._is_open = False
         self._opening = asyncio.Lock()
         self._watches = {}
+
+
+def _maker(settings: Settings) -> Callable[[], Storage]:
+    """What gives the store at the settings' URL: another object for each loop, unless the jobs live in the object."""
+    url, prefix = settings.url, settings.prefix
+    assert url is not None
+    store = storage.open(url, prefix=prefix)
+    return lambda: store if url in _IN_PROCESS else storage.open(url, prefix=prefix)
 
 
 class Door:

@@ -9,7 +9,8 @@ from headrace.core.jobs import STATES, JobRecord, JobRef, State
 from headrace.core.log import Change, Entry
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
-from tests.conformance.desk import Desk
+
+from .desk import Desk
 
 PAGE = 7  # small, so that a few jobs make more than one page
 

@@ -1,28 +1,30 @@
-"""Every engine under the same clock."""
+"""Every engine under the same clock; or the one store that `--headrace-store` names, from whoever wrote it."""
 
+import pkgutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import cast
 
-import psycopg
 import pytest
-import redis
-from psycopg import sql
 
 from headrace import storage
 from headrace.storage.protocol import Storage
-from headrace.storage.redis import RedisStore
-from headrace.storage.sql.postgres import PostgresStore
-from tests.conformance.audit import assert_consistent
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .audit import assert_consistent
+from .clock import FrozenClock
+from .desk import Desk
 
 ENGINES = ("memory", "sqlite")
 PROBES = ("postgres", "redis")  # engines that know Add, Claim, Settle, Recover and Get
+GIVEN = "given"
 
 
-def url_of(engine: str, folder: Path) -> str:
-    return {"memory": "memory://", "sqlite": f"sqlite:///{folder / 'jobs.db'}"}[engine]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a store runs on each engine."""
+    if "engine" in metafunc.fixturenames:
+        ours = (*ENGINES, *PROBES) if "probed" in metafunc.fixturenames else ENGINES
+        metafunc.parametrize("engine", (GIVEN,) if metafunc.config.getoption("--headrace-store") else ours)
 
 
 @pytest.fixture
@@ -30,16 +32,25 @@ def clock() -> FrozenClock:
     return FrozenClock()
 
 
-@pytest.fixture(params=ENGINES)
-async def store(request: pytest.FixtureRequest, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+def made(request: pytest.FixtureRequest, engine: str, clock: FrozenClock, tmp_path: Path) -> Storage:
+    """A store that is not open yet, and empty."""
+    if engine == GIVEN:
+        make = pkgutil.resolve_name(request.config.getoption("--headrace-store"))
+        return cast("Callable[..., Storage]", make)(clock=clock)
+    url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'jobs.db'}"}[engine]
+    return storage.open(url, clock=clock)
+
+
+@pytest.fixture
+async def store(made: Storage) -> AsyncIterator[Storage]:
     """An open store; when the test is over it must be consistent."""
-    store = storage.open(url_of(request.param, tmp_path), clock=clock)
-    await store.open()
+    await made.open()
     try:
-        yield store
-        await assert_consistent(store)
+        yield made
+        await assert_consistent(made)
     finally:
-        await store.close()
+        await made.close()
 
 
 @pytest.fixture
@@ -47,22 +58,31 @@ def desk(store: Storage) -> Desk:
     return Desk(store)
 
 
-@pytest.fixture(params=[*ENGINES, *PROBES])
-def probed(request: pytest.FixtureRequest, clock: FrozenClock, tmp_path: Path) -> Iterator[Storage]:
+@pytest.fixture
+def probed(request: pytest.FixtureRequest, engine: str, clock: FrozenClock) -> Iterator[Storage]:
     """A store that is not open yet, and is gone from its server when the test is over."""
     prefix = f"probe{uuid.uuid4().hex[:8]}"
-    if request.param == "postgres":
+    if engine == "postgres":
+        import psycopg
+        from psycopg import sql
+
+        from headrace.storage.sql.postgres import PostgresStore
+
         url = request.getfixturevalue("postgres_url")
         yield PostgresStore(url, prefix=prefix, clock=clock)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(prefix)))
-    elif request.param == "redis":
+    elif engine == "redis":
+        import redis
+
+        from headrace.storage.redis import RedisStore
+
         url = request.getfixturevalue("valkey_url")
         yield RedisStore(url, prefix=prefix, clock=clock)
         with redis.Redis.from_url(url) as client:
             client.flushdb()
     else:
-        yield storage.open(url_of(request.param, tmp_path), clock=clock)
+        yield request.getfixturevalue("made")
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from headrace.core.commands import Acquire, Acquired, Release
 from headrace.core.errors import Held
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .clock import FrozenClock
+from .desk import Desk
 
 
 async def test_a_free_lock_is_taken(desk: Desk) -> None:

@@ -6,8 +6,9 @@ from headrace.core.commands import Add, Queues, Read
 from headrace.core.errors import DuplicateId, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRecord, JobRef, NewJob, Options, Parent
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, done, ids, new, parent, pause, ref
+
+from .clock import FrozenClock
+from .desk import Desk, child, done, ids, new, parent, pause, ref
 
 
 async def test_a_job_is_stored_as_it_was_given(desk: Desk, clock: FrozenClock) -> None:

@@ -8,8 +8,9 @@ import pytest
 from headrace.core.commands import Annotate, Lines
 from headrace.core.errors import LeaseLost, NoSuchJob
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, done, failed, new, ref
+
+from .clock import FrozenClock
+from .desk import Desk, done, failed, new, ref
 
 
 async def notes(desk: Desk) -> Any:

@@ -3,8 +3,9 @@
 from msgspec.structs import replace
 
 from headrace.core.commands import Beat, Beaten, Source, WorkerRecord, Workers
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .clock import FrozenClock
+from .desk import Desk
 
 WORKER = WorkerRecord("w", "host", 7, (Source("q", ("a", "b")), Source("r")), concurrency=5, running=2, processed=9)
 

@@ -1,7 +1,8 @@
 """Channels: which there are."""
 
 from headrace.core.commands import ChannelList, ChannelRecord, Channels, Publish
-from tests.conformance.desk import Desk, new
+
+from .desk import Desk, new
 
 
 async def names(desk: Desk, **fields: object) -> tuple[list[str], str | None]:

@@ -3,8 +3,9 @@
 from headrace.core.commands import Claimed, Configure
 from headrace.core.jobs import JobRef, Lease
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import LEASE_MS, Desk, child, done, ids, later, new, parent, put_back, ref
+
+from .clock import FrozenClock
+from .desk import LEASE_MS, Desk, child, done, ids, later, new, parent, put_back, ref
 
 
 async def test_a_lease_holds_what_a_worker_needs(desk: Desk, clock: FrozenClock) -> None:

@@ -1,7 +1,8 @@
 """Commit: how far a reader has come."""
 
 from headrace.core.commands import Channels, Commit, Committed, Publish, Trim
-from tests.conformance.desk import Desk
+
+from .desk import Desk
 
 
 async def test_a_reader_stands_nowhere_yet(desk: Desk) -> None:

@@ -1,7 +1,8 @@
 """Configure: the settings of a queue."""
 
 from headrace.core.commands import Configure, Configured, Queues
-from tests.conformance.desk import Desk, new
+
+from .desk import Desk, new
 
 
 async def is_paused(desk: Desk) -> bool:

@@ -2,7 +2,8 @@
 
 from headrace.core.commands import Count, Counted
 from headrace.core.jobs import STATES
-from tests.conformance.desk import Desk, child, new, parent
+
+from .desk import Desk, child, new, parent
 
 
 async def test_every_state_of_every_queue_asked_for_is_counted(desk: Desk) -> None:

@@ -6,7 +6,8 @@ from headrace.core.commands import Add, Removed
 from headrace.core.errors import LeaseLost, WrongState
 from headrace.core.lifecycle import child_failed
 from headrace.core.log import Change
-from tests.conformance.desk import Desk, child, done, failed, new, parent, ref
+
+from .desk import Desk, child, done, failed, new, parent, ref
 
 
 async def failed_flow(desk: Desk) -> None:

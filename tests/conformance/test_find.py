@@ -8,8 +8,9 @@ from headrace.core.commands.reads import FIND_MAX
 from headrace.core.jobs import STATES, Failure, State
 from headrace.core.outcomes import Failed
 from headrace.core.query import parse
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, awaits_children, child, done, ids, new, parent, ref
+
+from .clock import FrozenClock
+from .desk import Desk, awaits_children, child, done, ids, new, parent, ref
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -10,9 +10,10 @@ from headrace.core.commands import Remove
 from headrace.core.jobs import FINISHED, POLICIES, STATES, JobRef, Keep, Lease, NewJob, Options, Parent, Policy
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
-from tests.conformance.audit import assert_consistent
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, deferred, done, failed
+
+from .audit import assert_consistent
+from .clock import FrozenClock
+from .desk import Desk, deferred, done, failed
 
 QUEUE = "q"
 NODES_MAX = 12

@@ -4,8 +4,9 @@ import pytest
 
 from headrace.core.lifecycle import child_failed
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import (
+
+from .clock import FrozenClock
+from .desk import (
     Desk,
     awaits_children,
     child,

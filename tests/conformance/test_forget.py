@@ -3,8 +3,9 @@
 from headrace.core.commands import ChannelRecord, Channels, Configure, Forget, Forgotten, Publish, Queues, Read
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty
 from headrace.core.log import Gap
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, ids, new, put_back, ref
+
+from .clock import FrozenClock
+from .desk import Desk, ids, new, put_back, ref
 
 
 async def test_an_empty_queue_is_forgotten(desk: Desk) -> None:

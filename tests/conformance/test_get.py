@@ -2,8 +2,9 @@
 
 from headrace.core.commands import Get, Got
 from headrace.core.jobs import Failure, JobRecord, Options, Parent
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import LEASE_MS, Desk, child, failed, later, new, parent, pause, ref
+
+from .clock import FrozenClock
+from .desk import LEASE_MS, Desk, child, failed, later, new, parent, pause, ref
 
 
 async def test_asking_for_nothing_gives_nothing(desk: Desk) -> None:

@@ -1,8 +1,9 @@
 """Leave: a worker has stopped."""
 
 from headrace.core.commands import Beat, Leave, Left, WorkerRecord, Workers
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .clock import FrozenClock
+from .desk import Desk
 
 WORKER = WorkerRecord("w", "host", 7, (), concurrency=1)
 

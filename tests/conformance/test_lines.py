@@ -2,7 +2,8 @@
 
 from headrace.core.commands import LineList, Lines
 from headrace.core.errors import NoSuchJob
-from tests.conformance.desk import Desk, new, ref
+
+from .desk import Desk, new, ref
 
 
 async def test_a_job_without_lines_has_none(desk: Desk) -> None:

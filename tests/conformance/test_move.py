@@ -7,8 +7,9 @@ from headrace.core.errors import NoSuchJob, WrongState
 from headrace.core.jobs import Failure
 from headrace.core.lifecycle import STARTS, child_failed
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, awaits_children, child, done, failed, ids, keep, later, new, parent, pause, ref
+
+from .clock import FrozenClock
+from .desk import Desk, awaits_children, child, done, failed, ids, keep, later, new, parent, pause, ref
 
 ACTIONS = ("retry", "promote", "delay", "prioritise", "cancel", "move")
 ALL = ("waiting", "prioritized", "delayed", "active", "waiting-children", "completed", "failed")

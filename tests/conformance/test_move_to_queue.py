@@ -8,8 +8,9 @@ from headrace.core.errors import DuplicateId, InFlow, LeaseLost, NoMatch, NoSuch
 from headrace.core.jobs import State
 from headrace.core.log import Change
 from headrace.core.query import parse
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, done, failed, ids, later, new, parent, pause, ref
+
+from .clock import FrozenClock
+from .desk import Desk, child, done, failed, ids, later, new, parent, pause, ref
 
 
 async def job_in(desk: Desk, state: State) -> None:

@@ -4,8 +4,9 @@ from headrace.core.commands import Add, Claimed
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, WrongState
 from headrace.core.jobs import Failure, JobRecord, JobRef, Lease, NewJob, Options
 from headrace.core.lifecycle import STALLED_REASON, child_failed
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import (
+
+from .clock import FrozenClock
+from .desk import (
     LEASE_MS,
     Desk,
     awaits_children,

@@ -5,8 +5,9 @@ import pytest
 from headrace.core.commands import ChannelRecord, Channels, Publish, Published, Read
 from headrace.core.errors import Conflict
 from headrace.core.log import Entry
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, new
+
+from .clock import FrozenClock
+from .desk import Desk, new
 
 
 async def test_a_channel_is_made_by_its_first_entry(desk: Desk, clock: FrozenClock) -> None:

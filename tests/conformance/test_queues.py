@@ -2,8 +2,9 @@
 
 from headrace.core.commands import Configure, QueueList, QueueRecord, Queues
 from headrace.core.jobs import STATES
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, new, parent, put_back
+
+from .clock import FrozenClock
+from .desk import Desk, child, new, parent, put_back
 
 
 async def names(desk: Desk, *wanted: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from headrace.core.commands import Entries, Publish, Read, Trim
 from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Gap
-from tests.conformance.desk import Desk, new
+
+from .desk import Desk, new
 
 
 def bodies(reply: Entries) -> str:

@@ -3,8 +3,9 @@
 from headrace.core.commands import Configure
 from headrace.core.lifecycle import STALLED_REASON
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, deferred, ids, new, parent, ref
+
+from .clock import FrozenClock
+from .desk import Desk, child, deferred, ids, new, parent, ref
 
 
 async def test_a_lease_that_holds_is_left_alone(desk: Desk, clock: FrozenClock) -> None:

@@ -1,8 +1,9 @@
 """Release: give a lock back."""
 
 from headrace.core.commands import Acquire, Acquired, Release, Released
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .clock import FrozenClock
+from .desk import Desk
 
 
 async def test_a_released_lock_is_free(desk: Desk) -> None:

@@ -5,8 +5,9 @@ import pytest
 from headrace.core.commands import Lines, Remove, Removed
 from headrace.core.errors import NoSuchJob, WrongState
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, done, failed, ids, keep, new, parent, ref
+
+from .clock import FrozenClock
+from .desk import Desk, child, done, failed, ids, keep, new, parent, ref
 
 
 async def test_a_removed_job_is_gone(desk: Desk) -> None:

@@ -1,8 +1,9 @@
 """Renew: keep leases, and learn which are lost or to be cancelled."""
 
 from headrace.core.commands import Hold, Renew, Renewed
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, done, new, ref
+
+from .clock import FrozenClock
+from .desk import Desk, done, new, ref
 
 
 async def test_a_lease_is_extended_from_now(desk: Desk, clock: FrozenClock) -> None:

@@ -5,7 +5,8 @@ import pytest
 from headrace.core.commands import Add, Claim, Count, Get, Settle, Source
 from headrace.core.errors import Refused, Unavailable
 from headrace.storage.protocol import Storage
-from tests.conformance.desk import Desk, child, done, ids, new, ref
+
+from .desk import Desk, child, done, ids, new, ref
 
 
 async def test_one_command_has_one_reply_and_several_have_a_tuple(store: Storage) -> None:

@@ -4,8 +4,9 @@ from headrace.core.commands import Queues, Settlement
 from headrace.core.errors import LeaseLost
 from headrace.core.jobs import Failure
 from headrace.core.log import Change
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import (
+
+from .clock import FrozenClock
+from .desk import (
     Desk,
     awaits_children,
     child,

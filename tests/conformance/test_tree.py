@@ -1,7 +1,8 @@
 """Tree: a job with its descendants."""
 
 from headrace.core.commands import Grown, Tree
-from tests.conformance.desk import Desk, child, ids, new, parent, ref
+
+from .desk import Desk, child, ids, new, parent, ref
 
 
 async def family(desk: Desk) -> None:

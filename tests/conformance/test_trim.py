@@ -3,7 +3,8 @@
 import pytest
 
 from headrace.core.commands import ChannelRecord, Channels, Publish, Published, Read, Trim, Trimmed
-from tests.conformance.desk import Desk
+
+from .desk import Desk
 
 
 @pytest.mark.parametrize(("keep", "count", "first"), [(0, 3, 4), (1, 2, 3), (3, 0, 1), (9, 0, 1)])

@@ -8,8 +8,9 @@ import pytest
 from headrace.core import topics
 from headrace.core.commands import Add, Command, Configure, Move, Publish, Recover, Settle
 from headrace.storage.protocol import Storage
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, child, done, later, new, parent, put_back, ref
+
+from .clock import FrozenClock
+from .desk import Desk, child, done, later, new, parent, put_back, ref
 
 LONG_MS = 10_000
 READY = frozenset({topics.ready("q")})

@@ -1,8 +1,9 @@
 """Workers: those that live."""
 
 from headrace.core.commands import Beat, WorkerList, WorkerRecord, Workers
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk
+
+from .clock import FrozenClock
+from .desk import Desk
 
 
 async def beat(desk: Desk, *names: str, ttl_ms: int = 100) -> None:

@@ -1,6 +1,6 @@
-"""A worker process for the fault tests: `python -m tests.faults.mill URL LEASE_MS CONCURRENCY`.
+"""A worker process for the fault tests: `python -m tests.faults.mill URL LEASE_MS CONCURRENCY [FOLDER]`.
 
-Prints a line when it is ready and one when it has stopped by itself.
+Prints a line when it is ready and one when it has stopped by itself. With a folder it writes there what it saw.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from headrace.core import codec
 from headrace.core.jobs import Lease
@@ -15,6 +16,7 @@ from headrace.engine.hooks import Hooks
 from headrace.engine.registry import Handler, Registry
 from headrace.storage import open as open_store
 from headrace.worker import Worker
+from tests.history.recorder import of_process
 
 
 async def nap(ms: int) -> int:
@@ -52,8 +54,10 @@ def parse(lease: Lease) -> tuple[tuple[()], dict[str, object]]:
     return (), codec.decode(lease.data)
 
 
-async def main(url: str, lease_ms: int, concurrency: int) -> None:
+async def main(url: str, lease_ms: int, concurrency: int, folder: str | None = None) -> None:
     store = open_store(url)
+    if folder is not None:
+        store = of_process(store, Path(folder), f"mill-{os.getpid()}")
     await store.open()
     hooks = Hooks(started=(lambda: print("ready", flush=True),))
     worker = Worker(store, registry(), lease_ms=lease_ms, poll_ms=1_000, concurrency=concurrency, hooks=hooks)
@@ -63,4 +67,4 @@ async def main(url: str, lease_ms: int, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))

@@ -18,17 +18,23 @@ from headrace.core.jobs import JobRecord, JobRef, NewJob, Options
 from headrace.core.log import Change
 from headrace.storage import open as open_store
 from headrace.storage.protocol import Storage, granted
+from tests.history.final import final_of
+from tests.history.history import History
+from tests.history.recorder import from_files, of_process
+from tests.history.rules import Finding, findings
 from tests.house.source import ROOT
 
 ENDS = ("completed", "failed")
+PAGE = 500
 
 
 class Mill:
     """A worker process; what it logs is in the file `log`."""
 
-    def __init__(self, url: str, lease_ms: int, concurrency: int, log: Path) -> None:
+    def __init__(self, url: str, lease_ms: int, concurrency: int, log: Path, facts: Path | None = None) -> None:
         self.log = log
         command = [sys.executable, "-m", "tests.faults.mill", url, str(lease_ms), str(concurrency)]
+        command += [str(facts)] if facts else []
         with log.open("a") as errors:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
 
@@ -53,17 +59,18 @@ class Mill:
 
 
 class Site:
-    def __init__(self, store: Storage, folder: Path, url: str, lease_ms: int) -> None:
+    def __init__(self, store: Storage, folder: Path, url: str, lease_ms: int, facts: Path | None = None) -> None:
         self.store = store
         self.folder = folder
         self.url = url
         self.lease_ms = lease_ms
+        self.facts = facts
         self.mills: list[Mill] = []
         self.changes: dict[str, list[Change]] = defaultdict(list)
         self._position = 0
 
     async def mill(self, concurrency: int = 10) -> Mill:
-        made = Mill(self.url, self.lease_ms, concurrency, self.folder / "mills.log")
+        made = Mill(self.url, self.lease_ms, concurrency, self.folder / "mills.log", self.facts)
         self.mills.append(made)
         await made.ready()
         return made
@@ -71,7 +78,10 @@ class Site:
     async def add(self, name: str, *data: str, max_stalled: int = 1_000) -> list[JobRef]:
         """A job for each of these data."""
         options = Options(max_stalled=max_stalled)
-        reply = await self.store.run(Add(tuple(NewJob("q", name, text, options=options) for text in data)))
+        return await self.add_jobs(*(NewJob("q", name, text, options=options) for text in data))
+
+    async def add_jobs(self, *jobs: NewJob) -> list[JobRef]:
+        reply = await self.store.run(Add(jobs))
         return list(granted(reply).jobs)
 
     async def get(self, ref: JobRef) -> JobRecord:
@@ -79,6 +89,15 @@ class Site:
         (job,) = granted(reply).jobs
         assert job is not None
         return job
+
+    async def get_all(self, refs: list[JobRef]) -> list[JobRecord]:
+        """All these jobs, a page at a time."""
+        found: list[JobRecord] = []
+        for at in range(0, len(refs), PAGE):
+            jobs = granted(await self.store.run(Get(tuple(refs[at : at + PAGE])))).jobs
+            assert None not in jobs
+            found += [job for job in jobs if job is not None]
+        return found
 
     async def until(self, ref: JobRef, *states: str, timeout_s: float = 20) -> JobRecord:
         """The job, once it is in one of these states."""
@@ -104,18 +123,31 @@ class Site:
             if not page.entries:
                 return
 
+    async def findings(self, least: int) -> list[Finding]:
+        """What is wrong with all that was seen and all that is there; everything must have been followed."""
+        assert self.facts is not None
+        events = {
+            JobRef("q", job_id): [c for c in changes if c.state != "progress"]
+            for job_id, changes in self.changes.items()
+        }
+        return findings(History(from_files(self.facts)), await final_of(self.store, events), least=least)
+
     def ends(self, job_id: str) -> list[str]:
         """Every outcome for good that was ever recorded of a job."""
         return [change.state for change in self.changes[job_id] if change.state in ENDS]
 
 
 @asynccontextmanager
-async def site(folder: Path, lease_ms: int = 1_000) -> AsyncIterator[Site]:
+async def site(folder: Path, lease_ms: int = 1_000, *, is_recorded: bool = False) -> AsyncIterator[Site]:
     """A fresh store with the means to start workers on it; none outlives the block."""
     url = f"sqlite:///{folder / 'jobs.db'}"
     store = open_store(url)
+    facts = folder / "facts" if is_recorded else None
+    if facts is not None:
+        facts.mkdir()
+        store = of_process(store, facts, "site")
     await store.open()
-    made = Site(store, folder, url, lease_ms)
+    made = Site(store, folder, url, lease_ms, facts)
     try:
         yield made
     finally:

