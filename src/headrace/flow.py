@@ -4,12 +4,12 @@ from typing import Any, cast
 
 from headrace.call import Call
 from headrace.core.errors import Misuse
-from headrace.core.jobs import NewJob, Parent
+from headrace.core.jobs import NewJob
 
 
-def plan(call: Call[Any], parent: Parent | None = None) -> list[NewJob]:
-    """The jobs of a call, its own first, below `parent` if there is one; what is no call is `Misuse`."""
+def plan(call: Call[Any]) -> list[NewJob]:
+    """The jobs of a call, its own first; what is no call is `Misuse`."""
     if not isinstance(cast("object", call), Call):
         hint = "; write task.call(…)" if callable(call) else ""
         raise Misuse(f"a call is needed, not {type(call).__name__}{hint}")
-    return call.jobs(parent)
+    return call.jobs()

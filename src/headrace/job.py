@@ -13,6 +13,7 @@ from headrace.core.commands import Annotate, Get, Lines, Move, Moved, Node, Remo
 from headrace.core.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, ResultTimeout
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, NewJob, Parent, State
 from headrace.core.names import check_queue
+from headrace.engine.context import jobs_below
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs, blocking
 from headrace.options import IfFailed
@@ -237,7 +238,7 @@ class Job(Generic[R]):
 
         `WrongState` if the job is in another state: what has been released is not called back.
         """
-        added = await self._client.add(tuple(call.jobs(Parent(self.queue, self.id, if_failed))))
+        added = await self._client.add(jobs_below(Parent(self.queue, self.id, if_failed), call))
         return Job(self._client, added.jobs[0], call.name, call.load)
 
     @blocking

@@ -197,6 +197,8 @@ async def test_a_background_task_of_a_handler_is_refused_once_the_job_is_another
 class Added:
     """A call as `Context.add_child` wants it."""
 
+    def new_job(self) -> None: ...
+
     def jobs(self, parent: Parent, /) -> list[NewJob]:
         return [NewJob("q", "double", '{"x":4}', parent=parent)]
 

@@ -145,6 +145,8 @@ async def test_a_job_that_waits_can_be_given_another_child(app: headrace.App) ->
     assert await child.result() == 2
     with pytest.raises(WrongState):
         await tree.add_child(leaf.call(3))
+    with pytest.raises(Misuse, match=r"takes a call, not PlainTask; write task\.call"):
+        await tree.add_child(leaf)  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="did you mean wait"):
         await tree.add_child(leaf.call(3), if_failed="wat")  # type: ignore[arg-type]
 

@@ -91,4 +91,7 @@ class RateLimited(Signal):
 
 
 class WaitForChildren(Signal):
-    """Run the job again from the top when the children it has added are done."""
+    """Run the job again from the top when its children are done, without using up an attempt.
+
+    If they are done already it runs again at once; if it has added none in this run, a second later.
+    """

@@ -119,7 +119,7 @@ class Context:
         run, ref = self._run, JobRef(self.job.queue, self.job.id)
         if run.is_over:
             raise LeaseLost(queue=ref.queue, id=ref.id)
-        jobs = tuple(call.jobs(Parent(ref.queue, ref.id, if_failed)))
+        jobs = jobs_below(Parent(ref.queue, ref.id, if_failed), call)
         if jobs[0].id is not None:
             own = JobRef(jobs[0].queue, jobs[0].id)
             if any(node.job == own for node in await self._nodes()):
@@ -193,6 +193,14 @@ def current() -> Context:
     if run is None:
         raise Misuse("there is no job here: headrace.context() works inside a handler, and in what it calls")
     return Context(run)
+
+
+def jobs_below(parent: Parent, call: Addable) -> tuple[NewJob, ...]:
+    """The jobs of a call as a child of this parent; `Misuse` for what is no call."""
+    if not hasattr(call, "new_job"):
+        hint = "; write task.call(…)" if callable(call) else ""
+        raise Misuse(f"add_child takes a call, not {type(call).__name__}{hint}")
+    return tuple(call.jobs(parent))
 
 
 def _result(node: Node) -> str | None:
