@@ -3,7 +3,8 @@
 import pytest
 
 from headrace.core.commands import Add, Removed
-from headrace.core.errors import LeaseLost, WrongState
+from headrace.core.commands.jobs import FAMILY_MAX
+from headrace.core.errors import FamilyTooLarge, LeaseLost, WrongState
 from headrace.core.lifecycle import child_failed
 from headrace.core.log import Change
 
@@ -134,6 +135,15 @@ async def test_a_family_with_a_member_that_runs_stays_whole(desk: Desk) -> None:
     assert reply.refusals[1] == WrongState(queue="s", id="1", state="active")
     await desk.settle(done(lease))
     assert [node.job.queue for node in await desk.tree(ref("top"))] == ["q", "r", "s", "s", "t"]
+
+
+async def test_a_family_has_its_limit(desk: Desk) -> None:
+    await desk.add(parent("p"), *(child("p", queue="r") for _ in range(FAMILY_MAX - 1)))
+    await desk.add(*(child("p", queue="r") for _ in range(2)))
+    refusals = (await desk.remove(ref("p"), with_children=True)).refusals
+    assert refusals == (FamilyTooLarge(queue="q", id="p", most=FAMILY_MAX),)
+    await desk.remove(ref("1", "r"))
+    assert len((await desk.remove(ref("p"), with_children=True)).jobs) == FAMILY_MAX + 1
 
 
 async def test_without_their_parent_children_go_on_for_themselves(desk: Desk) -> None:

@@ -202,6 +202,13 @@ class QueueBusy(Refused):
     says = "jobs of the queue {queue!r} are running ({active}); let them end, cancel them, or use force"
 
 
+class FamilyTooLarge(Refused):
+    """More jobs stand below this one than one step may remove."""
+
+    code = "family-too-large"
+    says = "more than {most} jobs stand below {queue}/{id}; remove parts of the flow first"
+
+
 class LeaseLost(Refused):
     """The lease is no longer ours: it ended, and the job is another worker's now, or finished, or gone."""
 

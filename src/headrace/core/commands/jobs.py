@@ -13,6 +13,7 @@ ADD_MAX: Final = 10_000  # jobs in one Add
 CLAIM_MAX: Final = 1_000  # jobs in one Claim
 SETTLE_MAX: Final = 1_000  # settlements in one Settle
 PAGE_MAX: Final = 1_000  # jobs touched by one Recover, Move or Remove
+FAMILY_MAX: Final = 10_000  # jobs below one that is removed with its children; as many as one Add can add
 
 ByHand: TypeAlias = Literal["retry", "promote", "delay", "prioritise", "cancel", "move"]
 Target: TypeAlias = Literal["completed", "failed", "waiting", "delayed", "waiting-children"]
@@ -217,7 +218,7 @@ class Remove(Command[Removed], frozen=True):
     An active job is refused (`WrongState`). A removed child no longer counts for its parent, which is released if it
     was the last; the result that a completed child left with its parent stays. Children of a removed job go on
     without a parent; with `with_children` they go too, and theirs, in one step: if one of them is active, none goes and
-    `WrongState` names it. By description: finished jobs by the time they finished, others by the time they were added;
+    `WrongState` names it; more than FAMILY_MAX below it are `FamilyTooLarge`. By description: finished jobs by the time they finished, others by the time they were added;
     oldest first, the newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs
     that brought their own `keep_completed` or `keep_failed` stay too: their own settlements see to them.
 

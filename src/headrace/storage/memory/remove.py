@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import islice, takewhile
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
+from headrace.core.commands.jobs import FAMILY_MAX
+from headrace.core.errors import FamilyTooLarge, NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
@@ -27,6 +28,9 @@ def remove(world: World, command: Remove, now: int) -> Removed:
             refusals.append(NoMatch(queue=ref.queue, id=ref.id))
             continue
         doomed = _family(world, job) if command.with_children else [job]
+        if len(doomed) > FAMILY_MAX + 1:
+            refusals.append(FamilyTooLarge(queue=ref.queue, id=ref.id, most=FAMILY_MAX))
+            continue
         fixed = next((one for one in doomed if one.state not in starts), None)
         if fixed:
             refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))

@@ -54,7 +54,7 @@ delete from lines where key in (select value from json_each(:keys));
 -- step: known: [key …]; what must be known of the jobs that are to go
 select r.key, r.id, r.state from json_each(:keys) k join records r on r.key = k.value order by k.key;
 
--- step: family: a job and all below it, in the order of Tree
+-- step: family: a job and all below it, in the order of Tree (a cross join is not reordered)
 with recursive family (key, depth, seq) as (
   select :root, 0, 0
   union all
@@ -62,7 +62,7 @@ with recursive family (key, depth, seq) as (
   from family f join edges e on e.parent = f.key
   order by 2 desc, 3
 )
-select key from family;
+select f.key from family f cross join jobs j on j.key = f.key limit :limit;
 
 -- step: finished_page
 select key from finished

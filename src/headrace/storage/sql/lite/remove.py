@@ -3,7 +3,8 @@
 from typing import Final
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.errors import NoMatch, Refused, WrongState
+from headrace.core.commands.jobs import FAMILY_MAX
+from headrace.core.errors import FamilyTooLarge, NoMatch, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.sql.lite.heads import Head
@@ -45,7 +46,11 @@ def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bo
     if not is_wanted:
         return NoMatch(queue=job.queue, id=job.id)
     starts = STARTS["remove"] | (STARTS["obliterate"] if command.is_forced else frozenset())
-    keys = [row[0] for row in ledger.rows(SQL.family, {"root": key})] if command.with_children else [key]
+    keys = [key]
+    if command.with_children:
+        keys = [row[0] for row in ledger.rows(SQL.family, {"root": key, "limit": FAMILY_MAX + 2})]
+    if len(keys) > FAMILY_MAX + 1:
+        return FamilyTooLarge(queue=job.queue, id=job.id, most=FAMILY_MAX)
     for one, custom, state in ledger.rows(SQL.known, {"keys": as_json(keys)}):
         if state not in starts:
             fixed = ref_of(ledger.head_of(one), one, custom)
