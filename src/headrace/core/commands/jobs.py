@@ -218,9 +218,11 @@ class Remove(Command[Removed], frozen=True):
     An active job is refused (`WrongState`). A removed child no longer counts for its parent, which is released if it
     was the last; the result that a completed child left with its parent stays. Children of a removed job go on
     without a parent; with `with_children` they go too, and theirs, in one step: if one of them is active, none goes and
-    `WrongState` names it; more than FAMILY_MAX below it are `FamilyTooLarge`. By description: finished jobs by the time they finished, others by the time they were added;
-    oldest first, the newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs
-    that brought their own `keep_completed` or `keep_failed` stay too: their own settlements see to them.
+    `WrongState` names it; more than FAMILY_MAX below it are `FamilyTooLarge`.
+
+    By description: finished jobs by the time they finished, others by the time they were added; oldest first, the
+    newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs that brought their own
+    `keep_completed` or `keep_failed` stay too: their own settlements see to them.
 
     A named job that does not fit `where` when the command begins is refused: `NoMatch`. With `is_forced` named jobs
     that are active go too, and their workers' leases with them.
