@@ -1,6 +1,7 @@
 """The app: where tasks are registered and where everything else comes from. It is a value of yours, not a global."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
@@ -19,6 +20,7 @@ from headrace.engine.sync import BlockingAs, blocking
 from headrace.flow import plan
 from headrace.job import Job
 from headrace.listeners import Happening, Listeners
+from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
@@ -256,6 +258,7 @@ class App:
             keep_failed=settings.keep_failed.keep,
             middleware=self.middlewares,
             hooks=self.hooks,
+            place=partial(place_of, self),
         )
 
     def _register(self, task: AnyTask) -> None:

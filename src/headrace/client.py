@@ -108,6 +108,11 @@ class Client:
         """The store, if it is open."""
         return self._storage if self._is_open else None
 
+    def lend(self, store: Storage) -> None:
+        """Use this store if ours would live in this process alone, where nobody else sees what is in it."""
+        if self.settings.url in _IN_PROCESS:
+            self._storage = store
+
     def _made(self) -> Storage:
         assert self.settings.url is not None
         return storage.open(self.settings.url, prefix=self.settings.prefix)
@@ -134,6 +139,10 @@ class Door:
     async def close(self) -> None:
         """Close the store, also for the app. Idempotent."""
         await self._client.close()
+
+    def lend(self, store: Storage) -> None:
+        """In a child process: reach a store that lives in the worker's memory through this one."""
+        self._client.lend(store)
 
     async def run(self, *commands: Command[Any]) -> Any:
         """As `Storage.run`."""
