@@ -122,6 +122,11 @@ async def polite_async(folder: str) -> None:
     await asyncio.sleep(600)
 
 
+@app.task(executor="process")
+def grip(seconds: float) -> None:
+    hold(seconds)
+
+
 @app.task(queue="gil", max_stalled=5)
 async def grab(seconds: float) -> int:
     """Holds the interpreter's lock for so long, the first time that it runs."""
