@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
 
 from headrace import config
 from headrace.backoff import F
+from headrace.batch import BatchDecorator, BatchOptions, batch_decorator
 from headrace.call import Call
 from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
@@ -141,6 +142,15 @@ class App:
         """
         decorator = TaskDecorator(self._client, options, self._register)  # type: ignore[arg-type]
         return decorator if function is None else decorator(function)
+
+    def batch_task(self, **options: Unpack[BatchOptions]) -> BatchDecorator:
+        """Make a task of a function that takes many jobs at once: `async def f(items: list[T]) -> list[R | Exception]`.
+
+        Jobs are added one by one, `f.enqueue(item)`. A call has up to `size` of them; the first waits at most `wait`
+        seconds for others. Each job has its own outcome: an exception in the list fails that job, one that is raised
+        fails them all, and so does a list of another length. Each holds a slot of the worker.
+        """
+        return batch_decorator(self._client, options, self._register)
 
     def handler(self, queue: str) -> Callable[[H], H]:
         """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after."""

@@ -47,7 +47,14 @@ class Task(Generic[P, R]):
 
     __name__: str
 
-    def __init__(self, client: Client, function: Callable[..., Any], options: TaskOptions) -> None:
+    def __init__(
+        self,
+        client: Client,
+        function: Callable[..., Any],
+        options: TaskOptions,
+        *,
+        shape: Callable[..., Any] | None = None,
+    ) -> None:
         """`Misuse` if the function's arguments cannot be stored, `InvalidOption` if an option is wrong."""
         given: dict[str, Any] = dict(options)
         for option in given:
@@ -60,7 +67,8 @@ class Task(Generic[P, R]):
         self.queue: Final = check_queue(given.pop("queue", DEFAULT_QUEUE))
         self.function: Final = function
         self._client: Final = client
-        self._signature: Final = Signature(self.name, function)
+        self.shape: Final = shape or function  # whose arguments and result a job has
+        self._signature: Final = Signature(self.name, self.shape)
         self._executor: Final = _executor(self.name, function, given.pop("executor", None))
         limits: dict[str, Any] = {name: given.pop(name) for name in LIMIT_OPTIONS if name in given}
         self._limits: Final = limits_of(limits, self._executor)
@@ -126,7 +134,7 @@ class AsyncTask(Task[P, R]):
         return self.function(*args, **kwargs)  # type: ignore[no-any-return]
 
 
-AnyTask: TypeAlias = PlainTask[..., Any] | AsyncTask[..., Any]
+AnyTask: TypeAlias = Task[..., Any]
 
 
 class TaskDecorator:

@@ -24,6 +24,7 @@ from headrace.engine.pump import Pump
 from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.signals import Signals
+from headrace.executors.batch import BatchExecutor
 from headrace.executors.inline import InlineExecutor
 from headrace.executors.messages import Setup
 from headrace.executors.process import ProcessExecutor
@@ -199,7 +200,9 @@ class Worker:
     def _executors(
         self, registry: Registry, apart: tuple[Handler, ...], place: Callable[[tuple[Handler, ...]], Setup] | None
     ) -> dict[ExecutorName, Executor]:
-        made: dict[ExecutorName, Executor] = {"inline": InlineExecutor(), "thread": self._threads}
+        inline = InlineExecutor()
+        batches = BatchExecutor(self.concurrency, inline, self._threads)
+        made: dict[ExecutorName, Executor] = {"inline": inline, "thread": self._threads, "batch": batches}
         if apart and place is None:
             raise NotImportable(task=apart[0].name, problem="this worker does not know where its code is")
         if apart and place is not None:

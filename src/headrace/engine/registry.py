@@ -8,7 +8,7 @@ from headrace.core.commands import Source
 from headrace.core.jobs import Failure, Lease
 from headrace.executors.limits import Limits
 
-ExecutorName: TypeAlias = Literal["inline", "thread", "process"]
+ExecutorName: TypeAlias = Literal["inline", "thread", "process", "batch"]
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 Pause: TypeAlias = Callable[[int, Failure], float | None]
 """A custom backoff: (attempt that failed, why) → seconds until the next one, None to fail for good."""
