@@ -80,7 +80,7 @@ class BatchDecorator(Protocol):
     """What `@app.batch_task(…)` gives: it makes batch tasks of functions."""
 
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(
         self, function: Callable[[list[T]], Coroutine[Any, Any, Sequence[R | Exception]]], /
     ) -> AsyncBatchTask[T, R]: ...
     @overload

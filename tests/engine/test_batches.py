@@ -2,7 +2,7 @@
 
 import asyncio
 
-from headrace.executors.batch import BatchExecutor, Batched
+from headrace.executors.batch import Batched, BatchExecutor
 from headrace.executors.inline import InlineExecutor
 from headrace.executors.threads import ThreadExecutor
 from tests.engine.simulation import now, simulated

@@ -27,7 +27,7 @@ async def test_jobs_added_one_by_one_run_together_each_with_its_result(app: head
     await app.worker(concurrency=10).run_until_idle()
     assert [await job.result() for job in jobs] == [0, 2, 4, 6, 8, 10, 12]
     assert [len(batch) for batch in batches] == [3, 3, 1]
-    assert sorted(sum(batches, [])) == list(range(7))
+    assert sorted(number for batch in batches for number in batch) == list(range(7))
 
 
 async def test_a_batch_never_waits_for_more_jobs_than_the_worker_has_slots(app: headrace.App) -> None:
