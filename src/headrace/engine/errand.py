@@ -15,7 +15,7 @@ from headrace.executors.limits import Limits
 from headrace.executors.messages import Answer, Ask
 from headrace.executors.protocol import Ended
 
-HAND_BACK_S: Final = 0.3  # to stop when the job is handed back: it must be dead before another worker begins
+LEAVE_S: Final = 0.3  # to stop when the job is another worker's, or is to be: two should not run it at once
 
 
 class RunErrand:
@@ -36,7 +36,7 @@ class RunErrand:
     @property
     def grace_s(self) -> float:
         grace_s = self.limits.kill_after_ms / 1000
-        return min(grace_s, HAND_BACK_S) if self.why == "put-back" else grace_s
+        return min(grace_s, LEAVE_S) if self.why in ("put-back", "lease-lost") else grace_s
 
     async def answer(self, ask: Ask) -> Answer:
         """What the store says to the child's commands."""
