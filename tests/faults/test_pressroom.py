@@ -93,6 +93,13 @@ async def test_a_worker_that_is_stopped_lets_its_children_end_their_jobs(press: 
     assert [(await job.refresh()).state for job in jobs] == ["completed", "completed"]
 
 
+async def test_a_child_adds_jobs_to_a_store_on_disk(press: Press) -> None:
+    await press.worker("-q", "default", "-c", "2")
+    job = await press.add(pressroom.add_leaf, number=5)
+    queue, _, job_id = (await job.result(timeout=10)).partition("/")
+    assert await (await press.app.get(queue, job_id)).result(timeout=10) == 5
+
+
 async def test_a_signal_to_every_process_of_a_service_crashes_no_job(press: Press, tmp_path: Path) -> None:
     worker = await press.worker("-q", "default", "-c", "1")
     job = await press.add(pressroom.polite, folder=str(tmp_path))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import headrace
 from headrace.core.commands import Remove
 from headrace.core.jobs import STATES
 from headrace.errors import JobFailed, NotImportable
+from headrace.executors.protocol import Ended
 from tests.faults import pressroom
 from tests.faults.pressroom import app
 
@@ -128,6 +129,24 @@ async def test_data_that_do_not_fit_fail_without_a_run() -> None:
     job = await app.queue("default").add("where", {"number": "many"})
     await app.worker("default", concurrency=1).run_until_idle()
     assert (await failure(job)).cause == "invalid-data"
+
+
+async def test_middleware_wraps_the_run_in_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    async def around(context: headrace.Context, proceed: Callable[[], Awaitable[Any]]) -> Any:
+        try:
+            told.append(await proceed())
+        except Ended as error:
+            told.append(str(error))
+            raise
+        return [os.getpid(), *told[-1]]
+
+    monkeypatch.setattr(app, "_middleware", [around])
+    record = await (await done(pressroom.where.call(7))).refresh()
+    assert record.result == f"[{os.getpid()},7,{told[0][1]}]"
+    assert (await failure(await done(pressroom.raises.call("final")))).reason == "no"
+    assert told[1] == "Unrecoverable: no"
 
 
 @pytest.mark.parametrize("how", ["SIGSEGV", "SIGKILL", "exit"])
