@@ -13,7 +13,7 @@ import pytest
 import headrace
 from headrace.core.commands import Remove
 from headrace.core.jobs import STATES
-from headrace.errors import JobFailed, NotImportable
+from headrace.errors import InvalidOption, JobFailed, NotImportable
 from headrace.executors.protocol import Ended
 from tests.faults import pressroom
 from tests.faults.pressroom import app
@@ -228,6 +228,20 @@ async def test_a_task_of_the_main_module_is_refused_by_its_worker(monkeypatch: p
     monkeypatch.setattr(pressroom.where.function, "__module__", "__main__")
     with pytest.raises(NotImportable, match="'where' cannot run in a process of its own: it is defined in __main__"):
         app.worker()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"recycle": 0}, "recycle is 0; it lies between 1 and"),
+        ({"memory_max": 1024}, "memory_max is 1024; it lies between 67108864 and"),
+        ({"kill_after": 7200}, "kill_after is 7200 s; it lies between 0 and 3600 s"),
+        ({"memory_max": "1G"}, "memory_max is str; it is a whole number"),
+    ],
+)
+def test_a_limit_out_of_bounds_is_refused_with_its_bounds(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidOption, match=problem):
+        headrace.App("memory://").task(executor="process", **options)(pressroom.where.function)
 
 
 async def test_an_app_without_a_name_is_refused_by_its_worker() -> None:
