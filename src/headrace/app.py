@@ -1,12 +1,14 @@
 """The app: where tasks are registered and where everything else comes from. It is a value of yours, not a global."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from headrace import config
 from headrace.backoff import F
-from headrace.call import Call
+from headrace.batch import BatchDecorator, BatchOptions, batch_decorator
+from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
@@ -20,6 +22,7 @@ from headrace.engine.sync import BlockingAs, blocking
 from headrace.flow import plan
 from headrace.job import Job
 from headrace.listeners import Happening, Listeners
+from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.selection import Selection
 from headrace.storage.protocol import Storage
@@ -32,30 +35,6 @@ R = TypeVar("R")
 L = TypeVar("L", bound=Callable[..., object])
 M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
-
-
-class Enqueue(Protocol):
-    """The shape of `App.enqueue`."""
-
-    def __call__(self, call: Call[R]) -> Coroutine[Any, Any, Job[R]]:
-        """Add, and await."""
-        ...
-
-    def sync(self, call: Call[R]) -> Job[R]:
-        """Add, and block."""
-        ...
-
-
-class EnqueueMany(Protocol):
-    """The shape of `App.enqueue_many`."""
-
-    def __call__(self, calls: Iterable[Call[R]]) -> Coroutine[Any, Any, list[Job[R]]]:
-        """Add, and await."""
-        ...
-
-    def sync(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Add, and block."""
-        ...
 
 
 class App:
@@ -149,6 +128,15 @@ class App:
         """
         decorator = TaskDecorator(self._client, options, self._register)  # type: ignore[arg-type]
         return decorator if function is None else decorator(function)
+
+    def batch_task(self, **options: Unpack[BatchOptions]) -> BatchDecorator:
+        """Make a task of a function that takes many jobs at once: `async def f(items: list[T]) -> list[R | Exception]`.
+
+        Jobs are added one by one, `f.enqueue(item)`. A call has up to `size` of them; the first waits at most `wait`
+        seconds for others. Each job has its own outcome: an exception in the list fails that job, one that is raised
+        fails them all, and so does a list of another length. Each holds a slot of the worker.
+        """
+        return batch_decorator(self._client, options, self._register)
 
     def handler(self, queue: str) -> Callable[[H], H]:
         """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after.
@@ -280,6 +268,7 @@ class App:
             keep_failed=settings.keep_failed.keep,
             middleware=self.middlewares,
             hooks=self.hooks,
+            place=partial(place_of, self),
         )
 
     def _register(self, task: AnyTask) -> None:

@@ -1,7 +1,7 @@
 """A call: what to run, and how, as a frozen value. It serves single adds, bulk, and flows."""
 
-from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar, Unpack
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, Generic, Protocol, TypeVar, Unpack
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -83,3 +83,27 @@ def _check_child(call: object) -> None:
     if not isinstance(call, Call):
         hint = "; write task.call(…)" if callable(call) else ""
         raise Misuse(f"after() takes calls, not {type(call).__name__}{hint}")
+
+
+class Enqueue(Protocol):
+    """The shape of `App.enqueue`."""
+
+    def __call__(self, call: Call[R]) -> Coroutine[Any, Any, Job[R]]:
+        """Add, and await."""
+        ...
+
+    def sync(self, call: Call[R]) -> Job[R]:
+        """Add, and block."""
+        ...
+
+
+class EnqueueMany(Protocol):
+    """The shape of `App.enqueue_many`."""
+
+    def __call__(self, calls: Iterable[Call[R]]) -> Coroutine[Any, Any, list[Job[R]]]:
+        """Add, and await."""
+        ...
+
+    def sync(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Add, and block."""
+        ...

@@ -105,6 +105,11 @@ class Client:
         return self.loaders.get((queue, name))
 
     @property
+    def store(self) -> Storage:
+        """The store, open or not."""
+        return self._storage
+
+    @property
     def opened(self) -> Storage | None:
         """The store, if it is open."""
         return self._storage if self._is_open else None
@@ -117,6 +122,11 @@ class Client:
         before, self._make = self._make, make
         self._rebound()
         return before
+
+    def lend(self, store: Storage) -> None:
+        """Use this store if ours would live in this process alone, where nobody else sees what is in it."""
+        if self.settings.url in _IN_PROCESS:
+            self.use_store(lambda: store)
 
     def _rebound(self) -> None:
         """The loop has ended, or we are another process now: whatever was bound to it is left behind."""
@@ -147,6 +157,22 @@ class Door:
     async def close(self) -> None:
         """Close the store, also for the app. Idempotent."""
         await self._client.close()
+
+    @property
+    def run_blocking(self) -> Callable[..., Any]:
+        """The way from any thread, if the store has one: leases are renewed there while a handler blocks the loop."""
+        if not hasattr(self._client.store, "run_blocking"):
+            raise AttributeError("run_blocking")
+
+        def run(*commands: Command[Any]) -> Any:
+            store: Any = self._client.store  # at the time of the call: a loop that ended took the one before along
+            return store.run_blocking(*commands)
+
+        return run
+
+    def lend(self, store: Storage) -> None:
+        """In a child process: reach a store that lives in the worker's memory through this one."""
+        self._client.lend(store)
 
     async def run(self, *commands: Command[Any]) -> Any:
         """As `Storage.run`."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, 
 
 from headrace.arguments import Signature
 from headrace.call import Call
+from headrace.childlimits import LIMIT_OPTIONS, limits_of
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.errors import InvalidOption, Misuse
@@ -16,12 +17,14 @@ from headrace.engine.registry import Arguments, ExecutorName, Handler
 from headrace.engine.sync import blocking
 from headrace.job import Job
 from headrace.options import RUN_OPTIONS, Choice, RunOptions, unknown_option
+from headrace.place import check_importable
+from headrace.spans import Span
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_QUEUE: Final = "default"
-EXECUTORS: Final = ("inline", "thread")
+EXECUTORS: Final = ("inline", "thread", "process")
 
 
 class TaskOptions(RunOptions, total=False):
@@ -29,10 +32,13 @@ class TaskOptions(RunOptions, total=False):
 
     name: str
     queue: str
-    executor: Literal["inline", "thread"]
+    executor: Literal["inline", "thread", "process"]
+    recycle: int | None
+    memory_max: int | None
+    kill_after: Span | None
 
 
-TASK_OPTIONS: Final = ("name", "queue", "executor", *RUN_OPTIONS)
+TASK_OPTIONS: Final = ("name", "queue", "executor", *LIMIT_OPTIONS, *RUN_OPTIONS)
 
 
 class Task(Generic[P, R]):
@@ -40,7 +46,14 @@ class Task(Generic[P, R]):
 
     __name__: str
 
-    def __init__(self, client: Client, function: Callable[..., Any], options: TaskOptions) -> None:
+    def __init__(
+        self,
+        client: Client,
+        function: Callable[..., Any],
+        options: TaskOptions,
+        *,
+        shape: Callable[..., Any] | None = None,
+    ) -> None:
         """`Misuse` if the function's arguments cannot be stored, `InvalidOption` if an option is wrong."""
         given: dict[str, Any] = dict(options)
         for option in given:
@@ -54,8 +67,11 @@ class Task(Generic[P, R]):
         self.function: Final = function
         self._client: Final = client
         self._home: Final = client.home
-        self._signature: Final = Signature(self.name, function)
+        self.shape: Final = shape or function  # whose arguments and result a job has
+        self._signature: Final = Signature(self.name, self.shape)
         self._executor: Final = _executor(self.name, function, given.pop("executor", None))
+        limits: dict[str, Any] = {name: given.pop(name) for name in LIMIT_OPTIONS if name in given}
+        self._limits: Final = limits_of(limits, self._executor)
         if inspect.isfunction(given.get("backoff")):
             given["backoff"] = client.pauses.register(given["backoff"]).name
         self._choice: Final = Choice().changed(given, client.pauses, RUN_OPTIONS)
@@ -110,7 +126,9 @@ class Task(Generic[P, R]):
 
         pauses = self._client.pauses.by_name
         children = self._signature.from_children
-        return Handler(self.queue, self.name, self.function, parse, dump, self._executor, pauses, children)
+        return Handler(
+            self.queue, self.name, self.function, parse, dump, self._executor, pauses, children, self._limits
+        )
 
     def _direct(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the function here and now."""
@@ -120,7 +138,7 @@ class Task(Generic[P, R]):
 
 
 class PlainTask(Task[P, R]):
-    """A task of a plain function; its jobs run in threads."""
+    """A task of a plain function; its jobs run in threads, unless said otherwise."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the function returns."""
@@ -128,14 +146,14 @@ class PlainTask(Task[P, R]):
 
 
 class AsyncTask(Task[P, R]):
-    """A task of an async function; its jobs run on the worker's event loop."""
+    """A task of an async function; its jobs run on the worker's event loop, unless said otherwise."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """What the function returns, to be awaited."""
         return self._direct(args, kwargs)  # type: ignore[no-any-return]
 
 
-AnyTask: TypeAlias = PlainTask[..., Any] | AsyncTask[..., Any]
+AnyTask: TypeAlias = Task[..., Any]
 
 
 class TaskDecorator:
@@ -180,10 +198,11 @@ def _executor(task: str, function: Callable[..., Any], asked: object) -> Executo
     is_async = inspect.iscoroutinefunction(function)
     if asked is None:
         return "inline" if is_async else "thread"
-    if asked == "process":
-        raise Misuse('executor="process" comes with a later release; plain functions run in threads')
     if asked not in EXECUTORS:
-        raise InvalidOption(f"executor is {asked!r}; it is {' or '.join(EXECUTORS)}")
+        raise InvalidOption(f"executor is {asked!r}; it is {', '.join(EXECUTORS[:-1])} or {EXECUTORS[-1]}")
     if is_async and asked == "thread":
         raise Misuse(f"the task {task!r} is async and runs on the event loop; leave executor out, or write def")
+    if asked == "process":
+        check_importable(task, function)
+        return "process"
     return "thread" if asked == "thread" else "inline"

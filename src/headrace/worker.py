@@ -11,20 +11,24 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from headrace.core.commands import WorkerRecord
-from headrace.core.errors import InvalidOption, Misuse
+from headrace.core.errors import InvalidOption, Misuse, NotImportable
 from headrace.core.jobs import Failure, JobRef, Keep, Lease
 from headrace.engine.control import Control
+from headrace.engine.errand import errands
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware, tell
 from headrace.engine.janitor import Janitor
 from headrace.engine.leases import Leases
 from headrace.engine.presence import Presence
 from headrace.engine.pump import Pump
-from headrace.engine.registry import ExecutorName, Registry
+from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.signals import Signals
+from headrace.executors.batch import BatchExecutor
 from headrace.executors.inline import InlineExecutor
-from headrace.executors.protocol import Executor
+from headrace.executors.messages import Setup
+from headrace.executors.process import ProcessExecutor
+from headrace.executors.protocol import Executor, Unready
 from headrace.executors.threads import ThreadExecutor
 from headrace.storage.protocol import Storage
 
@@ -41,6 +45,8 @@ class Worker:
     until a signal. A worker is used once. The store must be open, and stay open until the worker is closed.
     """
 
+    _processes: ProcessExecutor | None = None
+
     def __init__(
         self,
         storage: Storage,
@@ -55,9 +61,10 @@ class Worker:
         keep_failed: Keep | None = None,
         middleware: Iterable[Middleware] = (),
         hooks: Hooks | None = None,
+        place: Callable[[tuple[Handler, ...]], Setup] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`Misuse` if there is nothing to run, `InvalidOption` if a number is out of bounds."""
+        """`Misuse` if there is nothing to run, `InvalidOption` if a number is wrong; `place` is for child processes."""
         wanted = tuple(registry.queues() if queues is None else queues)
         sources = registry.sources(wanted)
         if not sources:
@@ -71,7 +78,7 @@ class Worker:
         self._home = Home()
         self._threads = ThreadExecutor(concurrency)
         self._leases = Leases(storage, lease_ms)
-        executors: dict[ExecutorName, Executor] = {"inline": InlineExecutor(), "thread": self._threads}
+        executors = self._executors(registry, registry.apart(wanted), place)
         runner = Runner(registry, executors, middleware=tuple(middleware), chance=chance)
         self._pump = Pump(
             storage,
@@ -115,11 +122,15 @@ class Worker:
         return self._threads.strays
 
     async def start(self) -> None:
-        """Begin to claim, on the running loop. Idempotent."""
+        """Begin to claim, on the running loop. Idempotent.
+
+        `NotImportable` if there are tasks for child processes, and a child cannot load the app.
+        """
         if self._is_closed:
             raise Misuse("a worker is used once; make another")
         if self._is_started:
             return
+        await self._warm()
         self._is_started = True
         self._home.is_here()
         self._leases.start()
@@ -186,6 +197,18 @@ class Worker:
         finally:
             await self.close()
 
+    def _executors(
+        self, registry: Registry, apart: tuple[Handler, ...], place: Callable[[tuple[Handler, ...]], Setup] | None
+    ) -> dict[ExecutorName, Executor]:
+        inline = InlineExecutor()
+        batches = BatchExecutor(self.concurrency, inline, self._threads)
+        made: dict[ExecutorName, Executor] = {"inline": inline, "thread": self._threads, "batch": batches}
+        if apart and place is None:
+            raise NotImportable(task=apart[0].name, problem="this worker does not know where its code is")
+        if apart and place is not None:
+            made["process"] = self._processes = ProcessExecutor(self.concurrency, place(apart), errands(registry))
+        return made
+
     async def _close(self) -> None:
         await self.hand_back()
         await self._pump.stop()
@@ -194,10 +217,22 @@ class Worker:
         await self._janitor.stop()
         await self._presence.stop()
         self._threads.close()
+        if self._processes is not None:
+            self._processes.close()
+            await self._processes.ended()
         if self._is_started:
             await tell(self._hooks.stopped)
         if self._telling:
             await asyncio.wait(self._telling)
+
+    async def _warm(self) -> None:
+        if self._processes is None:
+            return
+        try:
+            await self._processes.warm()
+        except Unready as error:
+            self._processes.close()
+            raise NotImportable(f'tasks with executor="process" cannot run: {error}') from None
 
     def _signalled(self) -> None:
         self._signals += 1

@@ -81,3 +81,11 @@ async def test_a_renewal_may_shorten_a_lease(desk: Desk, clock: FrozenClock) -> 
     await desk.renew(await desk.claim_one(lease_ms=1_000), lease_ms=10)
     clock.advance(10)
     assert await desk.recover() == (job,)
+
+
+async def test_a_lease_renewed_for_no_time_ends_now(desk: Desk, clock: FrozenClock) -> None:
+    (job,) = await desk.add(new())
+    lease = await desk.claim_one(lease_ms=60_000)
+    assert await desk.renew(lease, lease_ms=0) == Renewed()
+    assert await desk.recover() == (job,)
+    assert (await desk.record(job)).stalls == 1

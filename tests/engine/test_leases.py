@@ -3,7 +3,7 @@ import threading
 import time
 from typing import Any
 
-from headrace.core.commands import Claim, Command, Move, Renew, Renewed
+from headrace.core.commands import Claim, Command, Move, Recover, Recovered, Renew, Renewed
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure, JobRef
 from headrace.engine.home import Home
@@ -82,6 +82,21 @@ async def test_a_job_that_is_claimed_again_takes_the_place_of_its_older_run() ->
     assert older.why == "lease-lost"
     leases.drop(older)
     assert leases.runs() == [newer]
+
+
+@simulated
+async def test_a_lease_that_is_let_go_ends_at_once() -> None:
+    store = await memory()
+    leases = Leases(store, 600_000)
+    run = await held(store)
+    leases.add(run)
+    leases.start()
+    await asyncio.sleep(1)
+    leases.let_go(run)
+    await asyncio.sleep(1)
+    assert len(leases) == 0
+    assert await store.run(Recover()) == Recovered((JobRef("q", run.lease.id),))
+    await leases.stop()
 
 
 class Aside:

@@ -12,7 +12,16 @@ import pytest
 
 import headrace
 from headrace.core import backoff as core
-from headrace.core.errors import InvalidData, InvalidName, InvalidOption, Misuse, NotSerialisable, TooDeep, TooLarge
+from headrace.core.errors import (
+    InvalidData,
+    InvalidName,
+    InvalidOption,
+    Misuse,
+    NotImportable,
+    NotSerialisable,
+    TooDeep,
+    TooLarge,
+)
 from headrace.core.jobs import Keep, Lease, Options
 from headrace.engine.registry import Handler
 
@@ -276,8 +285,9 @@ OPTIONS: list[tuple[dict[str, Any], type[Misuse], str]] = [
     ({"backoff": object()}, InvalidOption, "backoff is object"),
     ({"backoff": -1}, InvalidOption, "the delay of a backoff"),
     ({"backoff": lambda attempt, failure: 1.0}, Misuse, "needs a name"),
-    ({"executor": "process"}, Misuse, "comes with a later release"),
-    ({"executor": "threads"}, InvalidOption, "inline or thread"),
+    ({"executor": "process"}, NotImportable, "made inside a function; define it at the top of a module"),
+    ({"executor": "threads"}, InvalidOption, "inline, thread or process"),
+    ({"recycle": 1}, InvalidOption, 'recycle is for tasks with executor="process"'),
     ({"queue": "a:b"}, InvalidName, "queue name 'a:b'"),
     ({"name": "a\nb"}, InvalidName, "job name"),
 ]

@@ -1,5 +1,6 @@
 """What both type checkers accept, with the types that they must see."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, assert_type
 
@@ -21,6 +22,21 @@ async def create(name: str, *, value: str = "") -> str:
 
 @app.task(executor="inline", keep_completed=headrace.Keep(count=10), delay=3)
 def nothing() -> None: ...
+
+
+@app.task(executor="process", recycle=100, memory_max=1 << 30, kill_after=2)
+def press(path: str) -> int:
+    return 0
+
+
+@app.batch_task(size=100, wait=0.05)
+async def index(items: list[str]) -> list[int | Exception]:
+    return [len(item) for item in items]
+
+
+@app.batch_task(queue="mail", attempts=3)
+def notify(items: list[tuple[int, str]]) -> list[bool]:
+    return [True for _ in items]
 
 
 @app.middleware
@@ -54,6 +70,12 @@ async def awaited() -> None:
     assert_type(await create.enqueue("www", value="192.0.2.1"), headrace.Job[str])
     assert_type(await (await create.enqueue("www")).result(), str)
     assert_type(await create("www"), str)
+    assert_type(await press.enqueue("a.png"), headrace.Job[int])
+    assert_type(await index.enqueue("a"), headrace.Job[int])
+    assert_type(await (await notify.enqueue((1, "a"))).result(), bool)
+    assert_type(index.call("a").options(delay=5), headrace.Call[int])
+    assert_type(await index(["a"]), Sequence[int | Exception])
+    assert_type(await headrace.context().children(index), list[int])
     assert_type(await nothing.enqueue(), headrace.Job[None])
     assert_type(resize("a.png"), int)
     assert_type(resize.call("a.png", 5), headrace.Call[int])
@@ -81,6 +103,7 @@ async def awaited() -> None:
 
 def blocking() -> None:
     assert_type(resize.enqueue.sync("a.png", width=200), headrace.Job[int])
+    assert_type(notify.enqueue.sync((1, "a")), headrace.Job[bool])
     assert_type(create.enqueue.sync("www").result.sync(timeout=1), str)
     assert_type(app.enqueue.sync(resize.call("a")), headrace.Job[int])
     assert_type(app.enqueue_many.sync([create.call("a")]), list[headrace.Job[str]])

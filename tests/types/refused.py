@@ -29,6 +29,23 @@ def mistyped() -> None: ...
 
 @app.task
 def check(width: str = headrace.from_child(resize)) -> None: ...  # type: ignore[assignment]
+@app.batch_task(size=5)
+async def index(items: list[str]) -> list[int | Exception]:
+    return [len(item) for item in items]
+
+
+@app.batch_task(size=5)  # type: ignore[arg-type]
+def single(item: str) -> list[int]:
+    return [5]
+
+
+@app.batch_task(size="5")  # type: ignore[arg-type]
+def sized(items: list[str]) -> list[int]:
+    return [5]
+
+
+@app.task(executor="processes")  # type: ignore[call-overload, untyped-decorator]
+def apart() -> None: ...
 
 
 @app.on("finished")  # type: ignore[arg-type]
@@ -46,6 +63,9 @@ async def awaited() -> None:
     await resize.enqueue("a.png", "5")  # type: ignore[arg-type]
     await create.enqueue("www", "192.0.2.1")  # type: ignore[call-arg]
     await create.enqueue(name=b"www")  # type: ignore[arg-type]
+    await index.enqueue(5)  # type: ignore[arg-type]
+    await index.enqueue(["a"])  # type: ignore[arg-type]
+    _length: str = await (await index.enqueue("a")).result()  # type: ignore[assignment]
     await app.enqueue(resize)  # type: ignore[arg-type]
     await app.queue("dns").add("x", {}, atempts=5)  # type: ignore[call-arg]
     await app.queue("dns").jobs(5)  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def _call(app: App, name: str, values: Sequence[str]) -> Call[Any]:
 
 
 def _arguments(task: AnyTask, values: Sequence[str]) -> dict[str, Any]:
-    hints = get_type_hints(task.function, include_extras=True)
+    hints = get_type_hints(task.shape, include_extras=True)
     given: dict[str, Any] = {}
     for value in values:
         name, sign, text = value.partition("=")

@@ -59,6 +59,13 @@ class InvalidOption(Misuse):
     code = "invalid-option"
 
 
+class NotImportable(Misuse):
+    """A task with `executor="process"` stands where a child process cannot find it."""
+
+    code = "not-importable"
+    says = "the task {task!r} cannot run in a process of its own: {problem}"
+
+
 class InvalidName(Misuse):
     """A queue, task, job or channel name breaks the rules for names."""
 

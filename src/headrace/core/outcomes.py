@@ -7,13 +7,13 @@ from msgspec import Struct
 from headrace.core.jobs import Failure
 
 
-class Done(Struct, frozen=True):
+class Done(Struct, frozen=True, tag=True):
     """The handler returned; `result` is JSON text."""
 
     result: str = "null"
 
 
-class Failed(Struct, frozen=True):
+class Failed(Struct, frozen=True, tag=True):
     """The handler raised. `pause_ms` overrides the job's backoff (a custom backoff computed it)."""
 
     failure: Failure
@@ -21,25 +21,25 @@ class Failed(Struct, frozen=True):
     pause_ms: int | None = None
 
 
-class Postponed(Struct, frozen=True):
+class Postponed(Struct, frozen=True, tag=True):
     """The handler asked to run again later, without using up an attempt: the way to poll."""
 
     delay_ms: int
 
 
-class AwaitsChildren(Struct, frozen=True):
+class AwaitsChildren(Struct, frozen=True, tag=True):
     """The handler asked to run again when its children are done; if they are already, after `pause_ms`."""
 
     pause_ms: int = 0
 
 
-class PutBack(Struct, frozen=True):
+class PutBack(Struct, frozen=True, tag=True):
     """The job was not run, or not to its end, through no fault of its own; the queue rests for `rest_ms`."""
 
     rest_ms: int = 0
 
 
-class Cancelled(Struct, frozen=True):
+class Cancelled(Struct, frozen=True, tag=True):
     """Somebody asked for this job to be cancelled while it ran."""
 
     reason: str = "cancelled"

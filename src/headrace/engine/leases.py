@@ -27,6 +27,7 @@ class Leases:
         self._storage = storage
         self._lease_ms = lease_ms
         self._held: dict[tuple[str, str], Run] = {}
+        self._let_go: list[Hold] = []
         self._aside: Callable[[Renew], Renewed | Refused] | None = getattr(storage, "run_blocking", None)
         self._ticker = Ticker("leases", self._renew, lease_ms / 1000 / RENEWALS)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,6 +51,12 @@ class Leases:
         if self._held.get(key) is run:
             del self._held[key]
 
+    def let_go(self, run: Run) -> None:
+        """Let this lease end now: what the run came to is unknown, and the janitor gives the job back as stalled."""
+        self.drop(run)
+        self._let_go.append(Hold(run.lease.queue, run.lease.id, run.lease.token))
+        self.poke()
+
     def runs(self) -> list[Run]:
         """The runs that are held now; safe from any thread."""
         return list(self._held.copy().values())
@@ -64,7 +71,7 @@ class Leases:
 
     def poke(self) -> None:
         """Renew now, because something may have been asked of a job that we run."""
-        if not self._held:
+        if not self._held and not self._let_go:
             return
         if self._ended is None:
             self._ticker.poke()
@@ -96,16 +103,23 @@ class Leases:
         if self._loop is not None and self._loop.is_closed():
             self._ticker.end()  # the worker was abandoned with its loop: its leases must end
             return
+        if self._let_go:
+            gone = self._let_go[:PAGE]
+            await self._ask(Renew(tuple(gone), 0))
+            del self._let_go[: len(gone)]
         runs = self.runs()
         for start in range(0, len(runs), PAGE):
             page = runs[start : start + PAGE]
             command = Renew(tuple(Hold(run.lease.queue, run.lease.id, run.lease.token) for run in page), self._lease_ms)
+            renewed = await self._ask(command)
             if self._aside is None:
-                reply = await self._storage.run(command)
-                _tell(page, granted(reply))
+                _tell(page, renewed)
             else:
                 assert self._loop is not None
-                self._loop.call_soon_threadsafe(_tell, page, granted(self._aside(command)))
+                self._loop.call_soon_threadsafe(_tell, page, renewed)
+
+    async def _ask(self, command: Renew) -> Renewed:
+        return granted(await self._storage.run(command) if self._aside is None else self._aside(command))
 
 
 def _tell(page: list[Run], renewed: Renewed) -> None:

@@ -223,10 +223,13 @@ class Pump:
         run.is_over = True
         self._busy -= 1
         if settlement is None:
-            _log.warning(
-                "%s/%s: the lease is lost; what became of this run is not recorded", run.lease.queue, run.lease.id
-            )
-            self._leases.drop(run)
+            if run.why == "crashed":
+                self._leases.let_go(run)
+            else:
+                _log.warning(
+                    "%s/%s: the lease is lost; what became of this run is not recorded", run.lease.queue, run.lease.id
+                )
+                self._leases.drop(run)
             self._held -= 1
         else:
             run.settlement = settlement

@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeAlias
 from headrace.core.commands import Source
 from headrace.core.jobs import Failure, Lease
 from headrace.engine.context import Returns
+from headrace.executors.limits import Limits
 
-ExecutorName: TypeAlias = Literal["inline", "thread"]
+ExecutorName: TypeAlias = Literal["inline", "thread", "process", "batch"]
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 Pause: TypeAlias = Callable[[int, Failure], float | None]
 """A custom backoff: (attempt that failed, why) → seconds until the next one, None to fail for good."""
@@ -31,6 +32,7 @@ class Handler:
     pauses: Mapping[str, Pause] = field(default_factory=dict)
     from_children: Mapping[str, Returns[Any]] = field(default_factory=dict)
     """The arguments that are results of children when they are not given, and the tasks of these."""
+    limits: Limits = field(default_factory=Limits)  # of a child process
 
 
 class Registry:
@@ -50,6 +52,13 @@ class Registry:
     def find(self, queue: str, name: str) -> Handler | None:
         """The handler of a job of this name in this queue."""
         return self._named.get((queue, name)) or self._catch_all.get(queue)
+
+    def apart(self, queues: Iterable[str]) -> tuple[Handler, ...]:
+        """The handlers of these queues that run in processes of their own."""
+        wanted = set(queues)
+        return tuple(
+            handler for (queue, _), handler in self._named.items() if queue in wanted and handler.executor == "process"
+        )
 
     def queues(self) -> tuple[str, ...]:
         """Every queue that has a handler, in the order of registration."""

@@ -9,7 +9,7 @@ from headrace.core.jobs import Lease
 from headrace.engine.home import Home
 from headrace.storage.protocol import Storage
 
-Why: TypeAlias = Literal["cancelled", "lease-lost", "put-back", "timeout"]
+Why: TypeAlias = Literal["cancelled", "crashed", "lease-lost", "put-back", "timeout"]
 
 
 class Run:

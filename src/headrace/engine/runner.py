@@ -30,7 +30,7 @@ from headrace.engine.failures import failure, head
 from headrace.engine.hooks import Middleware
 from headrace.engine.registry import Arguments, ExecutorName, Handler, Registry
 from headrace.engine.run import Run, running
-from headrace.executors.protocol import Executor
+from headrace.executors.protocol import Died, Ended, Executor, Unready
 
 CHILDLESS_MS: Final = 1_000  # the pause of a job that has asked to wait for children and has none to wait for
 NOBODY_MS: Final = 5_000  # a job that was claimed without a handler for it comes back after this
@@ -43,7 +43,10 @@ Finish: TypeAlias = Callable[[Run, Settlement | None], None]
 
 
 class Runner:
-    """Runs the jobs of one worker. `chance` draws from [0, 1) for the jitter of backoffs."""
+    """Runs the jobs of one worker. `chance` draws from [0, 1) for the jitter of backoffs.
+
+    In a child process it does not keep the time of jobs: the worker does, which can also kill.
+    """
 
     def __init__(
         self,
@@ -52,11 +55,13 @@ class Runner:
         *,
         middleware: tuple[Middleware, ...] = (),
         chance: Callable[[], float] = random.random,
+        keeps_time: bool = True,
     ) -> None:
         self._registry = registry
         self._executors = executors
         self._middleware = middleware
         self._chance = chance
+        self._keeps_time = keeps_time
 
     def begin(self, run: Run, finish: Finish) -> None:
         """Run a job in a task of its own; `finish` is called when it has ended, whatever happens."""
@@ -66,24 +71,26 @@ class Runner:
             run.task = asyncio.get_running_loop().create_task(self._run(run, finish))
 
     async def _run(self, run: Run, finish: Finish) -> None:
+        outcome = await self.outcome(run)
+        run.task = None  # task, context, run: a ring that only the garbage collector would open
+        finish(run, None if outcome is None else settle(run.lease, outcome, self._chance()))
+
+    async def outcome(self, run: Run) -> Outcome | None:
+        """Run a job in the current task, and say how that ended; None when it counts for nothing."""
         run.has_begun = True
         running.set(run)
         lease = run.lease
         handler = self._registry.find(lease.queue, lease.name)
-        outcome: Outcome | None
         try:
             if run.why is not None:
-                outcome = _stopped(run)
-            elif handler is None:
-                outcome = _nobody(lease)
-            else:
-                outcome = await self._perform(run, handler)
+                return _stopped(run)
+            if handler is None:
+                return _nobody(lease)
+            return await self._perform(run, handler)
         except BaseException as error:  # SystemExit too: a handler ends its own run, never the worker
             if asyncio._get_running_loop() is None:
                 raise  # nobody runs any more: the task itself is being thrown away
-            outcome = self._ending(run, handler, error)
-        run.task = None  # task, context, run: a ring that only the garbage collector would open
-        finish(run, None if outcome is None else settle(lease, outcome, self._chance()))
+            return self._ending(run, handler, error)
 
     async def _perform(self, run: Run, handler: Handler) -> Outcome | None:
         lease = run.lease
@@ -95,7 +102,7 @@ class Runner:
             kind = type(error).__name__
             why = Failure(head(str(error)), "invalid-data", kind=kind, attempt=lease.attempts_made + 1)
             return Failed(why, is_retryable=False)
-        if lease.options.timeout_ms is not None:
+        if lease.options.timeout_ms is not None and self._keeps_time:
             result = await self._within(run, handler, arguments, lease.options.timeout_ms / 1000)
         elif self._middleware:
             result = await self._wrapped(run, handler, arguments)
@@ -130,6 +137,9 @@ class Runner:
     def _ending(self, run: Run, handler: Handler | None, error: BaseException) -> Outcome | None:
         """The outcome of a run that raised."""
         try:
+            if isinstance(error, Died) and run.why is None:
+                run.why = "crashed"
+                _log.error("%s/%s: %s; the job is given back as stalled", run.lease.queue, run.lease.id, error)
             return _stopped(run) if run.why in _STOPPED else _raised(run, handler, error)
         except Exception as second:  # what it raised cannot be read: Later("soon"), for instance
             return Failed(failure(second, run.lease.attempts_made + 1))
@@ -137,6 +147,7 @@ class Runner:
 
 _STOPPED: Final[dict[str | None, Outcome | None]] = {
     "cancelled": Cancelled(),
+    "crashed": None,
     "lease-lost": None,
     "put-back": PutBack(),
 }
@@ -146,11 +157,16 @@ def _stopped(run: Run) -> Outcome | None:
     return _STOPPED[run.why]
 
 
-def _raised(run: Run, handler: Handler | None, error: BaseException) -> Outcome:
+def _raised(run: Run, handler: Handler | None, error: BaseException) -> Outcome | None:
     lease = run.lease
     if run.why == "timeout":
         return _failed(lease, handler, failure(error, lease.attempts_made + 1, "timeout"))
     match error:
+        case Ended(outcome=outcome):
+            return outcome
+        case Unready():
+            _log.error("%s/%s: %s; it is put off", lease.queue, lease.id, error)
+            return Postponed(NOBODY_MS)
         case Unrecoverable():
             return Failed(failure(error, lease.attempts_made + 1, "unrecoverable"), is_retryable=False)
         case Later(seconds=seconds):

@@ -11,8 +11,9 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, Final, TypeAlias
+
+from headrace.executors.attempt import Attempt
 
 STRAYS_MAX: Final = 64  # threads beyond `size` that may stand in for those that do not stop
 
@@ -70,7 +71,7 @@ class ThreadExecutor:
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
             loop, answer, function = call
-            attempt = _Attempt()
+            attempt = Attempt()
             if not answer.cancelled():
                 with attempt:
                     attempt.result = function()
@@ -80,7 +81,7 @@ class ThreadExecutor:
                 return  # the loop is closed: nobody waits any more
             del call, answer, function, attempt  # an idle thread keeps nothing alive
 
-    def _finish(self, answer: Answer, attempt: "_Attempt") -> None:
+    def _finish(self, answer: Answer, attempt: Attempt) -> None:
         self._idle += 1
         if answer.cancelled():
             self.strays -= 1
@@ -88,25 +89,6 @@ class ThreadExecutor:
             answer.set_exception(attempt.error)
         else:
             answer.set_result(attempt.result)
-
-
-class _Attempt:
-    """What a call returned or raised, to be handed to the loop that waits for it."""
-
-    __slots__ = ("error", "result")
-
-    def __init__(self) -> None:
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self.error = error
-        return True
 
 
 def _checked(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

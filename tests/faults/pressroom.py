@@ -1,0 +1,147 @@
+"""An app whose tasks run in processes of their own, for whoever kills, fills and freezes these."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import headrace
+
+app = headrace.App(os.environ.get("HEADRACE_TEST_PRESSROOM", "memory://"))
+
+
+@app.task(executor="process")
+def where(number: int = 0) -> tuple[int, int]:
+    return number, os.getpid()
+
+
+@app.task(executor="process")
+async def where_async() -> int:
+    return os.getpid()
+
+
+@app.task(executor="process", attempts=3)
+def tell(text: str) -> int:
+    ctx = headrace.context()
+    ctx.progress.sync({"done": ctx.attempt})
+    ctx.log.sync(f"{ctx.job.name} {text}")
+    print(f"printed {text}")
+    print(f"complained {text}", file=sys.stderr)
+    if ctx.attempt < 3:
+        raise ConnectionError(f"attempt {ctx.attempt}")
+    return ctx.attempt
+
+
+@app.task(executor="process")
+async def tell_async(text: str) -> None:
+    await headrace.context().log(text)
+
+
+@app.task
+async def leaf(number: int) -> int:
+    return number
+
+
+@app.task(executor="process")
+def total() -> int:
+    return sum(headrace.context().children.sync(leaf))
+
+
+@app.task(executor="process")
+def add_leaf(number: int) -> str:
+    return str(leaf.enqueue.sync(number).ref)
+
+
+@app.task(executor="process", attempts=5)
+def raises(what: str) -> None:
+    signals = {"later": headrace.Later(3600), "final": headrace.Unrecoverable("no"), "exit": SystemExit(3)}
+    raise signals[what]
+
+
+@app.task(executor="process", max_stalled=1)
+def crash(how: str) -> None:
+    if how == "exit":
+        os._exit(7)
+    os.kill(os.getpid(), signal.Signals[how])
+
+
+@app.task(executor="process", recycle=2)
+def twice() -> int:
+    return os.getpid()
+
+
+@app.task(executor="process", recycle=1)
+def once() -> int:
+    return os.getpid()
+
+
+@app.task(executor="process", memory_max=200 << 20)
+def eat(mib: int, keep: bool = False) -> int:
+    food = bytearray(os.urandom(1024)) * (mib << 10)
+    if keep:
+        KEPT.append(food)
+    time.sleep(0.3 if mib > 150 else 0)
+    return os.getpid()
+
+
+KEPT: list[bytearray] = []
+
+
+@app.task(executor="process", kill_after=0.3)
+def deaf(folder: str) -> None:
+    """Sleeps on, with a program of its own that does the same."""
+    program = subprocess.Popen(["sleep", "600"])
+    (Path(folder) / "pids").write_text(f"{os.getpid()} {program.pid}")
+    time.sleep(600)
+
+
+@app.task(executor="process", kill_after=0.3)
+def hog(folder: str) -> None:
+    """Sleeps with the interpreter's lock in its hands."""
+    program = subprocess.Popen(["sleep", "600"])
+    (Path(folder) / "pids").write_text(f"{os.getpid()} {program.pid}")
+    hold(600)
+
+
+@app.task(executor="process")
+def polite(folder: str) -> str:
+    (Path(folder) / "pids").write_text(str(os.getpid()))
+    ctx = headrace.context()
+    while not ctx.cancelled:
+        time.sleep(0.01)
+    return "ended"
+
+
+@app.task(executor="process")
+async def polite_async(folder: str) -> None:
+    (Path(folder) / "pids").write_text(str(os.getpid()))
+    await asyncio.sleep(600)
+
+
+@app.task(executor="process")
+def grip(seconds: float) -> None:
+    hold(seconds)
+
+
+@app.task(queue="gil", max_stalled=5)
+async def grab(seconds: float) -> int:
+    """Holds the interpreter's lock for so long, the first time that it runs."""
+    if headrace.context().job.attempts_started == 1:
+        hold(seconds)
+    return os.getpid()
+
+
+@app.task(queue="gil", max_stalled=5)
+async def block(seconds: float) -> int:
+    """Keeps the event loop busy for so long."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def hold(seconds: float) -> None:
+    """A call into C that keeps the interpreter's lock all the while."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
