@@ -1,7 +1,7 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from headrace.client import Client
@@ -10,8 +10,10 @@ from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Get, Lines, Move, Node, Remove, Tree
 from headrace.core.errors import JobFailed, Misuse, NoSuchJob, ResultTimeout
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, State
+from headrace.core.log import Gap
 from headrace.engine.home import Home
-from headrace.engine.sync import blocking
+from headrace.engine.sync import blocking, blocking_iterator
+from headrace.events import Event, flow_events
 from headrace.spans import Span, count_of, span_ms
 from headrace.why import why
 
@@ -196,6 +198,23 @@ class Job(Generic[R]):
         if not nodes:
             raise NoSuchJob(queue=self.queue, id=self.id)
         return list(nodes[1:])
+
+    @blocking_iterator
+    async def events(self, after: Mapping[str, int] | None = None) -> AsyncGenerator[Event | Gap]:
+        """Every transition of the job and of all jobs below it, until each of them has ended or is gone.
+
+        Without `after` only what is new; `{}` is all that is kept. To resume, give for each queue the position of the
+        last event seen of it, or the `last` of its gap; of a queue that is not named all that is kept is told. The
+        events of one queue come in order, those of several by their time. A child that is added later belongs to it,
+        and is told of at the latest when its parent waits for it. Of a flow of more than 10,000 jobs, the first are.
+        Raises `NoSuchJob`, and `InvalidOption` for a position that no event has had yet.
+        """
+        source = flow_events(self._client, self._ref, after)
+        try:
+            async for event in source:
+                yield event
+        finally:
+            await source.aclose()
 
     @blocking
     async def why(self) -> list[str]:

@@ -17,7 +17,7 @@ from headrace.core.log import Gap
 from headrace.core.names import check_name, check_queue
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
-from headrace.events import Event, events
+from headrace.events import Event, queue_events
 from headrace.flow import plan
 from headrace.job import Job
 from headrace.options import CallOptions, Choice
@@ -108,9 +108,10 @@ class Queue:
         """Every transition of every job of the queue: those after a position, then each as it happens.
 
         Without a position only what is new; 0 is all that is kept. To resume, give the position of the last event
-        seen. A `Gap` among them stands for events that were trimmed before they were read.
+        seen, or the `last` of a gap. A `Gap` among them stands for events that were trimmed before they were read; the
+        reader goes on after it. `InvalidOption` for a position that no event has had yet.
         """
-        source = events(self._client, self.name, after)
+        source = queue_events(self._client, self.name, after)
         try:
             async for event in source:
                 yield event
