@@ -9,12 +9,13 @@ from msgspec import Struct
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Find, Forget, Get
+from headrace.core.commands import Configure, Count, Find, Forget, Get, Tallied, Tally
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import STATES, JobRecord, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.names import check_name, check_queue
+from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, queue_events
@@ -84,6 +85,15 @@ class Queue:
     async def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         return (await self._client.run(Count((self.name,)))).queues[self.name]
+
+    @blocking
+    async def tallies(self, minutes: int = 60) -> Tallied:
+        """What finished in the last minutes, the present one included, by minute and task: outcomes, waits, runs.
+
+        Counts are exact and outlive the jobs, for a day; waits and runs are known within a factor of two. Jobs that
+        were cancelled before a worker had them are not counted. `InvalidOption` for more minutes than are kept.
+        """
+        return await self._client.run(Tally(self.name, count_of("minutes", minutes, 1, TALLIES_KEPT_MINUTES)))
 
     @blocking
     async def jobs(self, state: State, *, limit: int = PAGE, after: str | None = None) -> Page:

@@ -76,7 +76,8 @@ class Settlement(Struct, frozen=True):
     """What became of one leased job; made by `lifecycle.settle`.
 
     `delay_ms` counts from now; `to="delayed"` with it. `rest_ms` rests the whole queue. `keep` is the job's own
-    retention, applied when it finishes: `Keep(count=0)` removes it at once.
+    retention, applied when it finishes: `Keep(count=0)` removes it at once. `name` and `waited_ms` are those of the
+    lease: a job that finishes is counted by them, and the store need not look them up again.
     """
 
     queue: str
@@ -90,6 +91,8 @@ class Settlement(Struct, frozen=True):
     result: str | None = None
     failure: Failure | None = None
     keep: Keep | None = None
+    name: str = ""
+    waited_ms: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -109,7 +112,7 @@ class Settle(Command[Settled], frozen=True):
     it waiting. The failure of each attempt is added to the job's history, the last HISTORY_MAX stay.
     `to="waiting-children"` with no child pending releases the job at once.
     With `to="failed"`, `failure` becomes the job's failure too. With `keep`, finished jobs of the same queue and state
-    beyond its bounds are removed, oldest first, up to PAGE_MAX.
+    beyond its bounds are removed, oldest first, up to PAGE_MAX. What finishes is counted; see `Tally`.
     """
 
     settlements: tuple[Settlement, ...]
@@ -147,7 +150,7 @@ class Recover(Command[Recovered], frozen=True):
     """Give back jobs whose lease ended, longest overdue first, to the front of their class, and count a stall for each.
 
     A job that stalled more than its `max_stalled` comes back with the deferred failure of `lifecycle.revive`.
-    Answers to `Add` requests that have grown old are forgotten here too.
+    Answers to `Add` requests and tallies that have grown old are forgotten here too, some at a time.
     """
 
     limit: int = PAGE_MAX

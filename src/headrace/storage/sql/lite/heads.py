@@ -29,9 +29,11 @@ class Head:
         "is_paused",
         "is_woken",
         "last",
+        "minute",
         "name",
         "number",
         "resting_until",
+        "tally",
         "wakes",
     )
 
@@ -42,6 +44,8 @@ class Head:
         self.first: int = row[16]
         self.last: int = row[17]
         self.is_forgotten = bool(row[18])
+        self.minute: int = row[19]  # the last one in which a job finished, and what did
+        self.tally: str | None = row[20]
         self.is_paused = bool(is_paused)
         self.base: int = self.id << NUMBER_BITS
         self.is_changed = False  # to be written back
@@ -50,7 +54,7 @@ class Head:
     def fields(self) -> dict[str, object]:
         """What is written back."""
         counts: dict[str, object] = {state.replace("-", "_"): count for state, count in self.counts.items()}
-        own = ("id", "resting_until", "number", "back", "front", "wakes", "first", "last")
+        own = ("id", "resting_until", "number", "back", "front", "wakes", "first", "last", "minute", "tally")
         signs = {name: int(getattr(self, name)) for name in ("is_paused", "is_forgotten")}
         return {name: getattr(self, name) for name in own} | counts | signs
 
