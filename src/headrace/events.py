@@ -13,6 +13,7 @@ from headrace.core.commands import Entries, Read, Tree
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import FINISHED, STATES, Cause, JobRef, State
 from headrace.core.log import Change, Entry, Gap, Happening
+from headrace.storage.protocol import Storage, granted
 
 PAGE: Final = 1_000
 _ENDS: Final = frozenset({*FINISHED, "removed"})
@@ -57,17 +58,18 @@ async def flow_events(client: Client, root: JobRef, after: Mapping[str, int] | N
     while not (is_read and await members.are_over()):
         if is_read:
             await store.wait([topics.log(topics.job_events(queue)) for queue in positions], _poll_ms(client))
-        for queue in members.queues() - positions.keys():
-            positions[queue] = await _start(client, queue, (after or {}).get(queue, 0))
-        pages = {queue: await client.run(Read(topics.job_events(queue), at, PAGE)) for queue, at in positions.items()}
+        for queue in members.queues():
+            if queue not in positions:
+                positions[queue] = await _start(client, queue, (after or {}).get(queue, 0))
+        pages = await _pages(store, {queue: positions[queue] for queue in members.queues()})
         found = [_told(queue, page) for queue, page in pages.items()]
         await members.learn([event for events in found for event in events])
-        # Inside a queue positions tell the order; between queues only the clock does.
+        # Inside a queue positions tell the order; between queues the clock does, and in one millisecond the tree.
         for event in merge(*found, key=lambda event: event.at if isinstance(event, Event) else 0):
             if isinstance(event, Gap) or event.job in members.known:
                 yield event
         positions |= {queue: _end(positions[queue], page) for queue, page in pages.items()}
-        is_read = members.queues() == positions.keys() and all(
+        is_read = pages.keys() >= set(members.queues()) and all(
             positions[queue] >= page.last for queue, page in pages.items()
         )
 
@@ -76,18 +78,19 @@ class _Members:
     """The jobs of a flow as far as they are known, and those of them that have not ended."""
 
     def __init__(self, client: Client, root: JobRef) -> None:
-        self.known: set[JobRef] = set()
+        self.known: dict[JobRef, None] = {}
         self._open: set[JobRef] = set()
         self._client = client
         self._root = root
 
-    def queues(self) -> set[str]:
-        return {job.queue for job in self.known}
+    def queues(self) -> list[str]:
+        """Those of children before those of their parents."""
+        return list(dict.fromkeys(job.queue for job in reversed(self.known)))
 
     async def look(self) -> bool:
         """Ask for the tree; whether there is one."""
         nodes = (await self._client.run(Tree(self._root))).nodes
-        self.known |= {node.job for node in nodes}
+        self.known |= dict.fromkeys(node.job for node in nodes)
         self._open = {node.job for node in nodes if node.record is not None and node.record.state not in FINISHED}
         return bool(nodes)
 
@@ -111,6 +114,15 @@ class _Members:
         if not self._open:
             await self.look()
         return not self._open
+
+
+async def _pages(store: Storage, positions: Mapping[str, int]) -> dict[str, Entries]:
+    """The next page of each queue, all of one moment, so that no cause is missed whose effect is seen."""
+    queues = list(positions)
+    reads = [Read(topics.job_events(queue), positions[queue], PAGE) for queue in queues]
+    replies = await store.run(*reads)
+    pages = replies if len(reads) > 1 else (replies,)
+    return dict(zip(queues, map(granted, pages), strict=True))
 
 
 def _told(queue: str, page: Entries) -> list[Event | Gap]:
