@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from heapq import merge
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from headrace.client import Client
 from headrace.core import topics
 from headrace.core.commands import Entries, Read, Tree
-from headrace.core.errors import InvalidOption, NoSuchJob
+from headrace.core.errors import InvalidOption, NoSuchJob, Refused
 from headrace.core.jobs import FINISHED, STATES, Cause, JobRef, State
 from headrace.core.log import Change, Entry, Gap, Happening
 from headrace.storage.protocol import Storage, granted
@@ -120,9 +120,9 @@ async def _pages(store: Storage, positions: Mapping[str, int]) -> dict[str, Entr
     """The next page of each queue, all of one moment, so that no cause is missed whose effect is seen."""
     queues = list(positions)
     reads = [Read(topics.job_events(queue), positions[queue], PAGE) for queue in queues]
-    replies = await store.run(*reads)
-    pages = replies if len(reads) > 1 else (replies,)
-    return dict(zip(queues, map(granted, pages), strict=True))
+    reply: Any = await store.run(*reads)
+    pages: tuple[Entries | Refused, ...] = reply if isinstance(reply, tuple) else (reply,)
+    return {queue: granted(page) for queue, page in zip(queues, pages, strict=True)}
 
 
 def _told(queue: str, page: Entries) -> list[Event | Gap]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
 from headrace.storage.protocol import Clock, Storage
 
@@ -30,6 +31,16 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
         case _:
             known = "memory, sqlite"
             raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
+
+
+def inspect(url: str) -> FileFacts | None:
+    """What can be learned of the file at `url` without opening the store, None for a store that has no file."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite" or rest == "/:memory:":
+        return None
+    from headrace.storage.sql.inspect import inspect
+
+    return inspect(rest[1:])
 
 
 def _memory(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:
