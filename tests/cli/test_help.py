@@ -41,6 +41,7 @@ def test_these_are_the_commands() -> None:
         "config show",
         "demo",
         "dev",
+        "doctor",
         "enqueue",
         "flows show",
         "jobs cancel",

@@ -1,4 +1,7 @@
-"""What `headrace doctor` looks for: facts, gathered by others, and a small function for each thing that can be wrong."""
+"""What `headrace doctor` looks for: facts that others gather, and a small function for each thing that can be wrong.
+
+A check answers with a verdict, a sentence, and what to do.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias
@@ -77,6 +80,7 @@ StoreCheck: TypeAlias = Callable[[StoreFacts], tuple[Verdict, str, str]]
 
 
 def sqlite(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the SQLite in use is one that is safe with several processes."""
     version, safe = (".".join(map(str, number)) for number in (file.sqlite, file.sqlite_safe))
     if file.sqlite < file.sqlite_safe:
         return "fail", f"SQLite is {version}; before {safe} it can spoil a file", "pip install --upgrade apsw"
@@ -84,12 +88,14 @@ def sqlite(file: FileFacts) -> tuple[Verdict, str, str]:
 
 
 def directory(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the file, and those beside it, can be written."""
     if not file.is_writable:
         return "fail", "the file or its directory is not writable", "give this user the right to write to both"
     return "ok", "the file and its directory are writable", ""
 
 
 def local(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the file is on a disk of this machine: others do not lock as SQLite needs it."""
     if file.file_system in REMOTE:
         advice = "move the file to a disk of the machine on which its processes run"
         return "fail", f"the file is on a network file system ({file.file_system})", advice
@@ -97,12 +103,14 @@ def local(file: FileFacts) -> tuple[Verdict, str, str]:
 
 
 def disk(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether there is room."""
     verdict: Verdict = "fail" if file.free < DISK_FAIL else "warn" if file.free < DISK_WARN else "ok"
     advice = "make room: adds are refused when the disk is full"
     return verdict, f"{size(file.free)} are free on the disk", "" if verdict == "ok" else advice
 
 
 def schema(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the file can be read, is ours, and has the schema of this Headrace."""
     if file.problem:
         return "fail", f"the file cannot be read: {file.problem}", "restore a copy of it, or name another with --url"
     if not file.is_ours:
@@ -117,6 +125,7 @@ def schema(file: FileFacts) -> tuple[Verdict, str, str]:
 
 
 def journal(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether readers and the writer can work at the same time."""
     if file.journal != "wal":
         advice = "some program has changed it; opening the store sets it again: headrace queues list"
         return "warn", f"the journal mode is {file.journal or 'unknown'}, not wal", advice
@@ -124,12 +133,14 @@ def journal(file: FileFacts) -> tuple[Verdict, str, str]:
 
 
 def wal(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the write-ahead log is moved into the file."""
     verdict: Verdict = "fail" if file.wal > WAL_FAIL else "warn" if file.wal > WAL_WARN else "ok"
     advice = "a reader holds it: end what has the file open for long, a backup or a shell"
     return verdict, f"the write-ahead log has {size(file.wal)}", "" if verdict == "ok" else advice
 
 
 def integrity(file: FileFacts) -> tuple[Verdict, str, str]:
+    """Whether the file is sound."""
     if file.faults:
         said = f"the file is damaged: {'; '.join(file.faults)}"
         return "fail", said, "stop the workers, keep a copy, and restore a backup"

@@ -10,6 +10,7 @@ NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
 
 
 def clock(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether the clock runs evenly, and did so for all who wrote."""
     if abs(store.drift_ms) > CLOCK_MS:
         return "warn", f"the clock was set by {store.drift_ms} ms just now", "let the clock be slewed, not set"
     ahead = store.latest - store.now
@@ -20,6 +21,7 @@ def clock(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def served(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether each queue with jobs has a worker."""
     known = {source.queue for worker in store.workers for source in worker.sources}
     lonely = [queue for queue in store.queues if _unfinished(queue) and queue.name not in known]
     names = _list(queue.name for queue in lonely)
@@ -35,6 +37,7 @@ def served(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether the jobs that are next have a worker that knows their task."""
     lost: dict[str, None] = {}
     for queue, jobs in store.next.items():
         sources = [source for worker in store.workers for source in worker.sources if source.queue == queue]
@@ -45,10 +48,11 @@ def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
     if lost:
         advice = "register these tasks in the app of a worker, or remove the jobs"
         return "fail", f"no worker serves the tasks of waiting jobs: {_list(lost)}", advice
-    return "ok", "the first ready jobs of each queue have a worker that knows their task", ""
+    return "ok", "the ready jobs have workers that know their task", ""
 
 
 def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs wait because somebody paused their queue."""
     held = [queue.name for queue in store.queues if queue.is_paused and _ready(queue)]
     if held:
         return "warn", f"jobs wait in paused queues: {_list(held)}", f"headrace queues resume {held[0]}"
@@ -56,6 +60,7 @@ def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether a parent waits for a child that will not run by itself."""
     if store.stalls:
         names = _list(f"{stall.parent} for {stall.child}" for stall in store.stalls)
         advice = f"retry the child, or remove it: headrace jobs retry {store.stalls[0].child}"
@@ -64,6 +69,7 @@ def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """How long the jobs that are next have been there."""
     held = {queue.name for queue in store.queues if queue.is_paused}
     first = [jobs[0] for queue, jobs in store.next.items() if jobs and queue not in held]
     if not first:
@@ -77,6 +83,7 @@ def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether those who hold jobs are alive."""
     late = [job for job in store.overdue if job.expires_at is not None and job.expires_at < store.now - LATE_MS]
     if late:
         said = f"leases ended long ago and nobody gave the jobs back: {_list(f'{job.queue}/{job.id}' for job in late)}"
@@ -89,6 +96,7 @@ def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def janitor(store: StoreFacts, file: FileFacts | None) -> tuple[Verdict, str, str]:
+    """Whether somebody gives back what stalled."""
     if not store.workers:
         return "ok", "there are no workers, and so there is no janitor", ""
     if file is not None and (file.janitor_until is None or file.janitor_until < store.now - LATE_MS):
