@@ -37,6 +37,7 @@ def section(command: tuple[str, ...]) -> str:
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(command) for command in COMMANDS] == [
+        "bench",
         "config check",
         "config show",
         "demo",

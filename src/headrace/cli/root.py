@@ -27,6 +27,7 @@ COMMANDS: Final = (
     ("flows", "flows:app", LOOK),
     ("doctor", "doctor:doctor", LOOK),
     ("config", "config:app", MORE),
+    ("bench", "bench:bench", MORE),
     ("demo", "demo:demo", MORE),
 )
 

@@ -1,5 +1,6 @@
 """Where jobs live. `open(url)` alone knows the engines by name, and imports only the one it needs."""
 
+from pathlib import Path
 from typing import Final
 
 from headrace.core.checks import FileFacts
@@ -41,6 +42,20 @@ def inspect(url: str) -> FileFacts | None:
     from headrace.storage.sql.inspect import inspect
 
     return inspect(rest[1:])
+
+
+def rows_per_second(folder: Path, rows: int) -> float:
+    """How many small rows SQLite alone commits durably to a file in this folder in a second, `rows` at once."""
+    from headrace.storage.sql import limits
+
+    return limits.rows_per_second(folder, rows)
+
+
+def lone_commit_ms(folder: Path) -> float:
+    """How long one durable commit takes there after a pause."""
+    from headrace.storage.sql import limits
+
+    return limits.lone_commit_ms(folder)
 
 
 def _memory(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:
