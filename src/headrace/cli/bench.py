@@ -25,6 +25,7 @@ COUNTS: Final[Mapping[str, int]] = {
     "10": 5_000,
     "1": 800,
 }
+WIDTH: Final = 9  # of a number
 _SQLITE: Final = "sqlite:///"
 
 
@@ -52,34 +53,38 @@ async def bench(*, common: Shown = SHOWN) -> int:
         output.document({"folder": str(folder), "figures": [structs.asdict(figure) for figure in figures]})
         return Exit.OK
     output.line(f"on the disk of {folder}; raw is SQLite alone, with as many rows a commit")
-    output.table(("WHAT", "FIGURE", "UNIT", "RAW"), (_row(figure) for figure in figures))
+    output.table(("WHAT", "FIGURE".rjust(WIDTH), "UNIT", "RAW".rjust(WIDTH)), (_row(figure) for figure in figures))
     return Exit.OK
 
 
 async def _measured(place: Path, step: Callable[[str], object]) -> list[Figure]:
-    step("the disk")
-    raw = {rows: await asyncio.to_thread(storage.rows_per_second, place, rows) for rows in (1, 10, 100, measures.BULK)}
-    lone = await asyncio.to_thread(storage.lone_commit_ms, place)
     step("adding")
+    raw = await _raw(place, measures.BULK)
     bulk = await measures.add_many(place / "bulk.db", count=COUNTS["bulk"])
+    figures = [Figure("bulk", f"added, {measures.BULK:,} at once", bulk["rate"], "jobs/s", raw)]
+    raw = await _raw(place, TASKS)
     single = await measures.add_single(place / "single.db", count=COUNTS["single"], tasks=TASKS)
-    figures = [
-        Figure("bulk", f"added, {measures.BULK:,} at once", bulk["rate"], "jobs/s", raw[measures.BULK]),
-        Figure("single", f"added singly, {TASKS} callers", single["rate"], "jobs/s", raw[TASKS]),
-    ]
+    figures.append(Figure("single", f"added singly, {TASKS} callers", single["rate"], "jobs/s", raw))
     for concurrency in (100, 10, 1):
         step(f"processing, {concurrency} at once")
         file, count = place / f"{concurrency}.db", COUNTS[str(concurrency)]
         await measures.fill(file, count=count)
+        raw = await _raw(place, concurrency)
         answer = await measures.drain(file, concurrency=concurrency, count=count)
         title = f"processed, {concurrency} at once"
-        figures.append(Figure(f"processed-{concurrency}", title, answer["rate"], "jobs/s", raw[concurrency]))
+        figures.append(Figure(f"processed-{concurrency}", title, answer["rate"], "jobs/s", raw))
     step("waiting")
+    lone = await asyncio.to_thread(storage.lone_commit_ms, place)
     waits = (await measures.latency(place / "latency.db", count=COUNTS["latency"]))["ms"]
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         value = measures.percentile(waits, share)
         figures.append(Figure(f"latency-{name}", f"from add to start, {name}", value, "ms", lone))
     return figures
+
+
+async def _raw(place: Path, rows: int) -> float:
+    """What the disk does just now: other programs use it, too."""
+    return await asyncio.to_thread(storage.rows_per_second, place, rows)
 
 
 def _folder(url: str | None) -> Path:
@@ -118,4 +123,4 @@ class _Line:
 def _row(figure: Figure) -> tuple[str, ...]:
     digits = 0 if figure.unit == "jobs/s" else 2
     raw = "-" if figure.raw is None else f"{figure.raw:,.{digits}f}"
-    return figure.title, f"{figure.value:,.{digits}f}", figure.unit, raw
+    return figure.title, f"{figure.value:,.{digits}f}".rjust(WIDTH), figure.unit, raw.rjust(WIDTH)
