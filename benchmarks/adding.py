@@ -6,8 +6,8 @@ from typing import Final
 from benchmarks.bench import Bench
 from benchmarks.children import ask
 from benchmarks.figure import Figure, Goal, Limit
-from benchmarks.limits import SMALL_JOB, rows_per_second
-from benchmarks.shop import BULK
+from headrace.cli.measures import BULK
+from headrace.storage.sql.limits import SMALL_JOB, rows_per_second
 
 BULK_COUNT: Final = 100_000
 SINGLE_COUNT: Final = 40_000

@@ -3,53 +3,31 @@
 import asyncio
 import json
 import os
-import random
-import resource
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from benchmarks.limits import PAUSE_S
-from benchmarks.shop import BULK, QUEUE, open_shop, stock
+from headrace.cli.measures import (
+    BULK,
+    QUEUE,
+    Answer,
+    Span,
+    add_many,
+    add_single,
+    drain,
+    fill,
+    latency,
+    open_shop,
+    stock,
+)
 from headrace.core import lifecycle
 from headrace.core.commands import Claim, Settle, Source
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import Storage, granted
 
 IDLE_AFTER_S: Final = 1.0  # for what a worker does once when it starts
-
-Answer = dict[str, Any]
-
-
-class Span:
-    """The time that a block takes, and the time that this process spends on the processor meanwhile."""
-
-    def __enter__(self) -> Self:
-        self._spent, self._start = _processor_s(), time.perf_counter()
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        self.seconds = time.perf_counter() - self._start
-        self.processor_s = _processor_s() - self._spent
-
-    def answer(self, count: int) -> Answer:
-        """The rate of so many jobs, and what one cost."""
-        return {"rate": count / self.seconds, "processor_us": self.processor_s / count * 1e6}
-
-
-def _processor_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-async def fill(path: Path, *, count: int) -> Answer:
-    """Add jobs."""
-    app, task = open_shop(path)
-    async with app:
-        await stock(app, task, count)
-    return {}
 
 
 async def fill_finished(path: Path, *, count: int) -> Answer:
@@ -74,29 +52,6 @@ async def _finish_all(store: Storage) -> int:
     return finished
 
 
-async def drain(path: Path, *, concurrency: int, count: int) -> Answer:
-    """Process the jobs that wait: from the start of a worker until it has recorded the last one."""
-    app, _ = open_shop(path)
-    async with app:
-        worker = app.worker(QUEUE, concurrency=concurrency)
-        with Span() as span:
-            await worker.start()
-            await worker.run_until_idle()
-        assert worker.processed == count
-        await worker.close()
-    return span.answer(count)
-
-
-async def add_many(path: Path, *, count: int) -> Answer:
-    """Add jobs in bulk: making the calls, and storing them."""
-    app, task = open_shop(path)
-    async with app:
-        await stock(app, task, BULK)
-        with Span() as span:
-            await stock(app, task, count)
-    return span.answer(count)
-
-
 async def add_many_made(path: Path, *, count: int) -> Answer:
     """Add jobs in bulk whose calls are made already."""
     app, task = open_shop(path)
@@ -107,42 +62,6 @@ async def add_many_made(path: Path, *, count: int) -> Answer:
             for page in calls:
                 await app.enqueue_many(page)
     return span.answer(len(calls) * BULK)
-
-
-async def add_single(path: Path, *, count: int, tasks: int) -> Answer:
-    """Add jobs one by one, each awaited, from so many tasks."""
-    app, task = open_shop(path)
-    each = count // tasks
-
-    async def add(times: int) -> None:
-        for n in range(times):
-            await task.enqueue(n)
-
-    async with app:
-        await add(10)
-        with Span() as span:
-            await asyncio.gather(*(add(each) for _ in range(tasks)))
-    return span.answer(each * tasks)
-
-
-async def latency(path: Path, *, count: int) -> Answer:
-    """From just before the enqueue to the first line of the handler, worker and caller in one process."""
-    app, _ = open_shop(path)
-    began: asyncio.Queue[int] = asyncio.Queue()
-
-    @app.task(queue=QUEUE)
-    async def note(n: int) -> None:  # noqa: ARG001
-        began.put_nowait(time.monotonic_ns())
-
-    waits: list[float] = []
-    async with app, app.worker(QUEUE, concurrency=10) as worker:
-        for n in range(count):
-            await worker.run_until_idle()
-            await asyncio.sleep(random.uniform(*PAUSE_S))
-            asked = time.monotonic_ns()
-            await note.enqueue(n)
-            waits.append((await began.get() - asked) / 1e6)
-    return {"ms": waits}
 
 
 async def pick_up(path: Path) -> Answer:

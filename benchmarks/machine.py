@@ -2,8 +2,9 @@
 
 from benchmarks.bench import Bench
 from benchmarks.figure import Figure
-from benchmarks.limits import hand_over_us, rows_per_second, task_us
-from benchmarks.shop import BULK
+from benchmarks.limits import hand_over_us, task_us
+from headrace.cli.measures import BULK
+from headrace.storage.sql.limits import rows_per_second
 
 
 def machine(bench: Bench) -> list[Figure]:

@@ -9,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.children import ask
 from benchmarks.figure import Figure, Goal, Limit
 from benchmarks.inside import Answer
-from benchmarks.limits import rows_per_second
+from headrace.storage.sql.limits import rows_per_second
 
 COUNTS: Final = {100: 30_000, 10: 12_000, 1: 2_500}  # jobs in a sample, by concurrency: about a second each
 GOALS: Final = {100: Goal(30_000), 10: Goal(15_000), 1: Goal(0.35, "of the limit at least")}

@@ -10,8 +10,8 @@ from typing import IO, Final
 from benchmarks.bench import Bench
 from benchmarks.children import ask, beside
 from benchmarks.figure import Figure, Goal, Limit
-from benchmarks.limits import PAUSE_S, lone_commit_ms
-from benchmarks.shop import open_shop
+from headrace.cli.measures import open_shop
+from headrace.storage.sql.limits import PAUSE_S, lone_commit_ms
 
 JOBS: Final = 100
 RUNS_MAX: Final = 3

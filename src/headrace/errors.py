@@ -17,8 +17,6 @@ from headrace.core.errors import (
     InvalidId,
     InvalidName,
     InvalidOption,
-    JobError,
-    JobFailed,
     LeaseLost,
     Misuse,
     NoMatch,
@@ -32,7 +30,6 @@ from headrace.core.errors import (
     QueueFull,
     QueueNotEmpty,
     Refused,
-    ResultTimeout,
     SchemaTooNew,
     StorageFull,
     TooDeep,
@@ -40,6 +37,7 @@ from headrace.core.errors import (
     Unavailable,
     WrongState,
 )
+from headrace.core.results import JobError, JobFailed, ResultTimeout
 
 __all__ = [
     "BadConfig",

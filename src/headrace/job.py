@@ -1,7 +1,7 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from msgspec.structs import replace
@@ -10,46 +10,31 @@ from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Get, Lines, Move, Moved, Node, Remove, Tree
-from headrace.core.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, ResultTimeout
-from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, NewJob, Parent, State
+from headrace.core.errors import InvalidOption, Misuse, NoSuchJob
+from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, Parent, State
+from headrace.core.log import Gap
 from headrace.core.names import check_queue
+from headrace.core.results import JobFailed, ResultTimeout
 from headrace.engine.context import jobs_below
 from headrace.engine.home import Home
-from headrace.engine.sync import BlockingAs, blocking
+from headrace.engine.sync import BlockingAs, blocking, blocking_iterator
+from headrace.events import Event, flow_events
+from headrace.layout import Addable
 from headrace.options import IfFailed
 from headrace.spans import Span, count_of, span_ms
 from headrace.why import why
 
 R = TypeVar("R")
 C = TypeVar("C")
-C_co = TypeVar("C_co", covariant=True)
 
 LINES_PAGE: Final = 1_000
 WAIT_MAX_MS: Final = DELAY_MAX_MS
 
 
-class Addable(Protocol[C_co]):
-    """A call as the child of a job that is there already."""
-
-    @property
-    def name(self) -> str:
-        """The name of the task."""
-        ...
-
-    @property
-    def load(self) -> Callable[[str], C_co] | None:
-        """How a result is read."""
-        ...
-
-    def jobs(self, parent: Parent, /) -> list[NewJob]:
-        """The new jobs, its own first."""
-        ...
-
-
 class AddChildShape(Protocol):
     """The shape of `Job.add_child`."""
 
-    def __call__(self, call: Addable[C], *, if_failed: IfFailed = "fail_parent") -> Coroutine[Any, Any, "Job[C]"]:
+    def __call__(self, call: Addable[C], *, if_failed: IfFailed = "fail_parent") -> "Coroutine[Any, Any, Job[C]]":
         """Add, and await."""
         ...
 
@@ -144,7 +129,7 @@ class Job(Generic[R]):
             >>> job = resize.enqueue.sync("a.png")
             >>> job.result.sync(timeout=0)
             Traceback (most recent call last):
-            headrace.core.errors.ResultTimeout: default/1 has not finished within 0.0 s
+            headrace.core.results.ResultTimeout: default/1 has not finished within 0.0 s
         """
         limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
         record = await self.refresh()
@@ -272,6 +257,23 @@ class Job(Generic[R]):
         if not nodes:
             raise NoSuchJob(queue=self.queue, id=self.id)
         return list(nodes[1:])
+
+    @blocking_iterator
+    async def events(self, after: Mapping[str, int] | None = None) -> AsyncGenerator[Event | Gap]:
+        """Every transition of the job and of all jobs below it, until each of them has ended or is gone.
+
+        Without `after` only what is new; `{}` is all that is kept. To resume, give for each queue the position of the
+        last event seen of it, or the `last` of its gap; of a queue that is not named all that is kept is told. The
+        events of one queue come in order, those of several by their time. A child that is added later belongs to it,
+        and is told of at the latest when its parent waits for it. Of a flow of more than 10,000 jobs, the first are.
+        Raises `NoSuchJob`, and `InvalidOption` for a position that no event has had yet.
+        """
+        source = flow_events(self._client, self._ref, after)
+        try:
+            async for event in source:
+                yield event
+        finally:
+            await source.aclose()
 
     @blocking
     async def why(self) -> list[str]:

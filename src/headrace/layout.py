@@ -1,11 +1,14 @@
 """A call and all below it as the jobs of one `Add`: parents before children, each with an id that the others name."""
 
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
 from headrace.core.errors import BadFlow, InvalidOption, Misuse
 from headrace.core.jobs import NewJob, Parent, Policy
 from headrace.options import Choice, check_if_failed
+
+R_co = TypeVar("R_co", covariant=True)
 
 NODES_MAX: Final = 10_000
 
@@ -103,3 +106,21 @@ def _check_new(child: Planned, parent: Planned, above: dict[int, int | None]) ->
             raise BadFlow(f"the flow has a cycle: {child.name} would wait for itself")
         ancestor = above[ancestor]
     raise BadFlow(f"the call of {child.name} stands twice in the flow; make a call for each job")
+
+
+class Addable(Protocol[R_co]):
+    """A call as the child of a job that is there already."""
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        ...
+
+    @property
+    def load(self) -> Callable[[str], R_co] | None:
+        """How a result is read."""
+        ...
+
+    def jobs(self, parent: Parent, /) -> list[NewJob]:
+        """The new jobs, its own first."""
+        ...

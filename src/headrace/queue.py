@@ -7,16 +7,17 @@ from typing import Any, Literal, Unpack
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Forget, Get
+from headrace.core.commands import Configure, Count, Forget, Get, Tallied, Tally
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import FINISHED, STATES, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.names import check_name, check_queue
 from headrace.core.query import parse
+from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.core.terms import Text
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
-from headrace.events import Event, events
+from headrace.events import Event, queue_events
 from headrace.flow import plan
 from headrace.job import Job, known_job
 from headrace.options import CallOptions, Choice
@@ -70,6 +71,15 @@ class Queue:
     async def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         return (await self._client.run(Count((self.name,)))).queues[self.name]
+
+    @blocking
+    async def tallies(self, minutes: int = 60) -> Tallied:
+        """What finished in the last minutes, the present one included, by minute and task: outcomes, waits, runs.
+
+        Counts are exact and outlive the jobs, for a day; waits and runs are known within a factor of two. Jobs that
+        were cancelled before a worker had them are not counted. `InvalidOption` for more minutes than are kept.
+        """
+        return await self._client.run(Tally(self.name, count_of("minutes", minutes, 1, TALLIES_KEPT_MINUTES)))
 
     @blocking
     async def jobs(self, query: str = "", *, limit: int = PAGE, after: str | None = None) -> Page:
@@ -142,9 +152,10 @@ class Queue:
         """Every transition of every job of the queue: those after a position, then each as it happens.
 
         Without a position only what is new; 0 is all that is kept. To resume, give the position of the last event
-        seen. A `Gap` among them stands for events that were trimmed before they were read.
+        seen, or the `last` of a gap. A `Gap` among them stands for events that were trimmed before they were read; the
+        reader goes on after it. `InvalidOption` for a position that no event has had yet.
         """
-        source = events(self._client, self.name, after)
+        source = queue_events(self._client, self.name, after)
         try:
             async for event in source:
                 yield event

@@ -37,10 +37,12 @@ def section(command: tuple[str, ...]) -> str:
 
 def test_these_are_the_commands() -> None:
     assert [" ".join(command) for command in COMMANDS] == [
+        "bench",
         "config check",
         "config show",
         "demo",
         "dev",
+        "doctor",
         "enqueue",
         "flows show",
         "jobs cancel",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from headrace import App
 from tests.cli.project import Ended, Project
 
 Call = Callable[..., Ended]
@@ -58,3 +59,23 @@ def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
         "worker            none serves it",
     ]
     assert call("queues", "show", "mail", "--json").json["workers"] == []
+
+
+def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Project) -> None:
+    async def act(app: App) -> None:
+        greet, fail = app.tasks["greet"], app.tasks["fail"]
+        await app.enqueue_many([*(greet.call() for _ in range(3)), fail.call("no").options(attempts=1)])
+
+    project.work(act)
+    shown = call("queues", "show", "mail").out.splitlines()
+    assert max(map(len, shown)) <= 80
+    (hour,) = [line.split()[-1] for line in shown if line.startswith("last hour")]
+    assert len(hour) == 60
+    assert set(hour) <= {"·", *"▁▂▃▄▅▆▇█"}
+    assert "█" in hour[-2:]
+    table = [line.split() for line in shown[shown.index("") + 1 :]]
+    assert table[0] == ["TASK", "DONE", "FAILED", "WAIT", "p50", "p95", "RUN", "p50", "p95"]
+    assert [row[:3] for row in table[1:]] == [["greet", "3", "0"], ["fail", "0", "1"]]
+    tallies = call("queues", "show", "mail", "--json").json["tallies"]
+    assert {tally["name"] for tally in tallies} == {"greet", "fail"}
+    assert sum(tally["completed"] for tally in tallies) == 3

@@ -26,6 +26,7 @@ async def test_a_lease_holds_what_a_worker_needs(desk: Desk, clock: FrozenClock)
             attempts_made=0,
             attempts_started=1,
             stalls=0,
+            waited_ms=5,
         ),
     )
 

@@ -1,5 +1,7 @@
 """The life of a job on every engine, also on those that do not know every command yet."""
 
+from msgspec.structs import replace
+
 from headrace.core.commands import Add, Claimed
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, WrongState
 from headrace.core.jobs import Failure, JobRecord, JobRef, Lease, NewJob, Options
@@ -33,7 +35,8 @@ async def test_a_job_lives_from_add_to_result(probe: Desk, clock: FrozenClock) -
     assert await probe.record(ref("1")) == waiting
     clock.advance(5)
     lease = await probe.claim_one(token="secret", worker="w")
-    assert lease == Lease("q", "1", "secret", job.name, job.data, options, 4, start, 0, 1, 0)
+    expected = Lease("q", "1", "secret", job.name, job.data, options, 4, start, 0, 1, 0)
+    assert replace(lease, waited_ms=0) == expected  # PostgreSQL and Redis do not tell the wait yet
     active = await probe.record(ref("1"))
     assert (active.state, active.worker, active.started_at) == ("active", "w", clock.now)
     assert active.expires_at == clock.now + LEASE_MS

@@ -7,7 +7,8 @@ from string import Formatter
 import pytest
 
 from headrace.core import errors
-from headrace.core.errors import HeadraceError, JobFailed, LeaseLost, Misuse, NoSuchJob, QueueFull, Refused
+from headrace.core.errors import HeadraceError, LeaseLost, Misuse, NoSuchJob, QueueFull, Refused
+from headrace.core.results import JobFailed
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HeadraceError)]
 FAMILIES = {errors.Misuse, errors.Refused, errors.Unavailable, errors.JobError, errors.Denied}

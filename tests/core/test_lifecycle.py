@@ -24,7 +24,7 @@ BOOM = Failure("boom", attempt=1)
 
 def lease(made: int = 0, priority: int = 0, **options: Any) -> Lease:
     return Lease(
-        "q", "7", "token", "t", "{}", Options(**options), priority, 0, made, made + 1, 0, None, JobRef("q", "p")
+        "q", "7", "token", "t", "{}", Options(**options), priority, 0, made, made + 1, 0, None, JobRef("q", "p"), 9
     )
 
 
@@ -133,7 +133,7 @@ OUTCOMES: list[tuple[Outcome, dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("outcome", "options", "expected"), OUTCOMES, ids=lambda value: repr(value)[:40])
 def test_an_outcome_becomes_one_settlement(outcome: Outcome, options: dict[str, Any], expected: dict[str, Any]) -> None:
     settlement = settle(lease(**options), outcome, 0.0)
-    assert settlement == Settlement("q", "7", "token", **expected)
+    assert settlement == Settlement("q", "7", "token", **expected, name="t", waited_ms=9)
     assert any(
         edge.before == "active" and edge.after == settlement.to and edge.is_counted == settlement.is_counted
         for edge in TRANSITIONS
@@ -163,7 +163,9 @@ def test_the_pause_grows_with_the_attempts_made_not_with_those_started() -> None
 def test_a_deferred_failure_is_settled_as_it_stands() -> None:
     deferred = child_failed("dns", "3")
     settlement = settle_deferred(lease(attempts=9, keep_failed=Keep(1)), deferred)
-    expected = Settlement("q", "7", "token", "failed", is_counted=True, failure=deferred, keep=Keep(1))
+    expected = Settlement(
+        "q", "7", "token", "failed", is_counted=True, failure=deferred, keep=Keep(1), name="t", waited_ms=9
+    )
     assert settlement == expected
     assert deferred == Failure("child dns/3 failed", "child-failed")
 

@@ -6,10 +6,11 @@ import pytest
 
 import headrace
 from headrace.core.commands import Claim, Settle, Source
-from headrace.core.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, WrongState
+from headrace.core.errors import InvalidOption, Misuse, NoSuchJob, WrongState
 from headrace.core.jobs import Parent
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import Done
+from headrace.core.results import JobFailed
 
 
 @pytest.mark.parametrize(

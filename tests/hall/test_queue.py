@@ -67,6 +67,29 @@ async def test_counts_name_every_state(app: headrace.App) -> None:
     }
 
 
+async def test_tallies_tell_what_finished_of_each_task(app: headrace.App) -> None:
+    @app.task(queue="q")
+    async def good() -> None: ...
+
+    @app.task(queue="q")
+    async def bad() -> None:
+        raise headrace.Unrecoverable("no")
+
+    await app.enqueue_many([good.call(), good.call(), bad.call()])
+    await app.worker().run_until_idle()
+    found = await app.queue("q").tallies(minutes=2)
+    assert sum(tally.completed for tally in found.tallies if tally.name == "good") == 2
+    assert sum(tally.failed for tally in found.tallies if tally.name == "bad") == 1
+    assert sum(sum(tally.waits) for tally in found.tallies) == sum(sum(tally.runs) for tally in found.tallies) == 3
+    assert (await app.queue("nowhere").tallies()).tallies == ()
+
+
+@pytest.mark.parametrize("minutes", [0, 1_441])
+async def test_tallies_are_kept_for_a_day(app: headrace.App, minutes: int) -> None:
+    with pytest.raises(InvalidOption, match="between 1 and 1440"):
+        await app.queue("q").tallies(minutes=minutes)
+
+
 async def test_jobs_are_listed_page_by_page(app: headrace.App) -> None:
     queue = app.queue("q")
     jobs = await app.enqueue_many(queue.call("x", n) for n in range(5))

@@ -17,10 +17,12 @@ from headrace.core.commands import (
     Lines,
     Queues,
     Read,
+    Tally,
     Tree,
     Workers,
 )
 from headrace.core.jobs import STATES, JobRecord, JobRef
+from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
 from tests.model.draws import READERS
@@ -36,6 +38,7 @@ async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, .
         Get(jobs),
         *(Find(queue, state) for queue in queues for state in STATES),
         *(Read(job_events(queue)) for queue in queues),
+        *(Tally(queue, TALLIES_KEPT_MINUTES) for queue in queues),
         Read("bus"),
         *(Commit("bus", reader) for reader in READERS),
         *(read for job in jobs for read in (Tree(job), Lines(job))),

@@ -1,6 +1,6 @@
 """What both type checkers accept, with the types that they must see."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from typing import Any, assert_type
 
@@ -94,6 +94,8 @@ async def awaited() -> None:
     assert_type(await (await resize.enqueue("a")).move("other"), headrace.Job[int])
     async for event in app.queue("dns").events(after=3):
         assert_type(event, headrace.Event | headrace.Gap)
+    assert_type(app.queue("dns").events(), AsyncGenerator[headrace.Event | headrace.Gap, None])
+    assert_type(job.events(after={"dns": 3}), AsyncGenerator[headrace.Event | headrace.Gap, None])
     async with app as same:
         assert_type(same, headrace.App)
     assert_type(await headrace.context().child(create), str)

@@ -13,7 +13,7 @@ from headrace.cli.failure import Exit, Stop, complain, exit_of, meant, say
 from headrace.cli.options import SHOWN, Shown, seconds
 from headrace.cli.record import raw
 from headrace.cli.target import Target, load
-from headrace.core.errors import JobFailed
+from headrace.core.results import JobFailed
 from headrace.job import Job
 from headrace.options import CallOptions
 from headrace.task import AnyTask

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.cli import emptying, output
+from headrace.cli import emptying, output, rates
 from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.store import ask, known, opened
@@ -38,23 +38,31 @@ async def list_(*, common: Shown = SHOWN) -> None:
 
 @app.command
 async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")], /, *, common: Shown = SHOWN) -> None:
-    """Show a queue: its jobs by state, and the workers that serve it.
+    """Show a queue: its jobs by state, the workers that serve it, and what finished in the last hour.
 
     Example: headrace queues show emails
     """
     async with opened(common) as store:
         (found,) = await known(store, [queue])
         workers = (await ask(store, Workers())).workers
+        tallied = await store.queue(queue).tallies(minutes=rates.MINUTES)
     serving = [worker for worker in workers if any(source.queue == queue for source in worker.sources)]
     if common.json:
-        output.document({**structs.asdict(found), "workers": [structs.asdict(worker) for worker in serving]})
+        parts = {"workers": serving, "tallies": tallied.tallies}
+        output.document(structs.asdict(found) | {key: [*map(structs.asdict, part)] for key, part in parts.items()})
         return
     lines = [("queue", found.name), ("paused", "yes" if found.is_paused else "no")]
     if found.resting_until is not None:
         lines.append(("rests until", instant(found.resting_until)))
     lines += [(state, str(found.counts[state])) for state in STATES if state in found.counts]
     lines += [("worker", f"{worker.id}, {worker.running} of {worker.concurrency} busy") for worker in serving]
-    output.pairs(lines if serving else [*lines, ("worker", "none serves it")])
+    lines += [] if serving else [("worker", "none serves it")]
+    if not tallied.tallies:
+        output.pairs(lines)
+        return
+    output.pairs([*lines, ("last hour", rates.hour(tallied))])
+    output.line("")
+    output.table(rates.TITLES, rates.rows(tallied), cut="TASK")
 
 
 @app.command

@@ -25,7 +25,9 @@ COMMANDS: Final = (
     ("jobs", "jobs:app", LOOK),
     ("queues", "queues:app", LOOK),
     ("flows", "flows:app", LOOK),
+    ("doctor", "doctor:doctor", LOOK),
     ("config", "config:app", MORE),
+    ("bench", "bench:bench", MORE),
     ("demo", "demo:demo", MORE),
 )
 

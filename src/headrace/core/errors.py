@@ -5,7 +5,7 @@ The code is the same in Python, on the wire, in metrics and in the documentation
 * `Misuse`: the call can never work; mend the call.
 * `Refused`: the call was well formed, the state of the world says no. A store gives these as part of its reply.
 * `Unavailable`: the store did not answer; the command may or may not have happened.
-* `JobError`: what waiting for a job's result raises.
+* `JobError`: what waiting for a job's result raises (`core/results.py`).
 * `Denied`: the gateway does not let this caller do this.
 """
 
@@ -275,27 +275,6 @@ class CannotOpen(Unavailable):
     code = "cannot-open"
     retryable = False
     says = "cannot open {path}: {problem}"
-
-
-class JobError(HeadraceError):
-    """Waiting for a result ended without one."""
-
-    code = "job-error"
-
-
-class JobFailed(JobError):
-    """The job failed for good; `reason` is what its last attempt said, `cause` the machine-readable why."""
-
-    code = "job-failed"
-    says = "{queue}/{id} failed: {reason}"
-
-
-class ResultTimeout(JobError):
-    """The job has not finished in time; it is still there and may finish later."""
-
-    code = "result-timeout"
-    retryable = True
-    says = "{queue}/{id} has not finished within {timeout} s"
 
 
 class Denied(HeadraceError):

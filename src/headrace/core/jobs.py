@@ -109,7 +109,7 @@ class Lease(Struct, frozen=True):
     """A job in a worker's hands: what the worker needs to run it, and the token that lets it settle.
 
     `attempts_started` counts this run; `attempts_made` does not. A job with `deferred` must be settled as failed
-    for that reason, without being run.
+    for that reason, without being run. `waited_ms` is how long it stood ready before this claim.
     """
 
     queue: str
@@ -125,6 +125,7 @@ class Lease(Struct, frozen=True):
     stalls: int
     deferred: Failure | None = None
     parent: JobRef | None = None
+    waited_ms: int = 0
 
 
 class JobRecord(Struct, frozen=True):

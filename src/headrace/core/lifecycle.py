@@ -154,5 +154,17 @@ def _settlement(
     keep: Keep | None = None,
 ) -> Settlement:
     return Settlement(
-        lease.queue, lease.id, lease.token, to, is_counted, delay_ms, rest_ms, is_front, result, failure, keep
+        lease.queue,
+        lease.id,
+        lease.token,
+        to,
+        is_counted,
+        delay_ms,
+        rest_ms,
+        is_front,
+        result,
+        failure,
+        keep,
+        lease.name,
+        lease.waited_ms,
     )

@@ -23,10 +23,14 @@ class Entry(Struct, frozen=True):
 
 
 class Gap(Struct, frozen=True):
-    """The positions `first` to `last`, both included, were trimmed before the reader asked for them."""
+    """The positions `first` to `last`, both included, were trimmed before the reader asked for them.
+
+    Where events of several queues may be read together, `queue` says of which one.
+    """
 
     first: int
     last: int
+    queue: str = ""
 
 
 class Change(Struct, frozen=True, omit_defaults=True):

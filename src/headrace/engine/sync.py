@@ -7,7 +7,7 @@ are those of the method. A method that is generic itself says its shape: `@Block
 `__call__` and `sync`, since no type checker carries type variables through a decorator that returns an object.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, overload
@@ -69,11 +69,11 @@ class BoundIterator(_Method, Generic[P, R]):
 
     __slots__ = ()
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[R, None]:
         source: AsyncGenerator[R, None] = self._function(self._thing, *args, **kwargs)
         return source if self._at.is_here() else _carried(self._at, source)
 
-    def sync(self, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+    def sync(self, /, *args: P.args, **kwargs: P.kwargs) -> Generator[R, None, None]:
         """The same items, each waited for; `Misuse` inside a running event loop."""
         self._at.check(self._function.__qualname__)
         return _blocked(self._at, self._function.__qualname__, self._function(self._thing, *args, **kwargs))
@@ -151,7 +151,7 @@ def blocking(function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> B
     return Blocking(function)
 
 
-def blocking_iterator(function: Callable[Concatenate[S, P], AsyncIterator[R]]) -> BlockingIterator[S, P, R]:
+def blocking_iterator(function: Callable[Concatenate[S, P], AsyncGenerator[R, None]]) -> BlockingIterator[S, P, R]:
     """An async generator method, and its blocking form at `.sync`."""
     return BlockingIterator(function)
 
@@ -182,7 +182,7 @@ async def _carried(home: Home, source: AsyncGenerator[R, None]) -> AsyncGenerato
         await home.carry(partial(_close, source))
 
 
-def _blocked(home: Home, name: str, source: AsyncGenerator[R, None]) -> Iterator[R]:
+def _blocked(home: Home, name: str, source: AsyncGenerator[R, None]) -> Generator[R, None, None]:
     try:
         while (item := home.block(name, partial(_next, source))) is not _END:
             yield item

@@ -1,7 +1,9 @@
 """Where jobs live. `open(url)` alone knows the engines by name, and imports only the one it needs."""
 
+from pathlib import Path
 from typing import Final
 
+from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
 from headrace.storage.protocol import Clock, Storage
 
@@ -30,6 +32,30 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
         case _:
             known = "memory, sqlite"
             raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
+
+
+def inspect(url: str) -> FileFacts | None:
+    """What can be learned of the file at `url` without opening the store, None for a store that has no file."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite" or rest == "/:memory:":
+        return None
+    from headrace.storage.sql.inspect import inspect
+
+    return inspect(rest[1:])
+
+
+def rows_per_second(folder: Path, rows: int) -> float:
+    """How many small rows SQLite alone commits durably to a file in this folder in a second, `rows` at once."""
+    from headrace.storage.sql import limits
+
+    return limits.rows_per_second(folder, rows)
+
+
+def lone_commit_ms(folder: Path) -> float:
+    """How long one durable commit takes there after a pause."""
+    from headrace.storage.sql import limits
+
+    return limits.lone_commit_ms(folder)
 
 
 def _memory(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:

@@ -48,6 +48,9 @@ from headrace.core.commands.reads import (
     LineList,
     Lines,
     Node,
+    Tallied,
+    Tally,
+    TallyRecord,
     Tree,
 )
 from headrace.core.commands.workers import Beat, Beaten, Leave, Left, WorkerList, WorkerRecord, Workers
@@ -107,6 +110,9 @@ __all__ = [
     "Settled",
     "Settlement",
     "Source",
+    "Tallied",
+    "Tally",
+    "TallyRecord",
     "Tree",
     "Trim",
     "Trimmed",

@@ -82,7 +82,8 @@ class Settlement(Struct, frozen=True):
 
     `delay_ms` counts from now, for `to="delayed"`; with `to="waiting-children"` it is the delay of a job that has
     nothing to wait for. `rest_ms` rests the whole queue. `keep` is the job's own retention, applied when it finishes:
-    `Keep(count=0)` removes it at once.
+    `Keep(count=0)` removes it at once. `name` and `waited_ms` are those of the lease: a job that finishes is counted by
+    them, and the store need not look them up again.
     """
 
     queue: str
@@ -96,6 +97,8 @@ class Settlement(Struct, frozen=True):
     result: str | None = None
     failure: Failure | None = None
     keep: Keep | None = None
+    name: str = ""
+    waited_ms: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -122,7 +125,7 @@ class Settle(Command[Settled], frozen=True):
     The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with
     no child pending releases the job at once, or after `delay_ms`.
     With `to="failed"`, `failure` becomes the job's failure too. With `keep`, finished jobs of the same queue and state
-    beyond its bounds are removed, oldest first, up to PAGE_MAX.
+    beyond its bounds are removed, oldest first, up to PAGE_MAX. What finishes is counted; see `Tally`.
     """
 
     settlements: tuple[Settlement, ...]
@@ -160,7 +163,7 @@ class Recover(Command[Recovered], frozen=True):
     """Give back jobs whose lease ended, longest overdue first, to the front of their class, and count a stall for each.
 
     A job that stalled more than its `max_stalled` comes back with the deferred failure of `lifecycle.revive`.
-    Answers to `Add` requests that have grown old are forgotten here too.
+    Answers to `Add` requests and tallies that have grown old are forgotten here too, some at a time.
     """
 
     limit: int = PAGE_MAX

@@ -45,7 +45,7 @@ class Forgotten(Struct, frozen=True):
 class Forget(Command[Forgotten], frozen=True):
     """Forget a queue that has no job: `QueueNotEmpty` otherwise, `NoSuchQueue` if there is none.
 
-    Its settings go and its events go. Its counter stays, so that ids are never used twice.
+    Its settings, its events and its tallies go. Its counter stays, so that ids are never used twice.
     """
 
     queue: str

@@ -100,6 +100,38 @@ class Tree(Command[Grown], frozen=True):
     limit: int = TREE_MAX
 
 
+class TallyRecord(Struct, frozen=True):
+    """What finished in the minute that began at `at`, of one task; the name "" stands for tasks beyond TALLY_NAMES_MAX.
+
+    `waits` counts the jobs by the time for which they stood ready before they were claimed, `runs` by the time from
+    that claim to the outcome: both of the run that finished the job, in the buckets of `core.tallies`.
+    """
+
+    at: int
+    name: str
+    completed: int
+    failed: int
+    waits: tuple[int, ...]
+    runs: tuple[int, ...]
+
+
+class Tallied(Struct, frozen=True):
+    """Tallies by minute, then name; minutes in which nothing finished have none. `until` is the end of the last one."""
+
+    tallies: tuple[TallyRecord, ...]
+    until: int
+
+
+class Tally(Command[Tallied], frozen=True):
+    """What finished in a queue in the last `minutes` minutes, the present one included, TALLIES_KEPT_MINUTES at most.
+
+    A queue that does not exist has finished nothing.
+    """
+
+    queue: str
+    minutes: int = 60
+
+
 class LineList(Struct, frozen=True):
     """Log lines; `first` is the number of the first one (from 0), `count` how many the job has had in all."""
 

@@ -59,6 +59,7 @@ def _lease(world: World, job: Job, command: Claim, now: int) -> Lease:
         stalls=job.stalls,
         deferred=job.failure,
         parent=job.parent_ref,
+        waited_ms=max(now - job.ready_at, 0),
     )
 
 

@@ -10,6 +10,7 @@ from headrace.core.jobs import JobRef
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import extend, leave, to_ready
 from headrace.storage.memory.settle import leased
+from headrace.storage.memory.tally import forget_old
 from headrace.storage.memory.world import Job, World
 
 REQUESTS_KEPT_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
@@ -38,6 +39,7 @@ def recover(world: World, command: Recover, now: int) -> Recovered:
     if overdue:
         world.wake(topics.CONTROL)  # whoever still runs one of them should learn it soon
     _forget_requests(world, now)
+    forget_old(world, now)
     return Recovered(tuple(job.ref for job in overdue))
 
 

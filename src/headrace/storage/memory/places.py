@@ -28,6 +28,7 @@ def to_ready(
         queue.front -= 1
     else:
         queue.back += 1
+    job.ready_at = now
     _enter(world, job, ready_state(job.priority), (job.priority, queue.front if is_front else queue.back))
     if was != job.state:
         happened(world, job, now, job.state, was, cause)

@@ -13,6 +13,7 @@ from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
 from headrace.storage.memory.remove import erase
+from headrace.storage.memory.tally import count
 from headrace.storage.memory.world import Job, World
 
 
@@ -29,6 +30,8 @@ def settle(world: World, command: Settle, now: int) -> Settled:
         settled.append((job, settlement))
         hurried |= {job} if job.is_hurried else set()
         _record(world, job, settlement, now)
+        if settlement.to in FINISHED:
+            count(world, job, settlement, now)
         _move(world, job, settlement, now)
     kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
     kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)

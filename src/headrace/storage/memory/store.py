@@ -21,6 +21,7 @@ from headrace.storage.memory import (
     reads,
     remove,
     settle,
+    tally,
     workers,
 )
 from headrace.storage.memory.world import World
@@ -43,6 +44,7 @@ FUNCTIONS: Final[dict[type[Command[Any]], Callable[[World, Any, int], Any]]] = {
     commands.Count: reads.count,
     commands.Tree: reads.tree,
     commands.Lines: reads.lines,
+    commands.Tally: tally.tally,
     commands.Publish: log.publish,
     commands.Read: log.read,
     commands.Commit: log.commit,

@@ -25,6 +25,7 @@ class Job:
     attempts_made: int = 0
     attempts_started: int = 0
     stalls: int = 0
+    ready_at: int = 0  # when it last took its place among the ready
     due_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
@@ -56,6 +57,16 @@ class Job:
 
 
 @dataclass(slots=True, eq=False)
+class Sums:
+    """A tally that still grows; see `TallyRecord`."""
+
+    completed: int
+    failed: int
+    waits: list[int]
+    runs: list[int]
+
+
+@dataclass(slots=True, eq=False)
 class Queue:
     """A queue, its jobs by id in the order in which they were added, and the order of each state."""
 
@@ -66,6 +77,7 @@ class Queue:
     front: int = 0  # the last position given at the front of a class
     jobs: dict[str, Job] = field(default_factory=dict)
     orders: dict[State, Ordered[Job]] = field(default_factory=lambda: {state: Ordered() for state in STATES})
+    tallies: dict[int, dict[str, Sums]] = field(default_factory=dict)  # by minute, then name
 
     def counts(self) -> dict[State, int]:
         return {state: len(order) for state, order in self.orders.items()}

@@ -10,7 +10,7 @@ import apsw
 from headrace.core.errors import CannotOpen, SchemaTooNew
 from headrace.storage.sql.script import load, schemas
 
-SQL: Final = load("identity")
+IDENTITY: Final = load("identity")
 APPLICATION_ID: Final = 0x48445243  # "HDRC": other programs' databases are left alone
 SAFE_SQLITE: Final = (3, 51, 3)  # older ones can corrupt a WAL file that several processes write
 BUSY_MAX: Final = 3_000  # tries, the later ones 5 ms apart: about 15 s
@@ -84,7 +84,7 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
 
 
 def _version(db: apsw.Connection, path: str) -> int:
-    found: tuple[Any, ...] = db.execute(SQL.identity).fetchall()[0]
+    found: tuple[Any, ...] = db.execute(IDENTITY.identity).fetchall()[0]
     application, version, tables = map(int, found)
     if application != APPLICATION_ID and (tables or version):
         raise CannotOpen(path=path, problem="it is another program's database; choose another file")

@@ -13,8 +13,8 @@ insert into jobs (key, name, data, options, added_at)
 select :key + r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2, :now from jsonb_each(:rows) as r;
 
 -- step: fresh_ready: the same rows
-insert into ready (queue, priority, position, key, made, started, stalls)
-select :queue, 0, :back + r.key, :key + r.key, 0, 0, 0 from jsonb_each(:rows) as r;
+insert into ready (queue, priority, position, key, made, started, stalls, entered_at)
+select :queue, 0, :back + r.key, :key + r.key, 0, 0, 0, :now from jsonb_each(:rows) as r;
 
 -- step: fresh_events: the same rows
 insert into log (channel, position, at, key, body)

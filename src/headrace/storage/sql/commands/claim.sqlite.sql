@@ -13,7 +13,7 @@ delete from delayed where key in (select value from json_each(:keys));
 select min(due_at) from delayed where queue = :queue;
 
 -- step: any: the next jobs of a queue, whatever their name
-select r.key, r.priority, r.made, r.started, r.stalls,
+select r.key, r.priority, r.made, r.started, r.stalls, r.entered_at,
        j.id, j.name, coalesce(a.data, j.data), j.options, j.added_at, j.parent, e.failure
 from ready r
 join jobs j on j.key = r.key
@@ -23,7 +23,7 @@ where r.queue = :queue
 order by r.priority, r.position limit :limit;
 
 -- step: named: the next jobs of the given names, and those that need no handler because they are to fail
-select r.key, r.priority, r.made, r.started, r.stalls,
+select r.key, r.priority, r.made, r.started, r.stalls, r.entered_at,
        j.id, j.name, coalesce(a.data, j.data), j.options, j.added_at, j.parent, e.failure
 from ready r
 join jobs j on j.key = r.key

@@ -3,5 +3,9 @@
 -- step: log
 delete from log where channel = (select channel from queues where name = :name);
 
+-- step: tallies
+delete from tallies where queue = (select id from queues where name = :name);
+
 -- step: queue
-update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1 where name = :name;
+update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1, tally = null
+where name = :name;

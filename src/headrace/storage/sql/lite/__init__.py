@@ -13,7 +13,7 @@ from headrace.storage.sql.lite.locks import acquire, release
 from headrace.storage.sql.lite.log import channels, commit, publish, read, trim
 from headrace.storage.sql.lite.move import move
 from headrace.storage.sql.lite.queues import configure, forget, queues
-from headrace.storage.sql.lite.reads import count, find, get, lines, tree
+from headrace.storage.sql.lite.reads import count, find, get, lines, tally, tree
 from headrace.storage.sql.lite.remove import remove
 from headrace.storage.sql.lite.settle import settle
 from headrace.storage.sql.lite.workers import beat, leave, workers
@@ -26,6 +26,7 @@ READS: Final[dict[type[commands.Command[Any]], Apply]] = {
     commands.Count: count,
     commands.Tree: tree,
     commands.Lines: lines,
+    commands.Tally: tally,
     commands.Queues: queues,
     commands.Read: read,
     commands.Channels: channels,

@@ -73,11 +73,11 @@ def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int
 def _leases(
     ledger: Ledger, head: Head, token: str, rows: list[tuple[Any, ...]]
 ) -> tuple[list[Lease], list[tuple[Any, ...]]]:
-    queue = head.name
+    queue, now = head.name, ledger.now
     events = ledger.events(head)
     from_waiting, from_prioritized = change("active", "waiting"), change("active", "prioritized")
     leases, taken = [], []
-    for key, priority, made, started, stalls, custom, name, data, opts, added_at, parent, deferred in rows:
+    for key, priority, made, started, stalls, ready_at, custom, name, data, opts, added_at, parent, deferred in rows:
         job_id = str(key & NUMBER_MASK) if custom is None else custom
         leases.append(
             Lease(
@@ -94,6 +94,7 @@ def _leases(
                 stalls,
                 None if deferred is None else failure(deferred),
                 None if parent is None else _parent(ledger, parent),
+                now - ready_at if now > ready_at else 0,
             )
         )
         taken.append((key, priority, made, started + 1, stalls, parent))

@@ -29,9 +29,11 @@ class Head:
         "is_paused",
         "is_woken",
         "last",
+        "minute",
         "name",
         "number",
         "resting_until",
+        "tally",
         "wakes",
     )
 
@@ -42,12 +44,14 @@ class Head:
         self.first: int = row[16]
         self.last: int = row[17]
         self.is_forgotten = bool(row[18])
+        self.minute: int = row[19]  # the last one in which a job finished, and what did
+        self.tally: str | None = row[20]
         self.is_paused = bool(is_paused)
         self.base: int = self.id << NUMBER_BITS
         self.is_changed = False  # to be written back
         self.is_woken = False  # there may be something new to claim
 
-    def fields(self) -> tuple[int, ...]:
+    def fields(self) -> tuple[int | str | None, ...]:
         """What is written back, in the order of the step `save_head`."""
         return (
             self.is_paused,
@@ -60,6 +64,8 @@ class Head:
             self.first,
             self.last,
             self.is_forgotten,
+            self.minute,
+            self.tally,
             self.id,
         )
 

@@ -5,7 +5,9 @@ from typing import Final
 from headrace.core.commands import Recover, Recovered, Renew, Renewed
 from headrace.core.jobs import JobRef
 from headrace.core.lifecycle import revive
+from headrace.core.tallies import TALLIES_FORGOTTEN_MAX, TALLIES_KEPT_MINUTES, first_minute
 from headrace.core.topics import CONTROL
+from headrace.storage.sql.lite.heads import NUMBER_BITS
 from headrace.storage.sql.lite.keys import id_of, keys_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.rows import options
@@ -13,6 +15,7 @@ from headrace.storage.sql.script import load
 
 RENEW: Final = load("renew")
 RECOVER: Final = load("recover")
+TALLY: Final = load("tally")
 REQUEST_AGE_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is remembered
 
 
@@ -38,6 +41,7 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
 def recover(ledger: Ledger, command: Recover) -> Recovered:
     """Give back jobs whose lease ended; see `core.commands.jobs.Recover`."""
     ledger.run(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
+    _forget_tallies(ledger)
     rows = ledger.rows(RECOVER.ended, {"now": ledger.now, "limit": command.limit})
     if not rows:
         return Recovered()
@@ -55,3 +59,15 @@ def recover(ledger: Ledger, command: Recover) -> Recovered:
         jobs.append(JobRef(head.name, job_id))
     ledger.signal(CONTROL)  # whoever still runs one of them should learn it soon
     return Recovered(tuple(jobs))
+
+
+def _forget_tallies(ledger: Ledger) -> None:
+    step = {"minute": first_minute(ledger.now, TALLIES_KEPT_MINUTES), "limit": TALLIES_FORGOTTEN_MAX}
+    old = ledger.rows(TALLY.old, step)
+    if not old:
+        return
+    ledger.run(TALLY.forget, {"rows": as_json(old)})
+    for queue, minute in old:
+        head = ledger.head_of(queue << NUMBER_BITS)
+        if head.minute == minute:
+            head.tally, head.is_changed = None, True

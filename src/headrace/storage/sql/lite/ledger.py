@@ -14,6 +14,7 @@ import msgspec
 from headrace.core import topics
 from headrace.core.jobs import Cause, Failure, State
 from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Change, Happening
+from headrace.storage.sql.lite import tallies
 from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, make_head, numbered_head
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -50,6 +51,7 @@ class Ledger:
         self._ready: list[tuple[int, ...]] = []
         self._delayed: list[tuple[int, ...]] = []
         self._deferred: list[tuple[int, str]] = []
+        self._tallied: dict[int, tuple[Head, dict[str, tallies.Counts]]] = {}
         self._events: dict[int, tuple[Head, list[tuple[str, str]]]] = {}
         self.pending_adds: Any = None  # the rows of Adds that were merged; written by the next flush
         self.is_alone = False  # the group failed: commands run one a transaction, with every guard
@@ -148,6 +150,16 @@ class Ledger:
             gathered = self._events[head.id] = (head, [])
         return gathered[1]
 
+    def counts(self, head: Head, name: str) -> tallies.Counts:
+        """Where the jobs of a task that finish are counted."""
+        tallied = self._tallied.get(head.id)
+        if tallied is None:
+            tallied = self._tallied[head.id] = (head, {})
+        counts = tallied[1].get(name)
+        if counts is None:
+            counts = tallied[1][name] = tallies.Counts()
+        return counts
+
     def defer(self, key: int, failure: Failure) -> None:
         """A job's next claim is to settle it as failed for this reason."""
         self._deferred.append((key, as_json(msgspec.structs.replace(failure, at=self.now))))
@@ -171,6 +183,9 @@ class Ledger:
     def flush(self) -> None:
         """Write everything that was gathered."""
         self.flush_places()
+        for head, counted in self._tallied.values():
+            tallies.add(self.db, self.now, head, counted)
+        self._tallied.clear()
         for head, rows in self._events.values():
             self.append(head, len(rows), SQL.events, as_json(rows))
         self._events.clear()
@@ -189,7 +204,7 @@ class Ledger:
 
     def _write(self, sql: str, rows: list[Any]) -> None:
         if rows:
-            self.run(sql, {"rows": as_json(rows)})
+            self.run(sql, {"rows": as_json(rows), "now": self.now})
             rows.clear()
 
     def append(self, head: Head, count: int, sql: str, rows: str, **more: object) -> None:

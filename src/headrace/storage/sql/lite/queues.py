@@ -43,6 +43,7 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
     ledger.run(FORGET.log, step)
+    ledger.run(FORGET.tallies, step)
     ledger.run(FORGET.queue, step)
     ledger.forget_heads()
     return Forgotten()

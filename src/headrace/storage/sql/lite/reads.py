@@ -3,12 +3,29 @@
 from typing import Any, Final
 
 from headrace.core.codec import decode
-from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
+from headrace.core.commands import (
+    Count,
+    Counted,
+    Find,
+    Found,
+    Get,
+    Got,
+    Grown,
+    LineList,
+    Lines,
+    Node,
+    Tallied,
+    Tally,
+    TallyRecord,
+    Tree,
+)
 from headrace.core.commands.reads import FIND_MAX, TREE_MAX
 from headrace.core.errors import Refused
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.query import Query
+from headrace.core.tallies import MINUTE_MS, first_minute
 from headrace.core.terms import States
+from headrace.storage.sql.lite import tallies
 from headrace.storage.sql.lite.heads import NUMBER_BITS
 from headrace.storage.sql.lite.keys import existing_key, id_of, keys_of, no_such
 from headrace.storage.sql.lite.ledger import Ledger, as_json
@@ -21,6 +38,7 @@ FIND: Final = load("find")
 TREE: Final = load("tree")
 LINES: Final = load("lines")
 COUNT: Final = load("count")
+TALLY: Final = load("tally")
 _PAGES: Final[dict[State, str]] = {
     "waiting": FIND.waiting,
     "prioritized": FIND.prioritized,
@@ -117,6 +135,17 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
 def _queue_name(ledger: Ledger, key: int) -> str:
     name: str = ledger.row(TREE.queue, {"id": key >> NUMBER_BITS})[0]
     return name
+
+
+def tally(ledger: Ledger, command: Tally) -> Tallied:
+    """What finished; see `core.commands.reads.Tally`."""
+    step = {"queue": command.queue, "minute": first_minute(ledger.now, command.minutes)}
+    found = [
+        TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, tuple(sums.waits), tuple(sums.runs))
+        for minute, text in ledger.rows(TALLY.since, step)
+        for name, sums in sorted(tallies.read(text).items())
+    ]
+    return Tallied(tuple(found), (ledger.now // MINUTE_MS + 1) * MINUTE_MS)
 
 
 def lines(ledger: Ledger, command: Lines) -> LineList | Refused:

@@ -8,6 +8,7 @@ import msgspec
 from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
+from headrace.core.tallies import bucket
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
@@ -73,6 +74,13 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
             body = settlement.result if settlement.to == "completed" else failure
             moves.finished.append((key, head.id, settlement.to, started_at, *carried, body))
             ledger.enter(head, settlement.to)
+            counts = ledger.counts(head, settlement.name)
+            counts.waits.append(bucket(settlement.waited_ms))
+            counts.runs.append(bucket(ledger.now - started_at))
+            if settlement.to == "completed":
+                counts.completed += 1
+            else:
+                counts.failed += 1
             cause = settlement.failure.cause if settlement.failure is not None else None
             ledger.events(head).append((settlement.id, change(settlement.to, "active", cause)))
             if deferred is not None:

@@ -2,12 +2,14 @@
 
 -- step: head: of the queue of this name
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
-       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten,
+       minute, tally
 from queues where name = :name;
 
 -- step: head_of: of the queue of this number
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
-       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten
+       waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten,
+       minute, tally
 from queues where id = :id;
 
 -- step: make_channel
@@ -21,12 +23,12 @@ on conflict (name) do update set is_forgotten = 0;
 update queues set
   is_paused = ?, resting_until = ?, number = ?, back = ?, front = ?, wakes = ?,
   waiting = ?, prioritized = ?, delayed = ?, active = ?, waiting_children = ?, completed = ?, failed = ?,
-  first = ?, last = ?, is_forgotten = ?
+  first = ?, last = ?, is_forgotten = ?, minute = ?, tally = ?
 where id = ?;
 
 -- step: ready: [queue, priority, position, key, made, started, stalls]
-insert into ready (queue, priority, position, key, made, started, stalls)
-select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
+insert into ready (queue, priority, position, key, made, started, stalls, entered_at)
+select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, :now
 from jsonb_each(:rows);
 
 -- step: delayed: [queue, due_at, position, key, priority, made, started, stalls]

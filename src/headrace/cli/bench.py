@@ -1,0 +1,126 @@
+"""`headrace bench`: what Headrace does on this machine and this disk, beside what the disk does at best."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Any, Final
+
+from msgspec import Struct, structs
+
+from headrace import storage
+from headrace.cli import measures, output
+from headrace.cli.failure import Exit, Stop
+from headrace.cli.options import SHOWN, Shown
+from headrace.config import settle
+
+TASKS: Final = 100  # that add jobs at the same time
+COUNTS: Final[Mapping[str, int]] = {
+    "bulk": 20_000,
+    "single": 6_000,
+    "latency": 50,
+    "100": 15_000,
+    "10": 5_000,
+    "1": 800,
+}
+WIDTH: Final = 9  # of a number
+_SQLITE: Final = "sqlite:///"
+
+
+class Figure(Struct, frozen=True):
+    """What was measured, in jobs a second or in milliseconds; `raw` is what the disk did with as many rows a commit."""
+
+    name: str
+    title: str
+    value: float
+    unit: str
+    raw: float | None = None
+
+
+async def bench(*, common: Shown = SHOWN) -> int:
+    """Measure what Headrace does on this machine, in some seconds.
+
+    It uses a file of its own on the disk of the store; the store is not touched.
+
+    Example: headrace bench
+    """
+    folder = _folder(common.url)
+    with TemporaryDirectory(prefix=".headrace-bench-", dir=folder) as place, _progress() as step:
+        figures = await _measured(Path(place), step)
+    if common.json:
+        output.document({"folder": str(folder), "figures": [structs.asdict(figure) for figure in figures]})
+        return Exit.OK
+    output.line(f"on the disk of {folder}; raw is SQLite alone, with as many rows a commit")
+    output.table(("WHAT", "FIGURE".rjust(WIDTH), "UNIT", "RAW".rjust(WIDTH)), (_row(figure) for figure in figures))
+    return Exit.OK
+
+
+async def _measured(place: Path, step: Callable[[str], object]) -> list[Figure]:
+    step("adding")
+    raw = await _raw(place, measures.BULK)
+    bulk = await measures.add_many(place / "bulk.db", count=COUNTS["bulk"])
+    figures = [Figure("bulk", f"added, {measures.BULK:,} at once", bulk["rate"], "jobs/s", raw)]
+    raw = await _raw(place, TASKS)
+    single = await measures.add_single(place / "single.db", count=COUNTS["single"], tasks=TASKS)
+    figures.append(Figure("single", f"added singly, {TASKS} callers", single["rate"], "jobs/s", raw))
+    for concurrency in (100, 10, 1):
+        step(f"processing, {concurrency} at once")
+        file, count = place / f"{concurrency}.db", COUNTS[str(concurrency)]
+        await measures.fill(file, count=count)
+        raw = await _raw(place, concurrency)
+        answer = await measures.drain(file, concurrency=concurrency, count=count)
+        title = f"processed, {concurrency} at once"
+        figures.append(Figure(f"processed-{concurrency}", title, answer["rate"], "jobs/s", raw))
+    step("waiting")
+    lone = await asyncio.to_thread(storage.lone_commit_ms, place)
+    waits = (await measures.latency(place / "latency.db", count=COUNTS["latency"]))["ms"]
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        value = measures.percentile(waits, share)
+        figures.append(Figure(f"latency-{name}", f"from add to start, {name}", value, "ms", lone))
+    return figures
+
+
+async def _raw(place: Path, rows: int) -> float:
+    """What the disk does just now: other programs use it, too."""
+    return await asyncio.to_thread(storage.rows_per_second, place, rows)
+
+
+def _folder(url: str | None) -> Path:
+    """The folder of the store, or that of temporary files for a store without a file."""
+    found = settle(None, url=url, prefix=None).settings.url or ""
+    path = found.removeprefix(_SQLITE)
+    if not found.startswith(_SQLITE) or path == ":memory:":
+        return Path(gettempdir())
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise Stop(f"the directory {folder} does not exist; create it, or name another with --url", exit=Exit.NOT_FOUND)
+    return folder
+
+
+def _progress() -> Any:
+    """What is measured now, on a line of a terminal that goes away."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda _: None)
+    from rich.console import Console
+
+    return _Line(Console(stderr=True))
+
+
+class _Line:
+    def __init__(self, console: Any) -> None:
+        self._status = console.status("")
+
+    def __enter__(self) -> Callable[[str], object]:
+        self._status.start()
+        return lambda text: self._status.update(f"measuring {text}")
+
+    def __exit__(self, *ended: object) -> None:
+        self._status.stop()
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    digits = 0 if figure.unit == "jobs/s" else 2
+    raw = "-" if figure.raw is None else f"{figure.raw:,.{digits}f}"
+    return figure.title, f"{figure.value:,.{digits}f}".rjust(WIDTH), figure.unit, raw.rjust(WIDTH)

@@ -1,0 +1,106 @@
+"""`headrace doctor`: facts are gathered here, judged in `core`, and nothing is changed."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Final
+
+from msgspec import structs
+
+from headrace import storage
+from headrace.app import App
+from headrace.cli import output
+from headrace.cli.failure import Exit
+from headrace.cli.options import SHOWN, Shown
+from headrace.cli.store import ask, opened
+from headrace.cli.text import clean
+from headrace.core import topics
+from headrace.core.checks import FILE_CHECKS, FileFacts, Found, Stall, StoreFacts
+from headrace.core.commands import Find, QueueRecord, Read, Tree, Workers
+from headrace.core.jobs import JobRecord, JobRef, State
+from headrace.core.queuechecks import STORE_CHECKS, janitor
+
+LOOK_MAX: Final = 100  # jobs of one queue and state that are looked at
+PARENTS_MAX: Final = 20  # parents of one queue whose children are looked at
+WIDTH: Final = 80
+
+
+async def doctor(*, common: Shown = SHOWN) -> int:
+    """Look for what is wrong, and say what to do about it.
+
+    Example: headrace doctor
+    """
+    app = opened(common)
+    file = await asyncio.to_thread(storage.inspect, app.settings.url or "")
+    found = [] if file is None else [*_judged_file(file)]
+    if file is None or (not file.problem and not file.faults and file.is_ours and file.schema == file.schema_known):
+        async with app:
+            store = await facts(app)
+        found += [Found(name, *check(store)) for name, check in STORE_CHECKS.items()]
+        found.append(Found("janitor", *janitor(store, file)))
+    if common.json:
+        output.document({"checks": [structs.asdict(one) for one in found]})
+    for one in found if not common.json else ():
+        _print(one)
+    return Exit.FAILED if any(one.verdict == "fail" for one in found) else Exit.OK
+
+
+async def facts(app: App) -> StoreFacts:
+    """What the store says of its queues, workers and flows, some of each."""
+    wall, even = time.time_ns(), time.monotonic_ns()
+    queues = await app.queues()
+    workers = (await ask(app, Workers())).workers
+    overdue = [job for queue in queues for job in await _first(app, queue, "active")]
+    latest = [await _last_event(app, queue.name) for queue in queues]
+    found = StoreFacts(
+        now=time.time_ns() // 1_000_000,
+        drift_ms=0,
+        latest=max([*latest, *(worker.seen_at for worker in workers)], default=0),
+        queues=tuple(queues),
+        workers=workers,
+        next={queue.name: await _ready(app, queue) for queue in queues},
+        overdue=tuple(overdue),
+        stalls=tuple([stall for queue in queues for stall in await _stalls(app, queue)]),
+    )
+    drift = (time.time_ns() - wall) - (time.monotonic_ns() - even)
+    return structs.replace(found, drift_ms=drift // 1_000_000)
+
+
+async def _ready(app: App, queue: QueueRecord) -> tuple[JobRecord, ...]:
+    return (*await _first(app, queue, "waiting"), *await _first(app, queue, "prioritized"))
+
+
+async def _first(app: App, queue: QueueRecord, state: State) -> tuple[JobRecord, ...]:
+    return (await ask(app, Find(queue.name, state, LOOK_MAX))).jobs if queue.counts[state] else ()
+
+
+async def _last_event(app: App, queue: str) -> int:
+    """When the newest event was written; two reads, for the end of a log is asked for by its position."""
+    channel = topics.job_events(queue)
+    last = (await ask(app, Read(channel, limit=1))).last
+    entries = (await ask(app, Read(channel, max(last - 1, 0), 1))).entries
+    return entries[0].at if entries else 0
+
+
+async def _stalls(app: App, queue: QueueRecord) -> list[Stall]:
+    found: list[Stall] = []
+    for parent in (await _first(app, queue, "waiting-children"))[:PARENTS_MAX]:
+        ref = JobRef(parent.queue, parent.id)
+        nodes = (await ask(app, Tree(ref, depth=1, limit=LOOK_MAX))).nodes[1:]
+        failed = [node.job for node in nodes if node.is_pending and node.record and node.record.state == "failed"]
+        found += [Stall(ref, child) for child in failed]
+    return found
+
+
+def _judged_file(file: FileFacts) -> Iterator[Found]:
+    """What the checks of the file say; those of its inside only where it could be read."""
+    for name, check in FILE_CHECKS.items():
+        if not file.problem or name not in ("journal", "integrity"):
+            yield Found(name, *check(file))
+
+
+def _print(found: Found) -> None:
+    lines = wrap(clean(found.says), WIDTH - 16) + wrap(clean(f"→ {found.advice}"), WIDTH - 16) * bool(found.advice)
+    for number, text in enumerate(lines):
+        print(f"{'' if number else found.verdict:4}  {'' if number else found.check:9} {text}")

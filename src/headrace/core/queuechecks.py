@@ -1,0 +1,127 @@
+"""What `headrace doctor` looks for in queues, workers and flows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from headrace.core.checks import CLOCK_MS, LATE_MS, OLD_MS, FileFacts, StoreCheck, StoreFacts, Verdict
+from headrace.core.commands import QueueRecord
+
+NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
+
+
+def clock(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether the clock runs evenly, and did so for all who wrote."""
+    if abs(store.drift_ms) > CLOCK_MS:
+        return "warn", f"the clock was set by {store.drift_ms} ms just now", "let the clock be slewed, not set"
+    ahead = store.latest - store.now
+    if ahead > CLOCK_MS:
+        said = f"somebody stored an instant that is {ahead / 1000:.0f} s in the future: the clock was set back"
+        return "fail", said, "set the clock right; delays and leases follow it"
+    return "ok", "the clock runs evenly, and no stored instant is in the future", ""
+
+
+def served(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether each queue with jobs has a worker."""
+    known = {source.queue for worker in store.workers for source in worker.sources}
+    lonely = [queue for queue in store.queues if _unfinished(queue) and queue.name not in known]
+    names = _list(queue.name for queue in lonely)
+    if any(_ready(queue) for queue in lonely):
+        return "fail", f"jobs wait in queues that no worker serves: {names}", "start a worker: headrace worker APP"
+    if lonely:
+        return (
+            "warn",
+            f"no worker serves the queues of jobs that are to come: {names}",
+            "start one: headrace worker APP",
+        )
+    return "ok", f"every queue with jobs is served; {_count(len(store.workers), 'worker')}", ""
+
+
+def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether the jobs that are next have a worker that knows their task."""
+    lost: dict[str, None] = {}
+    for queue, jobs in store.next.items():
+        sources = [source for worker in store.workers for source in worker.sources if source.queue == queue]
+        if not sources or any(source.names is None for source in sources):
+            continue
+        names = {name for source in sources for name in source.names or ()}
+        lost |= {f"{queue}/{job.name}": None for job in jobs if job.name not in names and job.failure is None}
+    if lost:
+        advice = "register these tasks in the app of a worker, or remove the jobs"
+        return "fail", f"no worker serves the tasks of waiting jobs: {_list(lost)}", advice
+    return "ok", "the ready jobs have workers that know their task", ""
+
+
+def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs wait because somebody paused their queue."""
+    held = [queue.name for queue in store.queues if queue.is_paused and _ready(queue)]
+    if held:
+        return "warn", f"jobs wait in paused queues: {_list(held)}", f"headrace queues resume {held[0]}"
+    return "ok", "no job waits in a paused queue", ""
+
+
+def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether a parent waits for a child that will not run by itself."""
+    if store.stalls:
+        names = _list(f"{stall.parent} for {stall.child}" for stall in store.stalls)
+        advice = f"retry the child, or remove it: headrace jobs retry {store.stalls[0].child}"
+        return "warn", f"parents wait for children that have failed: {names}", advice
+    return "ok", "no parent waits for a child that has failed", ""
+
+
+def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """How long the jobs that are next have been there."""
+    held = {queue.name for queue in store.queues if queue.is_paused}
+    first = [jobs[0] for queue, jobs in store.next.items() if jobs and queue not in held]
+    if not first:
+        return "ok", "no job waits", ""
+    job = min(first, key=lambda job: job.added_at)
+    age_ms = store.now - job.added_at
+    said = f"the oldest of the jobs that are next, {job.queue}/{job.id}, was added {age_ms / 60_000:.0f} min ago"
+    if age_ms > OLD_MS:
+        return "warn", said, f"more workers, or a look: headrace jobs why {job.queue}/{job.id}"
+    return "ok", said, ""
+
+
+def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether those who hold jobs are alive."""
+    late = [job for job in store.overdue if job.expires_at is not None and job.expires_at < store.now - LATE_MS]
+    if late:
+        said = f"leases ended long ago and nobody gave the jobs back: {_list(f'{job.queue}/{job.id}' for job in late)}"
+        return "fail", said, "start a worker: one of the workers gives back what others have lost"
+    alive = {worker.id for worker in store.workers}
+    dead = {job.worker: None for job in store.overdue if job.worker not in alive}
+    if dead:
+        return "warn", f"workers that are gone hold jobs: {_list(map(str, dead))}", "wait until their leases have ended"
+    return "ok", "whoever holds jobs is alive", ""
+
+
+def janitor(store: StoreFacts, file: FileFacts | None) -> tuple[Verdict, str, str]:
+    """Whether somebody gives back what stalled."""
+    if not store.workers:
+        return "ok", "there are no workers, and so there is no janitor", ""
+    if file is not None and (file.janitor_until is None or file.janitor_until < store.now - LATE_MS):
+        return "fail", "no worker is the janitor: nothing stalled is given back", "restart a worker, and read its log"
+    return "ok", "a worker is the janitor", ""
+
+
+def _ready(queue: QueueRecord) -> int:
+    return queue.counts["waiting"] + queue.counts["prioritized"]
+
+
+def _unfinished(queue: QueueRecord) -> int:
+    return _ready(queue) + queue.counts["delayed"] + queue.counts["waiting-children"]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _list(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - NAMED_MAX} more" if len(found) > NAMED_MAX else ""
+    return ", ".join(found[:NAMED_MAX]) + more
+
+
+STORE_CHECKS: Final[Mapping[str, StoreCheck]] = {
+    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, leases)
+}

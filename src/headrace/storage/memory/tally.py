@@ -1,0 +1,55 @@
+"""Tally: what finished in each minute, counted by Settle."""
+
+from headrace.core.commands import Settlement, Tallied, Tally, TallyRecord
+from headrace.core.tallies import (
+    BUCKETS,
+    MINUTE_MS,
+    TALLIES_FORGOTTEN_MAX,
+    TALLIES_KEPT_MINUTES,
+    TALLY_NAMES_MAX,
+    bucket,
+    first_minute,
+)
+from headrace.storage.memory.world import Job, Queue, Sums, World
+
+
+def tally(world: World, command: Tally, now: int) -> Tallied:
+    queue = world.queues.get(command.queue) or Queue(command.queue)
+    first = first_minute(now, command.minutes)
+    return Tallied(
+        tuple(
+            TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, tuple(sums.waits), tuple(sums.runs))
+            for minute in sorted(queue.tallies)
+            if minute >= first
+            for name, sums in sorted(queue.tallies[minute].items())
+        ),
+        (now // MINUTE_MS + 1) * MINUTE_MS,
+    )
+
+
+def count(world: World, job: Job, settlement: Settlement, now: int) -> None:
+    """Count a leased job that is about to finish."""
+    sums = _sums(world.queues[job.ref.queue], now // MINUTE_MS, settlement.name)
+    if settlement.to == "completed":
+        sums.completed += 1
+    else:
+        sums.failed += 1
+    assert job.started_at is not None
+    sums.waits[bucket(settlement.waited_ms)] += 1
+    sums.runs[bucket(now - job.started_at)] += 1
+
+
+def forget_old(world: World, now: int) -> None:
+    """Forget minutes that are kept no longer, the oldest of each queue first, TALLIES_FORGOTTEN_MAX of all."""
+    first = first_minute(now, TALLIES_KEPT_MINUTES)
+    queues = sorted(world.queues.values(), key=lambda queue: world.queue_numbers[queue.name])
+    old = [(queue, minute) for queue in queues for minute in sorted(queue.tallies) if minute < first]
+    for queue, minute in old[:TALLIES_FORGOTTEN_MAX]:
+        del queue.tallies[minute]
+
+
+def _sums(queue: Queue, minute: int, name: str) -> Sums:
+    tally = queue.tallies.setdefault(minute, {})
+    if name not in tally and len(tally) - ("" in tally) >= TALLY_NAMES_MAX:
+        name = ""
+    return tally.setdefault(name, Sums(0, 0, [0] * BUCKETS, [0] * BUCKETS))
