@@ -69,6 +69,14 @@ async def test_a_job_lives_on_where_it_is_now(desk: Desk, clock: FrozenClock, st
     assert await desk.claim() == ()
 
 
+async def test_a_job_waits_in_its_queue_from_the_move_on(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(new())
+    clock.advance(40)
+    await desk.move("move", ref("1"), to="r")
+    clock.advance(5)
+    assert (await desk.claim_one("r")).waited_ms == 5
+
+
 async def test_a_ready_job_goes_to_the_back_and_wakes_who_waits(desk: Desk) -> None:
     await desk.add(new(), new(), new(queue="r"), new(queue="r", priority=1))
     await desk.store.wait(["ready/r"], 0)

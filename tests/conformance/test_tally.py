@@ -6,8 +6,9 @@ from headrace.core.commands import Forget, Move, Settle, Tallied, Tally, TallyRe
 from headrace.core.commands.jobs import SETTLE_MAX
 from headrace.core.jobs import Failure
 from headrace.core.tallies import BUCKETS, MINUTE_MS, TALLIES_FORGOTTEN_MAX, TALLIES_KEPT_MINUTES, TALLY_NAMES_MAX
-from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, awaits_children, deferred, done, failed, keep, later, new, put_back, ref
+
+from .clock import FrozenClock
+from .desk import Desk, awaits_children, deferred, done, failed, keep, later, new, put_back, ref
 
 START = 1_700_000_000_000 // MINUTE_MS * MINUTE_MS
 

@@ -6,12 +6,17 @@ from string import Formatter
 
 import pytest
 
-from headrace.core import errors
+from headrace.core import errors, results
 from headrace.core.errors import HeadraceError, LeaseLost, Misuse, NoSuchJob, QueueFull, Refused
 from headrace.core.results import JobFailed
 
-KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HeadraceError)]
-FAMILIES = {errors.Misuse, errors.Refused, errors.Unavailable, errors.JobError, errors.Denied}
+KINDS = [
+    kind
+    for module in (errors, results)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and kind.__module__ == module.__name__ and issubclass(kind, HeadraceError)
+]
+FAMILIES = {errors.Misuse, errors.Refused, errors.Unavailable, results.JobError, errors.Denied}
 
 
 def example(kind: type[HeadraceError]) -> HeadraceError:

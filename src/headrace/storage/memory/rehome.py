@@ -26,6 +26,7 @@ def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
     else:
         queue.back += 1
         job.key = job.key[0], queue.back
+        job.ready_at = now  # it waits in this queue from now on
         world.wake(topics.ready(to))
     queue.jobs[job.ref.id] = job
     queue.orders[job.state].put(job.key, job)
