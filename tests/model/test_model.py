@@ -19,7 +19,7 @@ SHORT = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-LONG = settings(SHORT, max_examples=50 * EXAMPLES, stateful_step_count=100, derandomize=False)
+LONG = settings(SHORT, max_examples=10 * EXAMPLES, stateful_step_count=100, derandomize=False)
 
 
 def beside(engine: str) -> type[Machine]:
