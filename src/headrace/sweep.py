@@ -42,20 +42,6 @@ class Swept(Struct, frozen=True):
     refusals: tuple[Refused, ...] = ()
     cursor: str | None = None
 
-    def with_step(self, looked: int, answers: Sequence[Refused | None], cursor: str | None) -> "Swept":
-        """This with one step more."""
-        noes = [answer for answer in answers if answer is not None]
-        refusals = [no for no in noes if not isinstance(no, NoMatch | NoSuchJob)]
-        return Swept(
-            self.total,
-            self.looked + looked,
-            self.done + len(answers) - len(noes),
-            self.skipped + len(noes) - len(refusals),
-            self.refused + len(refusals),
-            (*self.refusals, *refusals)[:REFUSALS_MAX],
-            cursor,
-        )
-
 
 Progress: TypeAlias = Callable[[Swept], object]
 """What is called after each step."""
@@ -79,7 +65,7 @@ async def sweep(
             answers = await act(tuple(JobRef(job.queue, job.id) for job in page.jobs), query) if page.jobs else ()
             cursor = replace(cursor, inner=page.cursor) if page.cursor else None
             then = cursor or (places[at + 1][0] if at + 1 < len(places) else None)
-            swept = swept.with_step(page.looked, answers, str(then) if then else None)
+            swept = _after_step(swept, page.looked, answers, str(then) if then else None)
             await _tell(swept, progress)
     return swept
 
@@ -93,7 +79,7 @@ async def clean(
     while swept.done < limit:
         size = min(STEP, limit - swept.done)
         gone = (await client.run(Remove(queue=queue, states=(state,), older_ms=older_ms, limit=size))).jobs
-        swept = swept.with_step(len(gone), [None] * len(gone), None)
+        swept = _after_step(swept, len(gone), [None] * len(gone), None)
         await _tell(swept, progress)
         if len(gone) < size:
             break
@@ -130,6 +116,21 @@ def remover(client: Client, *, is_forced: bool = False) -> Act:
         return (await client.run(Remove(jobs, where=query, is_forced=is_forced))).refusals
 
     return act
+
+
+def _after_step(swept: Swept, looked: int, answers: Sequence[Refused | None], cursor: str | None) -> Swept:
+    """How far it has come with one step more."""
+    noes = [answer for answer in answers if answer is not None]
+    refusals = [no for no in noes if not isinstance(no, NoMatch | NoSuchJob)]
+    return Swept(
+        swept.total,
+        swept.looked + looked,
+        swept.done + len(answers) - len(noes),
+        swept.skipped + len(noes) - len(refusals),
+        swept.refused + len(refusals),
+        (*swept.refusals, *refusals)[:REFUSALS_MAX],
+        cursor,
+    )
 
 
 async def _tell(swept: Swept, progress: Progress | None) -> None:
