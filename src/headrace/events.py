@@ -54,9 +54,10 @@ async def flow_events(client: Client, root: JobRef, after: Mapping[str, int] | N
     if not await members.look():
         raise NoSuchJob(queue=root.queue, id=root.id)
     positions = {queue: await _start(client, queue, _given(after, queue)) for queue in members.queues()}
-    is_read = False
-    while not (is_read and await members.are_over()):
-        if is_read:
+    is_read = is_over = False
+    while not (is_read and is_over):
+        is_over = is_read and await members.are_over()  # asked before the read, which then tells all that led there
+        if is_read and not is_over:
             await store.wait([topics.log(topics.job_events(queue)) for queue in positions], _poll_ms(client))
         for queue in members.queues():
             if queue not in positions:

@@ -1,15 +1,18 @@
 """The events of a flow: of a job and of all that stands below it, in whatever queues, until all of it has ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 
 import headrace
 from headrace.core import topics
-from headrace.core.commands import Add, Trim
+from headrace.core.commands import Add, Command, Read, Trim
 from headrace.core.jobs import NewJob, Parent
 from headrace.errors import InvalidOption, NoSuchJob
+from headrace.storage.memory import MemoryStore
+from headrace.storage.protocol import Storage
 
 
 def parted(app: headrace.App) -> headrace.Call[None]:
@@ -52,6 +55,33 @@ async def test_the_events_come_as_they_happen_and_end_with_the_flow(app: headrac
         found = await reading
     assert states(found, job.ref) == ["waiting", "active", "completed"]
     assert await told(job) == []
+
+
+class Hasty:
+    """A store in which something happens right behind the first page of events that is read."""
+
+    def __init__(self, inner: Storage) -> None:
+        self.open, self.close, self.wait = inner.open, inner.close, inner.wait
+        self._inner = inner
+        self.then: Callable[[], Awaitable[object]] | None = None
+
+    async def run(self, *commands: Command[Any]) -> Any:
+        reply = await self._inner.run(*commands)
+        if self.then is not None and isinstance(commands[0], Read) and commands[0].limit > 1:
+            then, self.then = self.then, None
+            await then()
+        return reply
+
+
+async def test_a_flow_that_ends_while_it_is_looked_at_is_told_to_its_end() -> None:
+    store = Hasty(MemoryStore())
+    app = headrace.App("memory://")
+    app.use_store(lambda: store)
+    async with app:
+        job = await app.enqueue(parted(app))
+        store.then = app.worker().run_until_idle
+        found = await told(job, {})
+    assert states(found, job.ref) == ["waiting-children", "waiting", "active", "completed"]
 
 
 async def test_a_reader_of_a_flow_resumes_queue_by_queue(app: headrace.App) -> None:
