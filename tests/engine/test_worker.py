@@ -367,7 +367,7 @@ def test_a_thread_that_times_out_fails_its_job_and_its_late_result_is_dropped() 
         return "late"
 
     async def check(worker: Worker, store: Any, _: threading.Event) -> None:
-        (ref,) = await add(store, "plain", timeout_ms=20)
+        (ref,) = await add(store, "plain", timeout_ms=400)  # long enough for the thread to begin
         await worker.run_until_idle()
         job = await get(store, ref)
         assert job.failure is not None
