@@ -10,7 +10,7 @@ from headrace.core.errors import InvalidData, Unavailable
 from headrace.core.jobs import JobRecord, JobRef, Lease, NewJob, Options
 from headrace.engine.registry import ExecutorName, Handler, Pause, Registry
 from headrace.storage import open as open_store
-from headrace.storage.protocol import Storage, granted
+from headrace.storage.protocol import Storage, Wrapper, granted
 from headrace.worker import Worker
 from tests.engine.simulation import clock
 
@@ -62,21 +62,15 @@ async def run_until_idle(store: Storage, made: Registry, **options: Any) -> Work
     return worker
 
 
-class Watched:
+class Watched(Wrapper):
     """A store that notes every call, and lets a test step in before and after it."""
 
     def __init__(self, inner: Storage) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.calls: list[tuple[Command[Any], ...]] = []
         self.before: Callable[[tuple[Command[Any], ...]], Awaitable[None]] | None = None
         self.after: Callable[[tuple[Command[Any], ...]], Awaitable[None]] | None = None
         self.is_away = False
-
-    async def open(self) -> None:
-        await self.inner.open()
-
-    async def close(self) -> None:
-        await self.inner.close()
 
     async def run(self, *commands: Command[Any]) -> Any:
         self.calls.append(commands)

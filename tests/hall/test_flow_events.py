@@ -12,7 +12,7 @@ from headrace.core.commands import Add, Command, Read, Trim
 from headrace.core.jobs import NewJob, Parent
 from headrace.errors import InvalidOption, NoSuchJob
 from headrace.storage.memory import MemoryStore
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, Wrapper
 
 
 def parted(app: headrace.App) -> headrace.Call[None]:
@@ -57,16 +57,15 @@ async def test_the_events_come_as_they_happen_and_end_with_the_flow(app: headrac
     assert await told(job) == []
 
 
-class Hasty:
+class Hasty(Wrapper):
     """A store in which something happens right behind the first page of events that is read."""
 
     def __init__(self, inner: Storage) -> None:
-        self.open, self.close, self.wait = inner.open, inner.close, inner.wait
-        self._inner = inner
+        super().__init__(inner)
         self.then: Callable[[], Awaitable[object]] | None = None
 
     async def run(self, *commands: Command[Any]) -> Any:
-        reply = await self._inner.run(*commands)
+        reply = await super().run(*commands)
         if self.then is not None and isinstance(commands[0], Read) and commands[0].limit > 1:
             then, self.then = self.then, None
             await then()

@@ -1,7 +1,7 @@
 """One reader per queue tells all who wait; what stops it stops them, with the reason."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,32 +11,23 @@ from headrace.core import topics
 from headrace.core.commands import Add, Command, Remove, Trim
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import JobRef, NewJob
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, Wrapper
 from headrace.watch import Watch
 
 CHANNEL = topics.job_events("q")
 
 
-class Outage:
+class Outage(Wrapper):
     """A store that can be away."""
 
-    def __init__(self, store: Storage) -> None:
-        self.store = store
+    def __init__(self, inner: Storage) -> None:
+        super().__init__(inner)
         self.is_away = False
-
-    async def open(self) -> None:
-        await self.store.open()
-
-    async def close(self) -> None:
-        await self.store.close()
 
     async def run(self, *commands: Command[Any]) -> Any:
         if self.is_away:
             raise Unavailable(problem="it is away")
-        return await self.store.run(*commands)
-
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        return await self.store.wait(topics, timeout_ms)
+        return await super().run(*commands)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,17 @@ import msgspec
 
 from headrace.core.commands import Add, Added, Claim, Claimed, Command, Move, Remove, Renew, Renewed, Settle, Settled
 from headrace.core.jobs import JobRef
-from headrace.storage.protocol import Clock, Storage
+from headrace.storage.protocol import Clock, Storage, Wrapper
 from tests.history.facts import AddAsked, AddTold, Fact, Renewal, SettleAsked, SettleTold, Start, Touch
 
 Write = Callable[[Fact], None]
 
 
-class Recorder:
+class Recorder(Wrapper):
     """Another store, and an account of what goes in and out: `now` gives `at`, `clock` is the store's."""
 
     def __init__(self, inner: Storage, write: Write, *, who: str, now: Callable[[], int], clock: Clock) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._write = write
         self._who = who
         self._now = now
@@ -30,15 +30,6 @@ class Recorder:
         self._reached = 0
         if hasattr(inner, "run_blocking"):
             self.run_blocking = self._run_blocking  # who finds it renews from a thread
-
-    async def open(self) -> None:
-        await self.inner.open()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        return await self.inner.wait(topics, timeout_ms)
 
     async def run(self, *commands: Command[Any]) -> Any:
         calls = [f"{self._who}-{next(self._calls)}" for _ in commands]

@@ -1,6 +1,5 @@
 """Stores that sin, one sin each, against one rule. They sin once and are otherwise as good as the store behind them."""
 
-from collections.abc import Collection
 from typing import Any
 
 from msgspec.structs import replace
@@ -26,27 +25,18 @@ from headrace.core.commands import (
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import FINISHED, JobRef, Lease, NewJob
 from headrace.core.outcomes import Done
-from headrace.storage.protocol import Storage, granted
+from headrace.storage.protocol import Storage, Wrapper, granted
 
 SPARED = 3  # occasions let pass before the sin, so that it happens in the midst of things
 
 
-class Sinner:
+class Sinner(Wrapper):
     """A store that may do otherwise than it was asked; `seen` is how often it could have sinned."""
 
     def __init__(self, inner: Storage) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.seen = 0
         self.has_sinned = False
-
-    async def open(self) -> None:
-        await self.inner.open()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        return await self.inner.wait(topics, timeout_ms)
 
     async def run(self, *commands: Command[Any]) -> Any:
         replies = [await self.one(command) for command in commands]

@@ -1,4 +1,4 @@
-"""The narrow door to every store: four methods. To watch a store, wrap it."""
+"""The narrow door to every store: four methods. To watch a store, wrap it (`Wrapper`)."""
 
 from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeAlias, TypeVar, overload, runtime_checkable
@@ -51,6 +51,32 @@ class Storage(Protocol):
         two waits of a task is missed.
         """
         ...
+
+
+class Wrapper:
+    """A store that does as the one inside it: to watch a store, or to come between, override what it takes.
+
+    What stores can do beyond the four methods is hidden, so that everything comes by.
+    """
+
+    def __init__(self, inner: Storage) -> None:
+        self.inner = inner
+
+    async def open(self) -> None:
+        """As `Storage.open`."""
+        await self.inner.open()
+
+    async def close(self) -> None:
+        """As `Storage.close`."""
+        await self.inner.close()
+
+    async def run(self, *commands: Command[Any]) -> Any:
+        """As `Storage.run`."""
+        return await self.inner.run(*commands)
+
+    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
+        """As `Storage.wait`."""
+        return await self.inner.wait(topics, timeout_ms)
 
 
 @runtime_checkable

@@ -1,6 +1,5 @@
 """What an app has enqueued in a test, and the assertion about it."""
 
-from collections.abc import Collection
 from typing import Any, Final
 
 from headrace.call import Call
@@ -8,7 +7,7 @@ from headrace.core import codec
 from headrace.core.commands import Add, Added, Command
 from headrace.core.errors import Misuse
 from headrace.core.jobs import JobRef, NewJob
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, Wrapper
 from headrace.task import Task
 
 SHOWN_MAX: Final = 20  # jobs named in a failure
@@ -73,20 +72,12 @@ class Enqueued:
         return "\n".join([f"{head}; what was enqueued:", *lines])
 
 
-class NotingStore:
+class NotingStore(Wrapper):
     """Another store, and a note of what was enqueued through here."""
 
     def __init__(self, inner: Storage, enqueued: Enqueued) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.enqueued = enqueued
-
-    async def open(self) -> None:
-        """Open the store behind."""
-        await self.inner.open()
-
-    async def close(self) -> None:
-        """Close the store behind."""
-        await self.inner.close()
 
     async def run(self, *commands: Command[Any]) -> Any:
         """As `Storage.run`."""
@@ -94,10 +85,6 @@ class NotingStore:
         for command, answer in zip(commands, (reply,) if len(commands) == 1 else reply, strict=True):
             self.enqueued.note(command, answer)
         return reply
-
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        """As `Storage.wait`."""
-        return await self.inner.wait(topics, timeout_ms)
 
 
 def _wanted(

@@ -1,12 +1,11 @@
 """A store that misbehaves as a test says: it refuses, loses replies, or is away; the same in every run of a seed."""
 
-from collections.abc import Collection
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
 from headrace.core.commands import Command
 from headrace.core.errors import InvalidOption, Misuse, Refused, Unavailable
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, Wrapper
 
 SAYS: Final = "a test says so"
 
@@ -79,20 +78,12 @@ class Faults:
         return None
 
 
-class FaultyStore:
+class FaultyStore(Wrapper):
     """Another store, with faults between it and whoever uses it."""
 
     def __init__(self, inner: Storage, faults: Faults) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.faults = faults
-
-    async def open(self) -> None:
-        """Open the store behind."""
-        await self.inner.open()
-
-    async def close(self) -> None:
-        """Close the store behind."""
-        await self.inner.close()
 
     async def run(self, *commands: Command[Any]) -> Any:
         """As `Storage.run`, but for the faults."""
@@ -107,7 +98,3 @@ class FaultyStore:
         replies = iter((answers,) if len(passed) == 1 else answers)
         whole = tuple(fault[1] if fault else next(replies) for fault in found)
         return whole[0] if len(commands) == 1 else whole
-
-    async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        """As `Storage.wait`."""
-        return await self.inner.wait(topics, timeout_ms)
