@@ -138,7 +138,9 @@ annotations = st.builds(
     notes=st.sampled_from(
         (None, '{"a":1}', '{"a":null}', '{"a":{"b":1,"c":[null]},"ü":"x"}', '{"a":{"b":null,"d":2}}', "{}")
     ),
-    data=st.sampled_from((None, "[1]")),
+    data=st.sampled_from((None, None, None, "[1]")),
+    patch=st.sampled_from((None, None, '{"a":7}', '{"a":null,"b":{"ü":"x"}}', '{"c":[1,null]}', "{}")),
+    where=wheres,
 )
 
 pages = st.builds(
