@@ -7,7 +7,7 @@ where it was, or is simply begun anew: what is done no longer fits.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +24,10 @@ from headrace.search import Cursor, sections
 STEP: Final = 200  # jobs of one transaction: some ten milliseconds on SQLite
 REFUSALS_MAX: Final = 10  # refusals that are remembered, the first ones
 ROUNDS_MAX: Final = 10  # sweeps of `obliterate`, while others go on adding jobs
+
+Removable: TypeAlias = Literal["waiting", "prioritized", "delayed", "waiting-children", "completed", "failed"]
+REMOVABLE: Final[tuple[Removable, ...]] = get_args(Removable)
+"""The states whose jobs can be removed: all but that of jobs that run."""
 
 
 class Swept(Struct, frozen=True):
@@ -76,9 +80,9 @@ async def sweep(
 
 
 async def clean(
-    client: Client, queue: str, state: State, older_ms: int, limit: int, progress: Progress | None
+    client: Client, queue: str, state: Removable, older_ms: int, limit: int, progress: Progress | None
 ) -> Swept:
-    """Remove finished jobs, the oldest first."""
+    """Remove the jobs in a state, the oldest first."""
     places = await sections(client, Query((Text("queue", (queue,)),)), (state,), None)
     swept = Swept(sum(count for _, count in places))
     while swept.done < limit:

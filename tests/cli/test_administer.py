@@ -164,6 +164,8 @@ def test_a_queue_is_drained_and_cleaned(call: Call, worked: Project) -> None:
     assert call("queues", "drain", "post", "--delayed", "--yes").out == "removed 1 job\n"
     assert call("queues", "clean", "mail", "--state", "failed", "--older-than", "1h", "--yes").out == "removed 0 jobs\n"
     assert call("queues", "clean", "mail", "--state", "failed", "--limit", "1", "--yes").out == "removed 1 job\n"
+    assert call("queues", "clean", "post", "--state", "delayed", "--yes").out == "removed 0 jobs\n"
+    assert call("queues", "clean", "post", "--state", "active", "--yes").code == 2
     assert call("queues", "clean", "mail").code == 2
     assert call("queues", "clean", "mail", "--older-than", "long", "--yes").code == 2
 

@@ -276,10 +276,38 @@ async def test_clean_removes_the_oldest_finished_jobs(mixed: headrace.App) -> No
     assert refs(await mail.jobs("failed")) == ["mail/2"]
     assert (await mail.clean("failed")).done == 1
     assert (await mail.clean("failed")).done == 0
-    with pytest.raises(InvalidOption, match="use select"):
-        await mail.clean("waiting")  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="that are active; cancel what runs"):
+        await mail.clean("active")  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="that are done; states are waiting, prioritized, delayed, waiting-chil"):
+        await mail.clean("done")  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="limit is 0"):
         await mail.clean("failed", limit=0)
+
+
+async def test_clean_removes_jobs_of_any_state_but_those_that_run(app: headrace.App) -> None:
+    queue = app.queue("q")
+    await app.enqueue_many(queue.call("x") for _ in range(STEP + 2))
+    await app.storage.run(Claim((Source("q"),), 1, "t", 60_000))
+    await queue.add("x", priority=1)
+    await queue.add("x", delay=60)
+    parent = await app.enqueue(queue.call("root").after(app.queue("r").call("leaf"), app.queue("r").call("leaf")))
+    assert (await queue.clean("waiting", older_than=60)).done == 0
+    assert (await queue.clean("waiting", limit=1)).done == 1
+    assert refs(await queue.jobs("waiting", limit=1)) == ["q/3"]
+    assert (await queue.clean("waiting")).done == STEP
+    assert (await queue.clean("prioritized")).done == 1
+    assert (await queue.clean("delayed")).done == 1
+    assert {state: count for state, count in (await queue.counts()).items() if count} == {
+        "active": 1,
+        "waiting-children": 1,
+    }
+    assert (await app.queue("r").clean("waiting")).done == 2
+    assert await parent.state() == "waiting"
+    await app.enqueue(queue.call("root").after(app.queue("r").call("leaf")))
+    assert (await queue.clean("waiting-children")).done == 1
+    assert (await app.queue("r").counts())["waiting"] == 1
+    await queue.obliterate(force=True)
+    await app.queue("r").obliterate()
 
 
 async def test_obliterate_is_refused_while_jobs_run_and_changes_nothing(app: headrace.App) -> None:

@@ -68,7 +68,8 @@ wheres = st.one_of(
         st.sampled_from(
             """state:waiting,failed -state:delayed name:a -name:* queue:q queue:*s* id:1* -id:x error:BOOM error:child
             -error:e*l priority:0 priority:>1 -priority:<=2 attempts:>=1 attempts:0 age:>20s age:<=0.04s age:>=0.02s
-            data.a:7 data.a:>6.5 -data.a:7 data.b.ü:x* data.b.ü:x\\* data.a:* data.a:<7""".split()
+            data.a:7 data.a:>6.5 -data.a:7 data.b.ü:x* data.b.ü:x\\* data.a:* data.a:<7
+            data.a[1]:2 data.a[0]:>0 -data[0]:1 data.a[2]:*""".split()
         ),
         min_size=1,
         max_size=2,

@@ -119,7 +119,7 @@ async def set_(
 ) -> int:
     """Change one thing of jobs: their priority, delay, data or notes.
 
-    Example: headrace jobs set --where 'emails failed data.host:old' --patch '{"host": "new"}'
+    Example: headrace jobs set emails/9 --priority 1
     """
     texts = {"--data": data, "--patch": patch, "--note": note}
     given = {option: text for option, text in texts.items() if text is not None}
