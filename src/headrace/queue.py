@@ -131,8 +131,7 @@ class Queue:
         on without the children that are removed. `InvalidOption` for `active`: what runs is its worker's.
         """
         if state not in REMOVABLE:
-            near = "cancel what runs" if state == "active" else f"states are {', '.join(REMOVABLE)}"
-            raise InvalidOption(f"clean() does not remove jobs that are {state}; {near}")
+            raise InvalidOption(f"clean() removes jobs that are {', '.join(REMOVABLE)}, not {state}")
         older_ms = span_ms("older_than", older_than, AGE_MAX_MS)
         most = COUNT_MAX if limit is None else count_of("limit", limit, 1, COUNT_MAX)
         return await clean(self._client, self.name, state, older_ms, most, progress)
