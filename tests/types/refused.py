@@ -69,7 +69,7 @@ async def awaited() -> None:
     await app.enqueue(resize)  # type: ignore[arg-type]
     await app.queue("dns").add("x", {}, atempts=5)  # type: ignore[call-arg]
     await app.queue("dns").jobs(5)  # type: ignore[arg-type]
-    await app.queue("dns").clean("waiting")  # type: ignore[arg-type]
+    await app.queue("dns").clean("active")  # type: ignore[arg-type]
     await app.select("failed").retry(progress=5)  # type: ignore[arg-type]
     _text: str = await (await resize.enqueue("a")).result()  # type: ignore[assignment]
     _number: int = await create("www")  # type: ignore[assignment]
