@@ -39,7 +39,12 @@ def single(item: str) -> list[int]:
     return [5]
 
 
-@app.batch_task(size="5")  # type: ignore[arg-type]
+@app.batch_task  # type: ignore[arg-type]
+def alone(item: str) -> list[int]:
+    return [5]
+
+
+@app.batch_task(size="5")  # type: ignore[call-overload, untyped-decorator]
 def sized(items: list[str]) -> list[int]:
     return [5]
 
