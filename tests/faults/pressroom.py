@@ -43,12 +43,19 @@ async def tell_async(text: str) -> None:
 
 @app.task
 async def leaf(number: int) -> int:
+    if number < 0:
+        raise headrace.Unrecoverable("below zero")
     return number
 
 
 @app.task(executor="process")
 def total() -> int:
     return sum(headrace.context().children.sync(leaf))
+
+
+@app.task(executor="process")
+def doubled(number: int = headrace.from_child(leaf)) -> int:
+    return 2 * number
 
 
 @app.task(executor="process")

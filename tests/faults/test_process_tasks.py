@@ -5,16 +5,19 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import headrace
-from headrace.core.commands import Remove
+from headrace.core.commands import Remove, Tree
 from headrace.core.jobs import STATES
 from headrace.errors import InvalidOption, JobFailed, NotImportable
 from headrace.executors.protocol import Ended
+from headrace.storage import open as open_store
+from tests.engine.workshop import Watched
 from tests.faults import pressroom
 from tests.faults.pressroom import app
 
@@ -104,6 +107,20 @@ async def test_an_async_handler_speaks_too() -> None:
 async def test_a_parent_reads_what_its_children_returned() -> None:
     call = pressroom.total.call().after(pressroom.leaf.call(3), pressroom.leaf.call(4))
     assert await (await done(call)).result() == 7
+
+
+async def test_an_argument_from_a_child_is_read_once_and_a_missing_one_fails_the_job() -> None:
+    await app.close()
+    watched = Watched(open_store("memory://"))
+    before = app.use_store(lambda: watched)
+    try:
+        assert await (await done(pressroom.doubled.call().after(pressroom.leaf.call(3)))).result() == 6
+        assert sum(isinstance(command, Tree) for command in chain.from_iterable(watched.calls)) == 1
+        failing = pressroom.doubled.call().after(pressroom.leaf.call(-1), if_failed="ignore")
+        assert (await failure(await done(failing))).cause == "invalid-data"
+    finally:
+        await app.close()
+        app.use_store(before)
 
 
 async def test_a_job_added_from_a_child_is_in_the_workers_store() -> None:
