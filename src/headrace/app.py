@@ -26,7 +26,7 @@ from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.selection import Selection
 from headrace.storage.protocol import Storage
-from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
+from headrace.task import AnyTask, AsyncTask, P, PlaceOptions, PlainTask, TaskDecorator, TaskOptions, catch_all
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -149,15 +149,16 @@ class App:
         decorator = batch_decorator(self._client, options, self._register)  # type: ignore[arg-type]
         return decorator if function is None else decorator(function)
 
-    def handler(self, queue: str) -> Callable[[H], H]:
+    def handler(self, queue: str, **options: Unpack[PlaceOptions]) -> Callable[[H], H]:
         """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after.
 
-        `Misuse` for a function that takes anything else, `InvalidName` if no queue may be called so.
+        Options say where it runs, as for a task (`executor`, …). `Misuse` for a function that takes anything else,
+        `InvalidName` if no queue may be called so.
         """
         _refuse_function("handler", queue)
 
         def register(function: H) -> H:
-            self.registry.add(catch_all(self._client, queue, function))
+            self.registry.add(catch_all(self._client, queue, function, options))
             return function
 
         return register

@@ -233,6 +233,10 @@ def test_a_function_that_is_no_batch_is_refused(app: headrace.App) -> None:
         batch_task()(nothing)
     with pytest.raises(InvalidOption, match="did you mean size"):
         batch_task(siz=5)(two)
+    with pytest.raises(InvalidOption, match=r"executor is no option of a batch task, .* write @app.task\(executor="):
+        batch_task(executor="process")(two)
+    with pytest.raises(InvalidOption, match="memory_max is no option of a batch task"):
+        batch_task(memory_max=1 << 30)(two)
     with pytest.raises(InvalidOption, match="size is 0"):
         batch_task(size=0)(two)
     with pytest.raises(InvalidOption, match="wait is 61 s"):

@@ -63,6 +63,11 @@ async def anything(job: headrace.Job[Any]) -> object:
     return job.data
 
 
+@app.handler("apart", executor="process", recycle=10)
+def apart(job: headrace.Job[Any]) -> object:
+    return job.data
+
+
 @app.backoff("slow")
 def slow(attempt: int, failure: headrace.Failure) -> float | None:
     return None

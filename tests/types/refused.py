@@ -61,6 +61,10 @@ def finished(job: headrace.Job[Any]) -> None: ...
 def two(job: headrace.Job[Any], more: int) -> None: ...
 
 
+@app.handler("dns", executor="procs")  # type: ignore[arg-type]
+def three(job: headrace.Job[Any]) -> None: ...
+
+
 async def awaited() -> None:
     await resize.enqueue(5)  # type: ignore[arg-type]
     await resize.enqueue()  # type: ignore[call-arg]
