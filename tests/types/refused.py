@@ -39,7 +39,12 @@ def single(item: str) -> list[int]:
     return [5]
 
 
-@app.batch_task(size="5")  # type: ignore[arg-type]
+@app.batch_task  # type: ignore[arg-type]
+def alone(item: str) -> list[int]:
+    return [5]
+
+
+@app.batch_task(size="5")  # type: ignore[call-overload, untyped-decorator]
 def sized(items: list[str]) -> list[int]:
     return [5]
 
@@ -54,6 +59,10 @@ def finished(job: headrace.Job[Any]) -> None: ...
 
 @app.handler("dns")  # type: ignore[type-var]
 def two(job: headrace.Job[Any], more: int) -> None: ...
+
+
+@app.handler("dns", executor="procs")  # type: ignore[arg-type]
+def three(job: headrace.Job[Any]) -> None: ...
 
 
 async def awaited() -> None:
