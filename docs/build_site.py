@@ -38,7 +38,7 @@ HOW_TO: Final = (
 )
 """The groups of the how-to pages, by file name; a page of none is in a group at the end."""
 SECTIONS: Final = (
-    ("Tutorial", ("tutorial", "start.md")),
+    ("Start", ("start.md", "tutorial")),
     ("Explanation", ("concepts.md", "guarantees.md", "glossary.md", "decisions")),
     ("Reference", ("reference/api", "reference/cli.md", OPTIONS_PAGE)),
     ("Internals", ("internals",)),

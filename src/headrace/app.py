@@ -1,13 +1,13 @@
 """The app: where tasks are registered and where everything else comes from. It is a value of yours, not a global."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from headrace import config
 from headrace.backoff import F
-from headrace.batch import BatchDecorator, BatchOptions, batch_decorator
+from headrace.batch import AsyncBatchTask, BatchDecorator, BatchOptions, PlainBatchTask, batch_decorator
 from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
@@ -26,12 +26,13 @@ from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.selection import Selection
 from headrace.storage.protocol import Storage
-from headrace.task import AnyTask, AsyncTask, P, PlainTask, TaskDecorator, TaskOptions, catch_all
+from headrace.task import AnyTask, AsyncTask, P, PlaceOptions, PlainTask, TaskDecorator, TaskOptions, catch_all
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
 
 R = TypeVar("R")
+T = TypeVar("T")
 L = TypeVar("L", bound=Callable[..., object])
 M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
@@ -129,24 +130,35 @@ class App:
         decorator = TaskDecorator(self._client, options, self._register)  # type: ignore[arg-type]
         return decorator if function is None else decorator(function)
 
-    def batch_task(self, **options: Unpack[BatchOptions]) -> BatchDecorator:
+    @overload
+    def batch_task(
+        self, function: Callable[[list[T]], Coroutine[Any, Any, Sequence[R | Exception]]], /
+    ) -> AsyncBatchTask[T, R]: ...
+    @overload
+    def batch_task(self, function: Callable[[list[T]], Sequence[R | Exception]], /) -> PlainBatchTask[T, R]: ...
+    @overload
+    def batch_task(self, /, **options: Unpack[BatchOptions]) -> BatchDecorator: ...
+    def batch_task(self, function: Any = None, /, **options: Any) -> Any:
         """Make a task of a function that takes many jobs at once: `async def f(items: list[T]) -> list[R | Exception]`.
 
-        Jobs are added one by one, `f.enqueue(item)`. A call has up to `size` of them; the first waits at most `wait`
-        seconds for others. Each job has its own outcome: an exception in the list fails that job, one that is raised
-        fails them all, and so does a list of another length. Each holds a slot of the worker.
+        `@app.batch_task`, or `@app.batch_task(size=…, wait=…, …)`. Jobs are added one by one, `f.enqueue(item)`. A call
+        has up to `size` of them; the first waits at most `wait` seconds for others. Each job has its own outcome: an
+        exception in the list fails that job, one that is raised fails them all, and so does a list of another length.
+        Each holds a slot of the worker.
         """
-        return batch_decorator(self._client, options, self._register)
+        decorator = batch_decorator(self._client, options, self._register)  # type: ignore[arg-type]
+        return decorator if function is None else decorator(function)
 
-    def handler(self, queue: str) -> Callable[[H], H]:
+    def handler(self, queue: str, **options: Unpack[PlaceOptions]) -> Callable[[H], H]:
         """Let a function of one argument, the job, run every job of `queue` that no task of ours is named after.
 
-        `Misuse` for a function that takes anything else, `InvalidName` if no queue may be called so.
+        Options say where it runs, as for a task (`executor`, …). `Misuse` for a function that takes anything else,
+        `InvalidName` if no queue may be called so.
         """
         _refuse_function("handler", queue)
 
         def register(function: H) -> H:
-            self.registry.add(catch_all(self._client, queue, function))
+            self.registry.add(catch_all(self._client, queue, function, options))
             return function
 
         return register

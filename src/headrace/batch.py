@@ -7,12 +7,12 @@ from types import UnionType
 from typing import Any, Final, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from headrace.client import Client
-from headrace.core.errors import Misuse
+from headrace.core.errors import InvalidOption, Misuse
 from headrace.engine.registry import Handler
 from headrace.executors.batch import Batched
 from headrace.options import RUN_OPTIONS, RunOptions, unknown_option
 from headrace.spans import Span, count_of, span_ms
-from headrace.task import AnyTask, Task
+from headrace.task import PLACE_OPTIONS, AnyTask, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +34,10 @@ class BatchOptions(RunOptions, total=False):
     wait: Span
 
 
+_NOT_APART: Final = (
+    "{} is no option of a batch task, which runs on the worker's event loop or in a thread: the crash of a process "
+    'would be a stall of every job in the batch; for a process write @app.task(executor="process")'
+)
 BATCH_OPTIONS: Final = ("name", "queue", "size", "wait", *RUN_OPTIONS)
 
 
@@ -47,6 +51,8 @@ class BatchTask(Task[[T], R]):
         """`Misuse` if the function does not take a list and return one, `InvalidOption` if an option is wrong."""
         given: Any = dict(options)
         for option in given:
+            if option in PLACE_OPTIONS:
+                raise InvalidOption(_NOT_APART.format(option), option=option)
             if option not in BATCH_OPTIONS:
                 raise unknown_option(option, BATCH_OPTIONS)
         self.size: Final = count_of("size", given.pop("size", SIZE), 1, SIZE_MAX)

@@ -54,8 +54,9 @@ def load(setup: Setup) -> App:
     if not isinstance(app, App):
         raise Misuse(f"{setup.app} is no headrace.App in a child process, though it is one in the worker")
     for queue, task in setup.tasks:
-        if app.registry.find(queue, task) is None:
-            raise Misuse(f"{setup.app} has no task {queue}/{task} in a child process, though it has in the worker")
+        if app.registry.find(queue, task or "") is None:  # no task is called ""
+            what = f"handler for jobs of {queue}" if task is None else f"task {queue}/{task}"
+            raise Misuse(f"{setup.app} has no {what} in a child process, though it has in the worker")
     return app
 
 

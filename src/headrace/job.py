@@ -6,10 +6,11 @@ from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from msgspec.structs import replace
 
+from headrace import annotations
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Annotate, Get, Lines, Move, Moved, Node, Remove, Tree
+from headrace.core.commands import Get, Lines, Move, Moved, Node, Remove, Tree
 from headrace.core.errors import InvalidOption, Misuse, NoSuchJob
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, Parent, State
 from headrace.core.log import Gap
@@ -133,7 +134,7 @@ class Job(Generic[R]):
         """
         limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
         record = await self.refresh()
-        if _is_over(record):
+        if record.state in FINISHED:
             return self._given(record)
         clock = asyncio.timeout(limit)
         try:
@@ -150,7 +151,7 @@ class Job(Generic[R]):
             with watch.ending(self.id) as ended:
                 # It may have ended before the watch began to look.
                 record = await self.refresh()
-                if _is_over(record):
+                if record.state in FINISHED:
                     return self._given(record)
                 await ended
 
@@ -229,14 +230,20 @@ class Job(Generic[R]):
     @blocking
     async def update(self, data: object) -> None:
         """Replace the job's data. Whether it fits the task is seen when the job runs."""
-        text = codec.encode(data, f"the data of {self._ref}", self._client.settings.data_max)
-        await self._client.run(Annotate(self._ref, data=text))
+        await self._client.run(annotations.new_data(self._client, data, self._ref))
+
+    @blocking
+    async def patch(self, members: Mapping[str, object]) -> None:
+        """Set some members of the job's data and leave the others; None takes one away, a mapping is merged.
+
+        A run that has begun goes on with the data that it has. `NotAnObject` if the data has no members.
+        """
+        await self._client.run(annotations.patch(self._client, members, self._ref))
 
     @blocking
     async def note(self, /, **notes: object) -> None:
         """Attach notes for people and programs; None takes a note away."""
-        text = codec.encode(notes, f"the notes of {self._ref}", self._client.settings.data_max)
-        await self._client.run(Annotate(self._ref, notes=text))
+        await self._client.run(annotations.notes(self._client, notes, self._ref))
 
     @blocking
     async def logs(self, after: int = 0, limit: int = LINES_PAGE) -> list[str]:
@@ -291,7 +298,3 @@ def known_job(client: Client, record: JobRecord) -> Job[Any]:
     """A job of whose record we have; its result is read as its task promises, if that is one of this app."""
     load: Callable[[str], Any] | None = client.loader(record.queue, record.name)
     return Job(client, JobRef(record.queue, record.id), record.name, load, record)
-
-
-def _is_over(record: JobRecord) -> bool:
-    return record.state in FINISHED

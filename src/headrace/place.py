@@ -27,10 +27,9 @@ def place_of(app: object, handlers: Iterable[Handler]) -> Setup:
     modules = tuple(dict.fromkeys(_module_of(handler) for handler in served))
     name = _name_of(app, modules)
     if name is None:
-        raise NotImportable(
-            task=served[0].name, problem="its app has no name at the top of a module; write app = headrace.App(…) there"
-        )
-    tasks = tuple((handler.queue, handler.name) for handler in served if handler.name is not None)
+        problem = "its app has no name at the top of a module; write app = headrace.App(…) there"
+        raise NotImportable(task=served[0].title, problem=problem)
+    tasks = tuple((handler.queue, handler.name) for handler in served)
     return Setup(tuple(sys.path), modules, name, tasks)
 
 
@@ -38,7 +37,7 @@ def _module_of(handler: Handler) -> str:
     module = str(handler.function.__module__)
     if module == _MAIN or module not in sys.modules:
         problem = f"it is defined in {module}, which cannot be imported there; {_HINT}"
-        raise NotImportable(task=handler.name, problem=problem)
+        raise NotImportable(task=handler.title, problem=problem)
     return module
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from difflib import get_close_matches
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.commands import Configure, Count, Forget, Get, Tallied, Tally
 from headrace.core.errors import InvalidOption, NoSuchJob
-from headrace.core.jobs import FINISHED, STATES, JobRef, State
+from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.names import check_name, check_queue
 from headrace.core.query import parse
@@ -23,7 +23,7 @@ from headrace.job import Job, known_job
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
-from headrace.sweep import Progress, Swept, clean, obliterate
+from headrace.sweep import REMOVABLE, Progress, Removable, Swept, clean, obliterate
 
 
 class Queue:
@@ -119,15 +119,19 @@ class Queue:
     @blocking
     async def clean(
         self,
-        state: Literal["completed", "failed"],
+        state: Removable,
         *,
         older_than: Span = 0,
         limit: int | None = None,
         progress: Progress | None = None,
     ) -> Swept:
-        """Remove jobs that finished so long ago, the oldest first, at most `limit`; in short steps, as all sweeps."""
-        if state not in FINISHED:
-            raise InvalidOption(f'clean() removes finished jobs, not {state}; use select("{state} age:>1d").remove()')
+        """Remove the jobs in a state, the oldest first, at most `limit`; in short steps, as all sweeps.
+
+        `older_than` is how long ago they finished; if they have not finished, how long ago they were added. Parents go
+        on without the children that are removed. `InvalidOption` for `active`: what runs is its worker's.
+        """
+        if state not in REMOVABLE:
+            raise InvalidOption(f"clean() removes jobs that are {', '.join(REMOVABLE)}, not {state}")
         older_ms = span_ms("older_than", older_than, AGE_MAX_MS)
         most = COUNT_MAX if limit is None else count_of("limit", limit, 1, COUNT_MAX)
         return await clean(self._client, self.name, state, older_ms, most, progress)

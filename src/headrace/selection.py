@@ -1,14 +1,15 @@
 """All the jobs that fit a query, as one thing: to be counted, listed, and acted on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headrace import annotations
 from headrace.client import Client
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Move
+from headrace.core.commands import Annotate, Move
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import Refused
 from headrace.core.jobs import PRIORITY_MAX, Failure, JobRef
@@ -20,7 +21,7 @@ from headrace.engine.sync import blocking
 from headrace.job import Job, known_job
 from headrace.search import ORDER, search, sections
 from headrace.spans import Span, count_of, span_ms
-from headrace.sweep import Progress, Swept, remover, sweep
+from headrace.sweep import Progress, Swept, annotator, remover, sweep
 
 PAGE: Final = 50
 
@@ -127,6 +128,25 @@ class Selection:
         """Remove the jobs and all that is known of them; see `Job.remove`."""
         return await sweep(self._client, self.query, "remove", remover(self._client), progress, after)
 
+    @blocking
+    async def update(self, data: object, *, progress: Progress | None = None, after: str | None = None) -> Swept:
+        """Give all the jobs the same new data, in place of the old; see `Job.update`."""
+        return await self._annotate(annotations.new_data(self._client, data), progress, after)
+
+    @blocking
+    async def patch(
+        self, members: Mapping[str, object], *, progress: Progress | None = None, after: str | None = None
+    ) -> Swept:
+        """Set some members of the jobs' data and leave the others; None takes one away. See `Job.patch`."""
+        return await self._annotate(annotations.patch(self._client, members), progress, after)
+
+    @blocking
+    async def note(
+        self, notes: Mapping[str, object], *, progress: Progress | None = None, after: str | None = None
+    ) -> Swept:
+        """Attach notes to the jobs; None takes a note away. See `Job.note`."""
+        return await self._annotate(annotations.notes(self._client, notes), progress, after)
+
     def _but(self, term: Term) -> Query:
         """The query without the jobs that are as they should be; so none is met again."""
         return self.query.and_(term)
@@ -136,3 +156,6 @@ class Selection:
             return (await self._client.run(replace(move, jobs=jobs, where=where))).refusals
 
         return await sweep(self._client, query, move.action, act, progress, after)
+
+    async def _annotate(self, template: Annotate, progress: Progress | None, after: str | None) -> Swept:
+        return await sweep(self._client, self.query, None, annotator(self._client, template), progress, after)

@@ -7,13 +7,13 @@ where it was, or is simply begun anew: what is done no longer fits.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headrace.client import Client
-from headrace.core.commands import Configure, Find, Forget, Queues, Remove
+from headrace.core.commands import Annotate, Configure, Find, Forget, Queues, Remove
 from headrace.core.errors import NoMatch, NoSuchJob, NoSuchQueue, QueueBusy, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.lifecycle import STARTS, Action
@@ -21,17 +21,21 @@ from headrace.core.query import Query
 from headrace.core.terms import Text
 from headrace.search import Cursor, sections
 
-STEP: Final = 200  # jobs moved in one transaction: some ten milliseconds on SQLite
+STEP: Final = 200  # jobs of one transaction: some ten milliseconds on SQLite
 REFUSALS_MAX: Final = 10  # refusals that are remembered, the first ones
 ROUNDS_MAX: Final = 10  # sweeps of `obliterate`, while others go on adding jobs
+
+Removable: TypeAlias = Literal["waiting", "prioritized", "delayed", "waiting-children", "completed", "failed"]
+REMOVABLE: Final[tuple[Removable, ...]] = get_args(Removable)
+"""The states whose jobs can be removed: all but that of jobs that run."""
 
 
 class Swept(Struct, frozen=True):
     """How far a sweep has come.
 
-    Of about `total` jobs `looked` were looked at. Of those that fitted, `done` were moved, `skipped` had moved or gone
-    meanwhile, and `refused` could not be moved; `refusals` has the first reasons. `cursor` is where to go on after a
-    stop, None at the end.
+    Of about `total` jobs `looked` were looked at. Of those that fitted, `done` were moved or changed, `skipped` had
+    moved or gone meanwhile, and `refused` could not be; `refusals` has the first reasons. `cursor` is where to go on
+    after a stop, None at the end.
     """
 
     total: int = 0
@@ -47,13 +51,18 @@ Progress: TypeAlias = Callable[[Swept], object]
 """What is called after each step."""
 
 Act: TypeAlias = Callable[[tuple[JobRef, ...], Query], Awaitable[Sequence[Refused | None]]]
-"""Moves these jobs if they still fit, and says of each why not."""
+"""Acts on these jobs if they still fit, and says of each why not."""
 
 
 async def sweep(
-    client: Client, query: Query, action: Action, act: Act, progress: Progress | None = None, after: str | None = None
+    client: Client,
+    query: Query,
+    action: Action | None,
+    act: Act,
+    progress: Progress | None = None,
+    after: str | None = None,
 ) -> Swept:
-    """Do it to all that fit; what was done, when all is."""
+    """Do it to all that fit; what was done, when all is. No action: nothing moves."""
     start = None if after is None else Cursor.read(after)
     places = await sections(client, query, _order(action), start)
     swept = Swept(sum(count for _, count in places), cursor=after)
@@ -71,9 +80,9 @@ async def sweep(
 
 
 async def clean(
-    client: Client, queue: str, state: State, older_ms: int, limit: int, progress: Progress | None
+    client: Client, queue: str, state: Removable, older_ms: int, limit: int, progress: Progress | None
 ) -> Swept:
-    """Remove finished jobs, the oldest first."""
+    """Remove the jobs in a state, the oldest first."""
     places = await sections(client, Query((Text("queue", (queue,)),)), (state,), None)
     swept = Swept(sum(count for _, count in places))
     while swept.done < limit:
@@ -118,6 +127,18 @@ def remover(client: Client, *, is_forced: bool = False) -> Act:
     return act
 
 
+def annotator(client: Client, template: Annotate) -> Act:
+    """What attaches the same to jobs, a command for each in one transaction."""
+
+    async def act(jobs: tuple[JobRef, ...], query: Query) -> Sequence[Refused | None]:
+        store = await client.open()
+        reply: Any = await store.run(*(replace(template, job=job, where=query) for job in jobs))
+        replies = reply if isinstance(reply, tuple) else (reply,)
+        return [one if isinstance(one, Refused) else None for one in replies]
+
+    return act
+
+
 def _after_step(swept: Swept, looked: int, answers: Sequence[Refused | None], cursor: str | None) -> Swept:
     """How far it has come with one step more."""
     noes = [answer for answer in answers if answer is not None]
@@ -140,11 +161,14 @@ async def _tell(swept: Swept, progress: Progress | None) -> None:
     await asyncio.sleep(0)
 
 
-def _order(action: Action) -> list[State]:
+def _order(action: Action | None) -> Sequence[State]:
     """First the states in which nothing is moved, so that no job is met again where it was moved to.
 
-    `delayed` before the ready states for the same reason: to delay leads there.
+    `delayed` before the ready states for the same reason: to delay leads there. What moves nothing goes the way of a
+    job's life: a job that workers move on meanwhile is met twice rather than missed.
     """
+    if action is None:
+        return STATES
     starts = STARTS[action]
     return sorted(STATES, key=lambda state: (state in starts, state != "delayed"))
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Coroutine
 from functools import update_wrapper
-from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, overload
 
 from headrace.arguments import Signature
 from headrace.call import Call
@@ -15,6 +15,7 @@ from headrace.core.jobs import JobRef, Lease, NewJob
 from headrace.core.names import check_name, check_queue
 from headrace.engine.registry import Arguments, ExecutorName, Handler
 from headrace.engine.sync import blocking
+from headrace.executors.limits import Limits
 from headrace.job import Job
 from headrace.options import RUN_OPTIONS, Choice, RunOptions, unknown_option
 from headrace.place import check_importable
@@ -27,18 +28,24 @@ DEFAULT_QUEUE: Final = "default"
 EXECUTORS: Final = ("inline", "thread", "process")
 
 
-class TaskOptions(RunOptions, total=False):
-    """What a task can say of all its jobs; a call may say otherwise."""
+class PlaceOptions(TypedDict, total=False):
+    """Where a function runs, and what its process may do."""
 
-    name: str
-    queue: str
     executor: Literal["inline", "thread", "process"]
     recycle: int | None
     memory_max: int | None
     kill_after: Span | None
 
 
-TASK_OPTIONS: Final = ("name", "queue", "executor", *LIMIT_OPTIONS, *RUN_OPTIONS)
+class TaskOptions(RunOptions, PlaceOptions, total=False):
+    """What a task can say of all its jobs; a call may say otherwise."""
+
+    name: str
+    queue: str
+
+
+PLACE_OPTIONS: Final = ("executor", *LIMIT_OPTIONS)
+TASK_OPTIONS: Final = ("name", "queue", *PLACE_OPTIONS, *RUN_OPTIONS)
 
 
 class Task(Generic[P, R]):
@@ -69,9 +76,10 @@ class Task(Generic[P, R]):
         self._home: Final = client.home
         self.shape: Final = shape or function  # whose arguments and result a job has
         self._signature: Final = Signature(self.name, self.shape)
-        self._executor: Final = _executor(self.name, function, given.pop("executor", None))
-        limits: dict[str, Any] = {name: given.pop(name) for name in LIMIT_OPTIONS if name in given}
-        self._limits: Final = limits_of(limits, self._executor)
+        place: dict[str, Any] = {name: given.pop(name) for name in PLACE_OPTIONS if name in given}
+        executor, limits = _place(self.name, function, place)
+        self._executor: Final = executor
+        self._limits: Final = limits
         if inspect.isfunction(given.get("backoff")):
             given["backoff"] = client.pauses.register(given["backoff"]).name
         self._choice: Final = Choice().changed(given, client.pauses, RUN_OPTIONS)
@@ -178,7 +186,7 @@ class TaskDecorator:
         return task
 
 
-def catch_all(client: Client, queue: str, function: Callable[..., Any]) -> Handler:
+def catch_all(client: Client, queue: str, function: Callable[..., Any], options: PlaceOptions) -> Handler:
     """A handler of every job of a queue, whatever its name, that takes the job itself."""
 
     def parse(lease: Lease) -> Arguments:
@@ -190,8 +198,16 @@ def catch_all(client: Client, queue: str, function: Callable[..., Any]) -> Handl
 
     if not inspect.isfunction(function) or len(inspect.signature(function).parameters) != 1:
         raise Misuse("a catch-all handler is a function of one argument: the job")
-    executor = _executor(queue, function, None)
-    return Handler(check_queue(queue), None, function, parse, dump, executor, client.pauses.by_name)
+    for option in options:
+        if option not in PLACE_OPTIONS:
+            raise unknown_option(option, PLACE_OPTIONS)
+    executor, limits = _place(function.__name__, function, {**options})
+    return Handler(check_queue(queue), None, function, parse, dump, executor, client.pauses.by_name, limits=limits)
+
+
+def _place(task: str, function: Callable[..., Any], given: dict[str, Any]) -> tuple[ExecutorName, Limits]:
+    executor = _executor(task, function, given.pop("executor", None))
+    return executor, limits_of(given, executor)
 
 
 def _executor(task: str, function: Callable[..., Any], asked: object) -> ExecutorName:

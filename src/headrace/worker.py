@@ -204,7 +204,7 @@ class Worker:
         batches = BatchExecutor(self.concurrency, inline, self._threads)
         made: dict[ExecutorName, Executor] = {"inline": inline, "thread": self._threads, "batch": batches}
         if apart and place is None:
-            raise NotImportable(task=apart[0].name, problem="this worker does not know where its code is")
+            raise NotImportable(task=apart[0].title, problem="this worker does not know where its code is")
         if apart and place is not None:
             made["process"] = self._processes = ProcessExecutor(self.concurrency, place(apart), errands(registry))
         return made

@@ -98,11 +98,14 @@ def test_a_person_is_asked(call: Call, worked: Project, typed: Callable[[str], N
         (("retry", "mail/1", "--where", "failed"), "to retry, name jobs"),
         (("retry", "mail/2", "--dry-run"), "--dry-run counts what fits --where"),
         (("retry", "--where", " "), "--where is empty; to mean every job, write --where 'id:*'"),
-        (("set", "mail/2"), "give one of --priority, --delay, --data, --note"),
+        (("set", "mail/2"), "give one of --priority, --delay, --data, --patch, --note"),
+        (("set", "mail/2", "--data", "{}", "--patch", "{}"), "give one of"),
         (("set", "mail/2", "--delay", "soon"), "--delay 'soon' is no span of time"),
         (("set", "mail/2", "--data", "{"), "--data '{' is no JSON"),
         (("set", "mail/2", "--note", "[]"), "--note is no JSON object"),
-        (("set", "--where", "failed", "--data", "{}"), "this is not done to all that fit a query"),
+        (("set", "--where", "failed", "--patch", "[]"), "--patch is no JSON object"),
+        (("set", "--where", "failed", "--data", "{}"), "about to set 2 jobs, and nobody to ask; add --yes"),
+        (("remove", "--where", "failed", "--children"), "this is not done to all that fit a query"),
         (("set", "mail/2", "--priority", "-1"), "--priority is -1"),
         (("move", "mail/2", "--to", "a:b"), "the queue name 'a:b'"),
     ],
@@ -139,12 +142,30 @@ def test_one_thing_of_jobs_is_set(call: Call, worked: Project) -> None:
     assert call("jobs", "list", "post", "delayed", "--json").json["jobs"][0]["state"] == "delayed"
 
 
+def test_data_and_notes_of_all_that_fit_are_set(call: Call, worked: Project) -> None:
+    fix = ("jobs", "set", "--where", "post data.to:0", "--patch", '{"to": "ann", "cc": {"bob": 1}}')
+    assert call(*fix, "--dry-run", "--json").json == {"would": "set", "jobs": 2}
+    assert call(*fix, "--yes", "--json").json == {"set": 2, "skipped": 0, "refused": 0, "refusals": []}
+    assert call(*fix, "--yes").out == "set 0 jobs\n"
+    assert call("jobs", "set", "--where", "post data.to:ann", "--note", '{"by": "me"}', "--yes").out == "set 2 jobs\n"
+    shown = call("jobs", "show", "post/2", "--json").json
+    assert (shown["data"], shown["notes"]) == ({"to": "ann", "cc": {"bob": 1}}, {"by": "me"})
+    assert call("jobs", "set", "post/2", "--patch", '{"cc": null}').out == "post/2 set\n"
+    assert call("jobs", "set", "--where", "mail failed", "--data", "[1]", "--yes").out == "set 2 jobs\n"
+    refused = call("jobs", "set", "--where", "mail", "--patch", '{"a": 1}', "--yes")
+    assert (refused.code, refused.out) == (1, "set 1 job\n")
+    assert refused.err.count("is no JSON object and has no members to set") == 2
+    assert call("jobs", "show", "post/2", "--json").json["data"] == {"to": "ann"}
+
+
 def test_a_queue_is_drained_and_cleaned(call: Call, worked: Project) -> None:
     assert call("queues", "drain", "post", "--dry-run", "--json").json == {"would": "remove", "jobs": 2}
     assert call("queues", "drain", "post", "--yes").out == "removed 2 jobs\n"
     assert call("queues", "drain", "post", "--delayed", "--yes").out == "removed 1 job\n"
     assert call("queues", "clean", "mail", "--state", "failed", "--older-than", "1h", "--yes").out == "removed 0 jobs\n"
     assert call("queues", "clean", "mail", "--state", "failed", "--limit", "1", "--yes").out == "removed 1 job\n"
+    assert call("queues", "clean", "post", "--state", "delayed", "--yes").out == "removed 0 jobs\n"
+    assert call("queues", "clean", "post", "--state", "active", "--yes").code == 2
     assert call("queues", "clean", "mail").code == 2
     assert call("queues", "clean", "mail", "--older-than", "long", "--yes").code == 2
 

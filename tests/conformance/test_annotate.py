@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Annotate, Lines
-from headrace.core.errors import LeaseLost, NoSuchJob
+from headrace.core.commands import Annotate, Annotated, Lines
+from headrace.core.errors import LeaseLost, NoMatch, NoSuchJob, NotAnObject
+from headrace.core.jobs import JobRef
 from headrace.core.log import Change
+from headrace.core.query import parse
 
 from .clock import FrozenClock
 from .desk import Desk, done, failed, new, ref
@@ -15,6 +17,10 @@ from .desk import Desk, done, failed, new, ref
 
 async def notes(desk: Desk) -> Any:
     return json.loads((await desk.record(ref("1"))).notes or "null")
+
+
+async def data(desk: Desk, job: JobRef) -> Any:
+    return json.loads((await desk.record(job)).data)
 
 
 async def test_progress_replaces_and_is_an_event(desk: Desk) -> None:
@@ -56,6 +62,72 @@ async def test_notes_are_merged_and_a_null_removes_its_key(desk: Desk) -> None:
     assert await notes(desk) == {"b": {"x": 1, "z": [1, None]}, "c": "ü"}
     await desk.annotate(job, notes='{"b":null,"c":null}')
     assert await notes(desk) == {}
+
+
+async def test_a_patch_is_merged_into_the_data_and_a_null_removes_its_key(desk: Desk) -> None:
+    (job,) = await desk.add(new(data='{"a":1,"b":{"x":1,"y":2},"c":[1,2],"ü":"stays"}'))
+    await desk.annotate(job, patch='{"a":{"new":null,"z":2},"b":{"y":null,"z":[1,null]},"c":[3],"gone":null}')
+    assert await data(desk, job) == {"a": {"z": 2}, "b": {"x": 1, "z": [1, None]}, "c": [3], "ü": "stays"}
+    await desk.annotate(job, patch='{"a":null,"b":null,"c":null,"ü":null}')
+    assert await data(desk, job) == {}
+    await desk.annotate(job, patch='{"d":1}')
+    await desk.annotate(job, patch="{}", notes='{"by":"me"}')
+    assert (await data(desk, job), await notes(desk)) == ({"d": 1}, {"by": "me"})
+
+
+async def test_a_patch_that_comes_with_data_is_merged_into_it(desk: Desk) -> None:
+    (job,) = await desk.add(new(data="1"))
+    await desk.annotate(job, data='{"a":1,"b":2}', patch='{"b":3}')
+    assert await data(desk, job) == {"a": 1, "b": 3}
+    await desk.annotate(job, data='{"a":1}', patch='{"c":4}')
+    assert await data(desk, job) == {"a": 1, "c": 4}
+
+
+async def test_a_worker_is_given_patched_data(desk: Desk) -> None:
+    (job,) = await desk.add(new(data='{"a":1}'))
+    await desk.annotate(job, patch='{"b":2}')
+    assert json.loads((await desk.claim_one()).data) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("text", ["[1]", "1", "null", '"text"', "no JSON", ""])
+async def test_only_an_object_is_patched(desk: Desk, text: str) -> None:
+    (job,) = await desk.add(new(data=text))
+    refused = NotAnObject(queue="q", id="1")
+    assert await desk.refusal(Annotate(job, progress="1", notes='{"a":1}', lines=("x",), patch='{"b":2}')) == refused
+    record = await desk.record(job)
+    assert (record.data, record.notes, record.progress) == (text, None, None)
+    assert await desk.refusal(Annotate(job, data="[2]", patch="{}")) == refused
+    assert (await desk.record(job)).data == text
+    await desk.annotate(job, data="{}")
+    assert await desk.refusal(Annotate(job, data=text, patch="{}")) == refused
+
+
+async def test_a_job_that_does_not_fit_is_left_alone(desk: Desk) -> None:
+    fits, differs = await desk.add(new(data='{"a":1}'), new(data='{"a":2}'))
+    where = parse("waiting data.a:1")
+    mark = {"progress": "1", "lines": ("x",), "notes": '{"n":1}', "patch": '{"b":1}', "where": where}
+    assert await desk.refusal(Annotate(differs, **mark)) == NoMatch(queue="q", id="2")
+    record = await desk.record(differs)
+    assert (record.progress, record.notes, record.data) == (None, None, '{"a":2}')
+    assert (await desk.run(Lines(differs))).lines == ()
+    await desk.annotate(fits, **mark)
+    assert await data(desk, fits) == {"a": 1, "b": 1}
+    await desk.annotate(fits, patch='{"a":3}', where=where)
+    assert await desk.refusal(Annotate(fits, **mark)) == NoMatch(queue="q", id="1")
+
+
+async def test_that_a_job_does_not_fit_is_said_before_what_is_wrong_with_it(desk: Desk) -> None:
+    (job,) = await desk.add(new(data="[]"))
+    assert await desk.refusal(Annotate(job, patch="{}", where=parse("failed"))) == NoMatch(queue="q", id="1")
+    assert await desk.refusal(Annotate(ref("9"), where=parse("failed"))) == NoSuchJob(queue="q", id="9")
+    assert await desk.refusal(Annotate(job, "t", where=parse("failed"))) == LeaseLost(queue="q", id="1")
+
+
+async def test_each_of_many_stands_or_falls_alone(desk: Desk) -> None:
+    jobs = await desk.add(new(data='{"a":1}'), new(data='{"a":2}'), new(data='{"a":1}'))
+    replies = await desk.store.run(*(Annotate(job, patch='{"a":2}', where=parse("data.a:1")) for job in jobs))
+    assert replies == (Annotated(), NoMatch(queue="q", id="2"), Annotated())
+    assert [await data(desk, job) for job in jobs] == [{"a": 2}] * 3
 
 
 async def test_a_worker_annotates_under_its_lease(desk: Desk, clock: FrozenClock) -> None:

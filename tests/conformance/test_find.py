@@ -158,6 +158,15 @@ async def various(desk: Desk, clock: FrozenClock) -> Desk:
         ("data.ok:null", "6"),
         ('data."".""' + ":-2000", "6"),
         ("data.n:>1e22", "9"),
+        ("data.user[0]:42", "3"),
+        ("data.user[0]:>41", "3"),
+        ("-data.user[0]:42 failed", "2 1"),
+        ("data.user[1]:*", ""),
+        ("data.user.0:42", ""),
+        ("data[0]:1", "7"),
+        ("data[0][0]:1", ""),
+        ("data.user[0].id:*", ""),
+        ("data.mail[0]:*", ""),
         ("data.user:array", ""),
         ("data.mail:object", ""),
     ],
@@ -172,6 +181,23 @@ async def test_a_text_counts_up_to_its_first_nul(desk: Desk) -> None:
     await desk.add(new(data='{"a": "x\\u0000y"}'))
     assert len(await desk.found("q", "waiting", where=parse("data.a:x"))) == 1
     assert await desk.found("q", "waiting", where=parse("data.a:*y")) == []
+
+
+async def test_indices_and_keys_of_digits_are_not_taken_for_each_other(desk: Desk) -> None:
+    nested = '{"items": [{"sku": "x"}, [1, [2, null]]], "0": {"0": "zero"}, "[0]": 5}'
+    await desk.add(new(data=nested), new(data='{"items": {"0": {"sku": "x"}}}'))
+    fitting = {
+        "data.items[0].sku:x": ["1"],
+        "data.items.0.sku:x": ["2"],
+        "data.items[1][1][0]:2": ["1"],
+        "data.items[1][1][1]:null": ["1"],
+        "data.items[999999999]:null": [],
+        "data.0.0:zero": ["1"],
+        "data.0[0]:zero": [],
+        "data[0]:*": [],
+        'data."[0]":5': ["1"],
+    }
+    assert {query: ids(await desk.found("q", "waiting", where=parse(query))) for query in fitting} == fitting
 
 
 async def test_a_query_looks_at_a_bounded_number_of_jobs_and_says_where_to_go_on(desk: Desk) -> None:

@@ -119,6 +119,16 @@ async def test_a_job_whose_parent_is_gone_may_move(desk: Desk) -> None:
     assert (await desk.record(ref("1", "r"))).parent is None
 
 
+async def test_a_parent_that_has_dropped_its_children_moves_without_them(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", queue="r", policy="drop"))
+    await desk.fail("r")
+    assert (await desk.record(ref("1", "r"))).parent is not None
+    await desk.move("move", ref("p"), to="s")
+    await desk.add(new(id="p"))
+    assert (await desk.record(ref("1", "r"))).parent is None
+    await desk.move("move", ref("1", "r"), to="s")
+
+
 async def test_a_refused_move_makes_no_queue(desk: Desk) -> None:
     await desk.add(parent("p"), child("p"))
     await desk.moved("move", ref("2"), to="s")

@@ -13,15 +13,18 @@ texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 patterns = st.lists(texts, min_size=1, max_size=4).map(tuple)
 whole = st.integers(0, 1 << 40)
 signs = st.sampled_from(("=", "<", "<=", ">", ">="))
+paths = st.lists(st.one_of(texts, texts.map("[{}]".format), st.integers(0, 10**9 - 1)), min_size=1, max_size=3).map(
+    tuple
+)
 terms = st.one_of(
     st.builds(States, st.lists(st.sampled_from(STATES), min_size=1, unique=True).map(tuple), st.booleans()),
     st.builds(Text, st.sampled_from(TEXTS), patterns, st.booleans()),
     st.builds(Number, st.sampled_from([name for name in NUMBERS if name != "age"]), signs, whole, st.booleans()),
     st.builds(Number, st.just("age"), st.sampled_from(("<", ">=")), st.integers(0, 10**11), st.booleans()),
-    st.builds(Data, st.lists(texts, min_size=1, max_size=3).map(tuple), st.just("="), patterns, st.booleans()),
+    st.builds(Data, paths, st.just("="), patterns, st.booleans()),
     st.builds(
         Data,
-        st.lists(texts, min_size=1, max_size=3).map(tuple),
+        paths,
         st.sampled_from(("<", ">=")),
         st.integers(-(10**30), 10**30).map(lambda number: (str(number),)),  # longer ones are no numbers to it
         st.booleans(),
@@ -77,6 +80,13 @@ def read(text: str) -> tuple[Query | None, BadQuery | None]:
         ("data.user:42", Data(("user",), "=", ("42",))),
         ("data.user.name:A*", Data(("user", "name"), "=", ("A", ""))),
         (r"data.user\.name:x", Data(("user.name",), "=", ("x",))),
+        ("data.items[0].sku:x*", Data(("items", 0, "sku"), "=", ("x", ""))),
+        ("-data.grid[1][02]:<3", Data(("grid", 1, 2), "<", ("3",), is_negated=True)),
+        ("data[7]:x", Data((7,), "=", ("x",))),
+        ("data.[7]:x", Data(("", 7), "=", ("x",))),
+        ('data."items[0]":x', Data(("items[0]",), "=", ("x",))),
+        (r"data.items\[0]:x", Data(("items[0]",), "=", ("x",))),
+        ("data.items.0:x", Data(("items", "0"), "=", ("x",))),
         ('data."a b".c:>=-1.5', Data(("a b", "c"), ">=", ("-1.5",))),
     ],
 )
@@ -103,6 +113,12 @@ def test_terms(text: str, term: object) -> None:
         ("age:1h", 1, "fits one millisecond only; write age:>1h or age:<1h"),
         ("age:>long", 1, 'is no span of time; write "30s", "15m", "7d" or a number of seconds'),
         ("data:5", 1, f"needs 1 to {KEYS_MAX} keys, as in data.user:42"),
+        ("data.list[*].a:5", 1, "has a bracket that is no index; write data.list[0], or quote the key"),
+        ("data.list[-1]:5", 1, "has a bracket that is no index; write data.list[0], or quote the key"),
+        ("data.list[0]x:5", 1, "has a bracket that is no index; write data.list[0], or quote the key"),
+        ("data.list[1000000000]:5", 1, "has a bracket that is no index; write data.list[0], or quote the key"),
+        ("data.a" + "[0]" * KEYS_MAX + ":5", 1, f"needs 1 to {KEYS_MAX} keys, as in data.user:42"),
+        ("name[0]:a", 1, "has keys after 'name'; only data has them, as in data.user:42"),
         ("data.size:>big", 1, "compares with what is no number; write one, as in data.size:>100"),
         ("name.first:a", 1, "has keys after 'name'; only data has them, as in data.user:42"),
         ("name:" + "*" * (WILDCARDS_MAX + 1), 1, f"has more than {WILDCARDS_MAX} stars; leave some out"),

@@ -5,6 +5,7 @@ from headrace.core.backoff import Exponential
 from headrace.core.commands import Add, Added, Annotate, Annotated, Get, Move, Moved, Tree
 from headrace.core.errors import LeaseLost, NoSuchJob
 from headrace.core.jobs import JobRef, NewJob, Options
+from headrace.core.query import parse
 
 REF = JobRef("q", "1")
 
@@ -13,6 +14,7 @@ def test_commands_come_back_as_they_were() -> None:
     commands = (
         Add((NewJob("q", "x", '{"a":1}', options=Options(attempts=3, backoff=Exponential(5))),), "r"),
         Annotate(REF, "t", progress="50", lines=("a", "ü")),
+        Annotate(REF, patch='{"a":1}', where=parse("failed data.a[0].b:x*")),
         Tree(REF, depth=1),
         Get((REF,)),
     )

@@ -38,6 +38,7 @@ from headrace.core.commands import (
     Workers,
 )
 from headrace.core.jobs import DEFAULTS, STATES, Failure, JobRef, Lease
+from headrace.core.query import parse
 from headrace.core.topics import job_events
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, child, done, failed, keep, later, new, parent, put_back, ref
@@ -128,6 +129,9 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         "Remove": (Remove((ref("mine"), ref("gone"), ref("up"))),),
         "Remove, a page": (Remove(queue="q", states=STATES),),
         "Annotate": (Annotate(lease_ref(lease("noted")), "held", "50", ("line",), '{"b": 2}', '{"new": 1}'),),
+        "Annotate, a patch": tuple(
+            Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
+        ),
         "Configure": (Configure("q", is_paused=True), Configure("made")),
         "Forget": (Forget("empty"),),
         "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),

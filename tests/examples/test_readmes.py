@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,9 @@ def test_the_list_of_examples_has_each_of_them() -> None:
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     folders = sorted(path.parent.name for path in (ROOT / "examples").glob("*/README.md"))
     assert [name for name in folders if f"]({name}/README.md)" not in listed] == []
+
+
+@pytest.mark.parametrize("readme", sorted((ROOT / "examples").rglob("README.md")), ids=lambda path: path.parent.name)
+def test_a_command_of_a_readme_runs_in_our_environment(readme: Path) -> None:
+    lines = "".join(block.text for block in blocks(readme) if block.language == "sh").splitlines()
+    assert [line for line in lines if " -m examples." in f" {line}" and PROMPT not in line] == []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import headrace
 
@@ -43,12 +44,19 @@ async def tell_async(text: str) -> None:
 
 @app.task
 async def leaf(number: int) -> int:
+    if number < 0:
+        raise headrace.Unrecoverable("below zero")
     return number
 
 
 @app.task(executor="process")
 def total() -> int:
     return sum(headrace.context().children.sync(leaf))
+
+
+@app.task(executor="process")
+def doubled(number: int = headrace.from_child(leaf)) -> int:
+    return 2 * number
 
 
 @app.task(executor="process")
@@ -89,6 +97,14 @@ def eat(mib: int, keep: bool = False) -> int:
 
 
 KEPT: list[bytearray] = []
+
+
+@app.handler("crates", executor="process", recycle=2, kill_after=0.3)
+def any_crate(job: headrace.Job[Any]) -> tuple[str, Any, int]:
+    headrace.context().log.sync("opened")
+    if job.name == "stuck":
+        time.sleep(600)
+    return job.name, job.data, os.getpid()
 
 
 @app.task(executor="process", kill_after=0.3)

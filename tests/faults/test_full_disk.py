@@ -20,7 +20,7 @@ async def test_a_file_that_may_not_grow_refuses_and_goes_on_when_it_may(tmp_path
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     lines = child.stdout.split("\n")
     assert child.returncode == 0, child.stderr
-    assert [line for line in lines if line.startswith("full")] == ["full unavailable True"]
+    assert [line for line in lines if line.startswith("full")] == ["full storage-full True"]
     assert lines[-2:] == ["stored", ""]
     acknowledged = [line for line in lines if line.isdigit()]
     assert len(acknowledged) > 10

@@ -5,16 +5,19 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import headrace
-from headrace.core.commands import Remove
+from headrace.core.commands import Remove, Tree
 from headrace.core.jobs import STATES
 from headrace.errors import InvalidOption, JobFailed, NotImportable
 from headrace.executors.protocol import Ended
+from headrace.storage import open as open_store
+from tests.engine.workshop import Watched
 from tests.faults import pressroom
 from tests.faults.pressroom import app
 
@@ -104,6 +107,20 @@ async def test_an_async_handler_speaks_too() -> None:
 async def test_a_parent_reads_what_its_children_returned() -> None:
     call = pressroom.total.call().after(pressroom.leaf.call(3), pressroom.leaf.call(4))
     assert await (await done(call)).result() == 7
+
+
+async def test_an_argument_from_a_child_is_read_once_and_a_missing_one_fails_the_job() -> None:
+    await app.close()
+    watched = Watched(open_store("memory://"))
+    before = app.use_store(lambda: watched)
+    try:
+        assert await (await done(pressroom.doubled.call().after(pressroom.leaf.call(3)))).result() == 6
+        assert sum(isinstance(command, Tree) for command in chain.from_iterable(watched.calls)) == 1
+        failing = pressroom.doubled.call().after(pressroom.leaf.call(-1), if_failed="ignore")
+        assert (await failure(await done(failing))).cause == "invalid-data"
+    finally:
+        await app.close()
+        app.use_store(before)
 
 
 async def test_a_job_added_from_a_child_is_in_the_workers_store() -> None:
@@ -222,6 +239,51 @@ async def test_a_job_that_is_handed_back_is_dead_before_another_worker_can_have_
     record = await job.refresh()
     assert (record.state, record.attempts_made, record.stalls) == ("waiting", 0, 0)
     await worker.close()
+
+
+async def test_a_catch_all_runs_in_processes_of_its_own_within_its_limits() -> None:
+    crates = app.queue("crates")
+    jobs = [await crates.add(f"crate-{number}", {"n": number}) for number in range(3)]
+    await app.worker("crates", concurrency=1).run_until_idle()
+    results = [await job.result() for job in jobs]
+    assert [tuple(result[:2]) for result in results] == [(f"crate-{number}", {"n": number}) for number in range(3)]
+    assert os.getpid() != results[0][2] == results[1][2] != results[2][2]
+    assert await jobs[0].logs() == ["opened"]
+    stuck = await crates.add("stuck", {}, timeout=0.2)
+    async with asyncio.timeout(10):
+        await app.worker("crates", concurrency=1).run_until_idle()
+    assert (await failure(stuck)).cause == "timeout"
+
+
+async def test_a_catch_all_that_the_child_does_not_have_stops_the_worker(capfd: pytest.CaptureFixture[str]) -> None:
+    worker = app.worker("crates")
+    processes = worker._processes
+    assert processes is not None
+    setup = processes._setup
+    processes._setup = type(setup)(setup.path, setup.modules, setup.app, (("no_such_queue", None),))
+    with pytest.raises(NotImportable, match="ended with code 1 before it was ready"):
+        await worker.start()
+    assert "no handler for jobs of no_such_queue" in capfd.readouterr().err
+
+
+def test_a_catch_all_is_checked_like_a_task() -> None:
+    handler: Any = headrace.App("memory://").handler
+
+    def local(job: headrace.Job[Any]) -> None: ...
+
+    with pytest.raises(NotImportable, match=r"'local' cannot run in a process of its own: .* made inside a function"):
+        handler("crates", executor="process")(local)
+    with pytest.raises(InvalidOption, match='recycle is for tasks with executor="process"'):
+        handler("crates", recycle=5)(pressroom.any_crate)
+    with pytest.raises(InvalidOption, match="did you mean executor"):
+        handler("crates", exekutor="process")(pressroom.any_crate)
+
+
+async def test_a_catch_all_of_an_app_without_a_name_is_refused_by_its_worker() -> None:
+    nameless = headrace.App("memory://")
+    nameless.handler("crates", executor="process")(pressroom.any_crate)
+    with pytest.raises(NotImportable, match=r"'any_crate' cannot run .*: its app has no name at the top of a module"):
+        nameless.worker()
 
 
 async def test_a_task_of_the_main_module_is_refused_by_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:

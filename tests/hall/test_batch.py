@@ -30,6 +30,21 @@ async def test_jobs_added_one_by_one_run_together_each_with_its_result(app: head
     assert sorted(number for batch in batches for number in batch) == list(range(7))
 
 
+async def test_the_decorator_stands_with_and_without_parentheses(app: headrace.App) -> None:
+    @app.batch_task
+    async def double(items: list[int]) -> list[int]:
+        return [2 * item for item in items]
+
+    @app.batch_task()
+    def triple(items: list[int]) -> list[int]:
+        return [3 * item for item in items]
+
+    jobs = [await double.enqueue(1), await triple.enqueue(1)]
+    await app.worker().run_until_idle()
+    assert [await job.result() for job in jobs] == [2, 3]
+    assert (double.size, double.wait_ms) == (triple.size, triple.wait_ms) == (100, 50)
+
+
 async def test_a_batch_never_waits_for_more_jobs_than_the_worker_has_slots(app: headrace.App) -> None:
     batches: list[int] = []
 
@@ -208,12 +223,20 @@ def test_a_function_that_is_no_batch_is_refused(app: headrace.App) -> None:
     batch_task: Any = app.batch_task
     with pytest.raises(Misuse, match="'two' takes one argument: the list of items"):
         batch_task()(two)
+    with pytest.raises(Misuse, match="'two' takes one argument: the list of items"):
+        batch_task(two)
+    with pytest.raises(Misuse, match="takes one argument: the list of items"):
+        batch_task(5)
     with pytest.raises(Misuse, match=r"'single' takes <class 'int'>; it takes a list\[T\]"):
         batch_task()(single)
     with pytest.raises(Misuse, match="'nothing' returns"):
         batch_task()(nothing)
     with pytest.raises(InvalidOption, match="did you mean size"):
         batch_task(siz=5)(two)
+    with pytest.raises(InvalidOption, match=r"executor is no option of a batch task, .* write @app.task\(executor="):
+        batch_task(executor="process")(two)
+    with pytest.raises(InvalidOption, match="memory_max is no option of a batch task"):
+        batch_task(memory_max=1 << 30)(two)
     with pytest.raises(InvalidOption, match="size is 0"):
         batch_task(size=0)(two)
     with pytest.raises(InvalidOption, match="wait is 61 s"):

@@ -1,16 +1,21 @@
 """Flows as users write them: policies, children that are added on the way, arguments that children provide."""
 
+import asyncio
+from itertools import chain
 from typing import Any
 
 import pytest
 
 import headrace
-from headrace.core.commands import Claim, Settle, Source
-from headrace.core.errors import InvalidOption, Misuse, NoSuchJob, WrongState
+from headrace.core.commands import Add, Claim, Settle, Source, Tree
+from headrace.core.errors import DuplicateId, InvalidOption, Misuse, NoSuchJob, WrongState
 from headrace.core.jobs import Parent
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import Done
 from headrace.core.results import JobFailed
+from headrace.storage import open as open_store
+from headrace.testing import Faults, FaultyStore
+from tests.engine.workshop import Watched
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,91 @@ async def test_a_child_with_an_id_is_added_once_whatever_becomes_of_it(app: head
     await app.worker().run_until_idle()
     assert await job.result() == [0, 1]
     assert sorted(ran) == [0, 1]
+
+
+async def test_a_run_that_adds_many_children_reads_once_what_it_has(app: headrace.App) -> None:
+    await app.close()
+    watched = Watched(open_store("memory://"))
+    app.use_store(lambda: watched)
+
+    @app.task
+    def leaf(n: int) -> int:
+        return n
+
+    @app.task
+    async def root() -> None:
+        calls = [leaf.call(n).options(job_id=f"child-{n}") for n in (0, 1, 2, 1)]
+        refs = [await headrace.context().add_child(call) for call in calls]
+        assert [ref.id for ref in refs] == ["child-0", "child-1", "child-2", "child-1"]
+        if headrace.context().job.attempts_started == 1:
+            raise headrace.WaitForChildren
+
+    job = await root.enqueue()
+    await app.worker().run_until_idle()
+    assert (await job.refresh()).attempts_started == 2
+    commands = [type(command) for command in chain.from_iterable(watched.calls)]
+    assert (commands.count(Tree), commands.count(Add)) == (2, 1 + 3)  # a read a run
+
+
+async def test_a_child_whose_add_was_stored_though_the_answer_was_lost_is_found(app: headrace.App) -> None:
+    await app.close()
+    faults = Faults()
+    store = open_store("memory://")
+    app.use_store(lambda: FaultyStore(store, faults))
+
+    @app.task
+    def leaf(n: int) -> int:
+        return n
+
+    @app.task
+    async def root() -> str:
+        faults.lose(Add)
+        return (await headrace.context().add_child(leaf.call(1).options(job_id="one"))).id
+
+    job = await root.enqueue()
+    await app.worker().run_until_idle()
+    assert (await job.result(), faults.bites) == ("one", 1)
+
+
+async def test_children_that_are_added_at_once_are_each_added_once(app: headrace.App) -> None:
+    @app.task
+    def leaf(n: int) -> int:
+        return n
+
+    @app.task
+    async def root() -> list[int]:
+        ctx = headrace.context()
+        calls = [leaf.call(n).options(job_id=f"child-{n}") for n in (0, 1, 1, 0)]
+        refs = await asyncio.gather(*map(ctx.add_child, calls))
+        assert [ref.id for ref in refs] == ["child-0", "child-1", "child-1", "child-0"]
+        if len(found := await ctx.children(leaf)) < 2:
+            raise headrace.WaitForChildren
+        return found
+
+    job = await root.enqueue()
+    await app.worker().run_until_idle()
+    assert await job.result() == [0, 1]
+
+
+async def test_a_child_that_somebody_else_gave_the_run_meanwhile_is_found(app: headrace.App) -> None:
+    @app.task
+    def leaf(n: int) -> int:
+        return n
+
+    @app.task
+    async def root() -> list[str]:
+        ctx = headrace.context()
+        first = await ctx.add_child(leaf.call(1).options(job_id="first"))
+        other = await (await app.get("default", ctx.job.id)).add_child(leaf.call(2).options(job_id="other"))
+        assert await ctx.add_child(leaf.call(2).options(job_id="other")) == other.ref
+        await app.enqueue(leaf.call(3).options(job_id="strange"))
+        with pytest.raises(DuplicateId):
+            await ctx.add_child(leaf.call(3).options(job_id="strange"))
+        return [first.id, other.id]
+
+    job = await root.enqueue()
+    await app.worker().run_until_idle()
+    assert await job.result() == ["first", "other"]
 
 
 async def test_a_child_may_bring_a_flow_and_a_policy(app: headrace.App) -> None:

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 import headrace
-from headrace.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, NotSerialisable, ResultTimeout, WrongState
+from headrace.errors import (
+    InvalidOption,
+    JobFailed,
+    Misuse,
+    NoSuchJob,
+    NotAnObject,
+    NotSerialisable,
+    ResultTimeout,
+    WrongState,
+)
 
 
 async def add(app: headrace.App, **options: Any) -> headrace.Job[Any]:
@@ -183,6 +192,22 @@ async def test_data_and_record_are_what_was_seen_last(app: headrace.App) -> None
     assert job.data == {"a": 1}
     await job.refresh()
     assert job.data == [1, 2]
+
+
+async def test_a_patch_sets_members_of_the_data_and_leaves_the_others(app: headrace.App) -> None:
+    job = await add(app)
+    await job.update({"to": "ann", "cc": {"bob": 1}})
+    await job.patch({"cc": {"cy": 2}, "self": [None]})
+    await job.patch({"to": None})
+    await job.refresh()
+    assert job.data == {"cc": {"bob": 1, "cy": 2}, "self": [None]}
+    with pytest.raises(InvalidOption, match="must be a mapping, such as"):
+        await job.patch([1])  # type: ignore[arg-type]
+    with pytest.raises(NotSerialisable, match="the patch of q/1"):
+        await job.patch({"a": object()})
+    await job.update([1])
+    with pytest.raises(NotAnObject, match="replace all of it"):
+        await job.patch({"a": 1})
 
 
 async def test_notes_are_merged_and_taken_away_with_none(app: headrace.App) -> None:

@@ -6,9 +6,20 @@ from typing import Any
 import pytest
 
 import headrace
-from headrace.core.commands import Claim, Find, Move, Remove, Source
+from headrace.core.commands import Annotate, Claim, Find, Move, Remove, Source
 from headrace.core.commands.reads import FIND_MAX
-from headrace.errors import BadQuery, InFlow, InvalidOption, NoSuchJob, NoSuchQueue, QueueBusy, WrongState
+from headrace.errors import (
+    BadQuery,
+    InFlow,
+    InvalidOption,
+    NoSuchJob,
+    NoSuchQueue,
+    NotAnObject,
+    NotSerialisable,
+    QueueBusy,
+    WrongState,
+)
+from headrace.storage.protocol import Wrapper
 from headrace.sweep import STEP
 
 
@@ -103,6 +114,82 @@ async def test_every_action_sweeps(mixed: headrace.App) -> None:
     assert (await last.refresh()).failure == headrace.Failure("not now", "cancelled", at=last.record.failure.at)  # type: ignore[union-attr]
 
 
+async def test_data_and_notes_of_all_that_fit_are_changed_in_any_state(mixed: headrace.App) -> None:
+    def datas(page: headrace.Page) -> list[Any]:
+        return [job.data for job in page]
+
+    await mixed.storage.run(Claim((Source("post"),), 1, "t", 60_000))
+    assert (await mixed.select("name:send").patch({"to": "dee", "cc": {"a": 1}})).done == 3
+    assert datas(await mixed.select("name:send").jobs()) == [{"to": "dee", "cc": {"a": 1}}] * 3
+    assert (await mixed.select("data.cc.a:1").patch({"cc": {"a": None, "b": 2}})).done == 3
+    assert datas(await mixed.select("name:send").jobs()) == [{"to": "dee", "cc": {"b": 2}}] * 3
+    swept = await mixed.select("").note({"by": "me", "progress": 1})
+    assert (swept.total, swept.looked, swept.done, swept.refused) == (7, 7, 7, 0)
+    assert {job.record and job.record.notes for job in await mixed.select("").jobs()} == {'{"by":"me","progress":1}'}
+    assert (await mixed.select("post").update([1])).done == 2
+    swept = await mixed.select("-mail").patch({"a": 1})
+    assert (swept.done, swept.skipped, swept.refused) == (0, 0, 2)
+    assert {(type(no), no.id) for no in swept.refusals} == {(NotAnObject, "1"), (NotAnObject, "2")}
+    await mixed.queue("post").obliterate(force=True)
+
+
+async def test_what_cannot_be_data_or_notes_is_refused_before_anything_is_looked_for(app: headrace.App) -> None:
+    selection = app.select("")
+    for call in (selection.patch, selection.note):
+        with pytest.raises(InvalidOption, match="must be a mapping"):
+            await call(["a"])  # type: ignore[arg-type]
+    with pytest.raises(NotSerialisable, match="the data of all jobs that fit"):
+        await selection.update({"a": object()})
+
+
+async def test_many_jobs_are_noted_in_bounded_steps_each_once(app: headrace.App) -> None:
+    queue = app.queue("q")
+    await app.enqueue_many(queue.call("x", {"n": n}) for n in range(2 * STEP + 5))
+    steps: list[headrace.Swept] = []
+    swept = await queue.select("data.n:>=0").patch({"n": -1}, progress=steps.append)
+    assert [step.done for step in steps] == [STEP, 2 * STEP, 2 * STEP + 5]
+    assert (await queue.select("data.n:>=0").count(), swept.skipped) == (0, 0)
+    rest = await queue.select("").note({"a": 1}, after=steps[0].cursor)
+    assert (rest.done, await queue.select("data.n:-1").count()) == (STEP + 5, 2 * STEP + 5)
+    await queue.drain()
+
+
+async def test_what_moves_nothing_goes_the_way_of_a_jobs_life(mixed: headrace.App) -> None:
+    steps: list[headrace.Swept] = []
+    await mixed.select("mail").note({"a": 1}, progress=steps.append)
+    assert [step.cursor for step in steps] == ["mail/delayed/", "mail/completed/", "mail/failed/", None]
+
+
+async def test_a_job_that_is_changed_meanwhile_is_not_noted(app: headrace.App) -> None:
+    queue = app.queue("q")
+    await app.enqueue_many(queue.call("x", {"to": to}) for to in ("ann", "bob"))
+
+    class Meddling(Wrapper):
+        """A store that lets somebody change a job between the finding and the noting."""
+
+        async def run(self, *commands: Any) -> Any:
+            if isinstance(commands[0], Annotate):
+                await self.inner.run(Annotate(commands[0].job, data="{}"))
+            return await self.inner.run(*commands)
+
+    class Meddler:
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+        async def open(self) -> Meddling:
+            return Meddling(await self._inner.open())
+
+    selection = queue.select("data.to:*")
+    swept = await headrace.Selection(Meddler(selection._client), selection.query).note({"a": 1})  # type: ignore[arg-type]
+    assert (swept.done, swept.skipped, swept.refused) == (1, 1, 0)
+    first, second = await queue.jobs()
+    assert [job.record and job.record.notes for job in (first, second)] == [None, '{"a":1}']
+    await queue.drain()
+
+
 async def test_a_sweep_reports_each_step_and_goes_on_where_it_was_stopped(app: headrace.App) -> None:
     queue = app.queue("q")
     await app.enqueue_many(queue.call("x") for _ in range(2 * STEP + 5))
@@ -195,10 +282,38 @@ async def test_clean_removes_the_oldest_finished_jobs(mixed: headrace.App) -> No
     assert refs(await mail.jobs("failed")) == ["mail/2"]
     assert (await mail.clean("failed")).done == 1
     assert (await mail.clean("failed")).done == 0
-    with pytest.raises(InvalidOption, match="use select"):
-        await mail.clean("waiting")  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="completed, failed, not active"):
+        await mail.clean("active")  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="not done"):
+        await mail.clean("done")  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="limit is 0"):
         await mail.clean("failed", limit=0)
+
+
+async def test_clean_removes_jobs_of_any_state_but_those_that_run(app: headrace.App) -> None:
+    queue = app.queue("q")
+    await app.enqueue_many(queue.call("x") for _ in range(STEP + 2))
+    await app.storage.run(Claim((Source("q"),), 1, "t", 60_000))
+    await queue.add("x", priority=1)
+    await queue.add("x", delay=60)
+    parent = await app.enqueue(queue.call("root").after(app.queue("r").call("leaf"), app.queue("r").call("leaf")))
+    assert (await queue.clean("waiting", older_than=60)).done == 0
+    assert (await queue.clean("waiting", limit=1)).done == 1
+    assert refs(await queue.jobs("waiting", limit=1)) == ["q/3"]
+    assert (await queue.clean("waiting")).done == STEP
+    assert (await queue.clean("prioritized")).done == 1
+    assert (await queue.clean("delayed")).done == 1
+    assert {state: count for state, count in (await queue.counts()).items() if count} == {
+        "active": 1,
+        "waiting-children": 1,
+    }
+    assert (await app.queue("r").clean("waiting")).done == 2
+    assert await parent.state() == "waiting"
+    await app.enqueue(queue.call("root").after(app.queue("r").call("leaf")))
+    assert (await queue.clean("waiting-children")).done == 1
+    assert (await app.queue("r").counts())["waiting"] == 1
+    await queue.obliterate(force=True)
+    await app.queue("r").obliterate()
 
 
 async def test_obliterate_is_refused_while_jobs_run_and_changes_nothing(app: headrace.App) -> None:

@@ -68,7 +68,8 @@ wheres = st.one_of(
         st.sampled_from(
             """state:waiting,failed -state:delayed name:a -name:* queue:q queue:*s* id:1* -id:x error:BOOM error:child
             -error:e*l priority:0 priority:>1 -priority:<=2 attempts:>=1 attempts:0 age:>20s age:<=0.04s age:>=0.02s
-            data.a:7 data.a:>6.5 -data.a:7 data.b.ü:x* data.b.ü:x\\* data.a:* data.a:<7""".split()
+            data.a:7 data.a:>6.5 -data.a:7 data.b.ü:x* data.b.ü:x\\* data.a:* data.a:<7
+            data.a[1]:2 data.a[0]:>0 -data[0]:1 data.a[2]:*""".split()
         ),
         min_size=1,
         max_size=2,
@@ -138,7 +139,9 @@ annotations = st.builds(
     notes=st.sampled_from(
         (None, '{"a":1}', '{"a":null}', '{"a":{"b":1,"c":[null]},"ü":"x"}', '{"a":{"b":null,"d":2}}', "{}")
     ),
-    data=st.sampled_from((None, "[1]")),
+    data=st.sampled_from((None, None, None, "[1]")),
+    patch=st.sampled_from((None, None, '{"a":7}', '{"a":null,"b":{"ü":"x"}}', '{"c":[1,null]}', "{}")),
+    where=wheres,
 )
 
 pages = st.builds(

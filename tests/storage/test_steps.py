@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 import pytest
 
-from headrace.core.commands import Add, Claim, Command, Find, Move, Remove, Source
+from headrace.core.commands import Add, Annotate, Claim, Command, Find, Move, Remove, Source
 from headrace.core.jobs import JobRef, NewJob, State
 from headrace.core.query import parse
 from headrace.storage.sql.connect import connect, migrate
@@ -70,6 +70,7 @@ STEPS: list[Command[Any]] = [
     Move(SOME, "delay", delay_ms=5, where=parse("name:x")),
     Move(SOME, "move", to="r", where=parse("name:x")),
     Remove(SOME, where=parse("name:x")),
+    Annotate(SOME[0], patch='{"a":1}', notes='{"b":1}', where=parse("name:x -data.a:1")),
 ]
 
 

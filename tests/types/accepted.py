@@ -39,6 +39,16 @@ def notify(items: list[tuple[int, str]]) -> list[bool]:
     return [True for _ in items]
 
 
+@app.batch_task
+async def weigh(items: list[str]) -> list[float | Exception]:
+    return [len(item) / 2 for item in items]
+
+
+@app.batch_task
+def sign(items: list[bytes]) -> list[str]:
+    return [item.hex() for item in items]
+
+
 @app.middleware
 async def around(context: headrace.Context, proceed: Any) -> Any:
     return await proceed()
@@ -50,6 +60,11 @@ async def failed(job: headrace.Job[Any], failure: headrace.Failure) -> None: ...
 
 @app.handler("any")
 async def anything(job: headrace.Job[Any]) -> object:
+    return job.data
+
+
+@app.handler("apart", executor="process", recycle=10)
+def apart(job: headrace.Job[Any]) -> object:
     return job.data
 
 
@@ -73,6 +88,9 @@ async def awaited() -> None:
     assert_type(await press.enqueue("a.png"), headrace.Job[int])
     assert_type(await index.enqueue("a"), headrace.Job[int])
     assert_type(await (await notify.enqueue((1, "a"))).result(), bool)
+    assert_type(await (await weigh.enqueue("a")).result(), float)
+    assert_type(await sign.enqueue(b"a"), headrace.Job[str])
+    assert_type(sign([b"a"]), Sequence[str | Exception])
     assert_type(index.call("a").options(delay=5), headrace.Call[int])
     assert_type(await index(["a"]), Sequence[int | Exception])
     assert_type(await headrace.context().children(index), list[int])

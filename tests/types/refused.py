@@ -39,7 +39,12 @@ def single(item: str) -> list[int]:
     return [5]
 
 
-@app.batch_task(size="5")  # type: ignore[arg-type]
+@app.batch_task  # type: ignore[arg-type]
+def alone(item: str) -> list[int]:
+    return [5]
+
+
+@app.batch_task(size="5")  # type: ignore[call-overload, untyped-decorator]
 def sized(items: list[str]) -> list[int]:
     return [5]
 
@@ -56,6 +61,10 @@ def finished(job: headrace.Job[Any]) -> None: ...
 def two(job: headrace.Job[Any], more: int) -> None: ...
 
 
+@app.handler("dns", executor="procs")  # type: ignore[arg-type]
+def three(job: headrace.Job[Any]) -> None: ...
+
+
 async def awaited() -> None:
     await resize.enqueue(5)  # type: ignore[arg-type]
     await resize.enqueue()  # type: ignore[call-arg]
@@ -69,7 +78,7 @@ async def awaited() -> None:
     await app.enqueue(resize)  # type: ignore[arg-type]
     await app.queue("dns").add("x", {}, atempts=5)  # type: ignore[call-arg]
     await app.queue("dns").jobs(5)  # type: ignore[arg-type]
-    await app.queue("dns").clean("waiting")  # type: ignore[arg-type]
+    await app.queue("dns").clean("active")  # type: ignore[arg-type]
     await app.select("failed").retry(progress=5)  # type: ignore[arg-type]
     _text: str = await (await resize.enqueue("a")).result()  # type: ignore[assignment]
     _number: int = await create("www")  # type: ignore[assignment]

@@ -5,13 +5,14 @@ from typing import Annotated, TypeAlias
 import msgspec
 from cyclopts import App, Parameter
 
+from headrace.annotations import WHOEVER
 from headrace.cli.failure import Stop
 from headrace.cli.moves import Deed, annotating, do, moving, removing
 from headrace.cli.options import SWEEPING, Sweeping, seconds
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Move
-from headrace.core.jobs import PRIORITY_MAX, Failure, JobRef
+from headrace.core.jobs import PRIORITY_MAX, Failure
 from headrace.core.names import check_queue
 from headrace.spans import count_of, span_ms
 
@@ -19,7 +20,6 @@ Jobs: TypeAlias = Annotated[list[str] | None, Parameter(name="JOB", help="One or
 Where: TypeAlias = Annotated[
     str | None, Parameter(metavar="QUERY", help="All jobs that fit, such as 'failed name:send*', in place of JOB.")
 ]
-_NOBODY = JobRef("", "")
 
 
 def register(app: App) -> None:
@@ -112,41 +112,51 @@ async def set_(
     where: Where = None,
     priority: Annotated[int | None, Parameter(metavar="N", help="1 is first, 0 before all.")] = None,
     delay: Annotated[str | None, Parameter(metavar="SPAN", help="Run so much later from now: 30, 15m.")] = None,
-    data: Annotated[str | None, Parameter(metavar="JSON", help="New data; named jobs only.")] = None,
-    note: Annotated[str | None, Parameter(metavar="JSON", help="Notes to merge; named jobs only.")] = None,
+    data: Annotated[str | None, Parameter(metavar="JSON", help="New data, in place of the old.")] = None,
+    patch: Annotated[str | None, Parameter(metavar="JSON", help="Members to set in the data; null removes.")] = None,
+    note: Annotated[str | None, Parameter(metavar="JSON", help="Notes to merge; null removes.")] = None,
     common: Sweeping = SWEEPING,
 ) -> int:
     """Change one thing of jobs: their priority, delay, data or notes.
 
     Example: headrace jobs set emails/9 --priority 1
     """
-    if sum(value is not None for value in (priority, delay, data, note)) != 1:
-        raise Stop("give one of --priority, --delay, --data, --note")
-    return await do(_change(priority, delay, data, note), jobs or (), where, common)
+    texts = {"--data": data, "--patch": patch, "--note": note}
+    given = {option: text for option, text in texts.items() if text is not None}
+    if len(given) + (priority is not None) + (delay is not None) != 1:
+        raise Stop("give one of --priority, --delay, --data, --patch, --note")
+    deed = _annotation(*given.popitem()) if given else _change(priority, delay)
+    return await do(deed, jobs or (), where, common)
 
 
-def _change(priority: int | None, delay: str | None, data: str | None, note: str | None) -> Deed:
-    """The deed for the one thing that is given."""
+def _change(priority: int | None, delay: str | None) -> Deed:
+    """The deed for the one of them that is given."""
     if priority is not None:
         first = count_of("--priority", priority, 0, PRIORITY_MAX)
         act = moving(Move((), "prioritise", priority=first))
         return Deed("set", "set", act, lambda found, told: found.change_priority(first, progress=told))
-    if delay is not None:
-        span = seconds("--delay", delay)
-        act = moving(Move((), "delay", delay_ms=span_ms("--delay", span, DELAY_MAX_MS)))
-        return Deed("set", "set", act, lambda found, told: found.change_delay(span, progress=told))
-    if data is not None:
-        return Deed("set --data", "set", annotating(Annotate(_NOBODY, data=_json("--data", data))), None)
-    assert note is not None
-    text = _json("--note", note)
-    if not isinstance(codec.decode(text), dict):
-        raise Stop('--note is no JSON object; write for instance \'{"by": "me"}\'')
-    return Deed("set --note", "set", annotating(Annotate(_NOBODY, notes=text)), None)
+    assert delay is not None
+    span = seconds("--delay", delay)
+    act = moving(Move((), "delay", delay_ms=span_ms("--delay", span, DELAY_MAX_MS)))
+    return Deed("set", "set", act, lambda found, told: found.change_delay(span, progress=told))
 
 
-def _json(option: str, text: str) -> str:
+def _annotation(option: str, text: str) -> Deed:
+    """The deed for new data, for members of it, or for notes."""
     try:
         value = codec.decode(text)
     except msgspec.DecodeError as error:
         raise Stop(f"{option} {text!r} is no JSON: {error}") from None
-    return codec.encode(value, option)
+    if option != "--data" and not isinstance(value, dict):
+        raise Stop(f'{option} is no JSON object; write for instance \'{{"by": "me"}}\'')
+    text = codec.encode(value, option)
+    match option:
+        case "--data":
+            act = annotating(Annotate(WHOEVER, data=text))
+            return Deed("set", "set", act, lambda found, told: found.update(value, progress=told))
+        case "--patch":
+            act = annotating(Annotate(WHOEVER, patch=text))
+            return Deed("set", "set", act, lambda found, told: found.patch(value, progress=told))
+        case _:
+            act = annotating(Annotate(WHOEVER, notes=text))
+            return Deed("set", "set", act, lambda found, told: found.note(value, progress=told))

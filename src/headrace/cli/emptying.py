@@ -1,6 +1,6 @@
 """`headrace queues drain | clean | obliterate | retry-all | promote-all`: many jobs of one queue at once."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -8,6 +8,7 @@ from headrace.cli import output
 from headrace.cli.options import SURE, SWEEPING, Sure, Sweeping, seconds
 from headrace.cli.store import known, opened
 from headrace.cli.sweeps import act_on, bar, confirm, jobs, tell
+from headrace.sweep import Removable
 
 Name: TypeAlias = Annotated[str, Parameter(name="QUEUE", help="Its name.")]
 
@@ -39,12 +40,14 @@ async def clean(
     queue: Name,
     /,
     *,
-    state: Annotated[Literal["completed", "failed"], Parameter(help="Which of the finished jobs.")] = "completed",
-    older_than: Annotated[str, Parameter(metavar="SPAN", help="Only what finished so long ago: 12h, 7d.")] = "0",
+    state: Annotated[Removable, Parameter(metavar="STATE", help="In which state.")] = "completed",
+    older_than: Annotated[str, Parameter(metavar="SPAN", help="Finished, or added, so long ago: 12h, 7d.")] = "0",
     limit: Annotated[int | None, Parameter(metavar="N", help="At most so many.")] = None,
     common: Sure = SURE,
 ) -> int:
-    """Remove finished jobs, the oldest first.
+    """Remove the jobs in one state, the oldest first.
+
+    Those that run stay with their workers.
 
     Example: headrace queues clean emails --state failed --older-than 7d --yes
     """

@@ -195,6 +195,13 @@ class NoMatch(Refused):
     says = "{queue}/{id} no longer fits the query"
 
 
+class NotAnObject(Refused):
+    """The data of a job is a list, a text or a number; only an object has members that can be set one by one."""
+
+    code = "not-an-object"
+    says = "the data of {queue}/{id} is no JSON object and has no members to set; replace all of it"
+
+
 class InFlow(Refused):
     """A job has a parent or children; they would lose it if it moved to another queue."""
 

@@ -6,6 +6,7 @@ sign stand for itself.
 """
 
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
@@ -19,11 +20,13 @@ from headrace.core.terms import NUMBERS, TEXTS, Data, Number, Pattern, Sign, Sta
 QUERY_MAX: Final = 2_000  # characters of a query
 TERMS_MAX: Final = 50
 WILDCARDS_MAX: Final = 8  # in one value: each more makes a long text slower to compare
-KEYS_MAX: Final = 16  # in the path of a `data` term
+KEYS_MAX: Final = 16  # in the path of a `data` term, indices included
 NUMBER_MAX: Final = 1 << 53
 FIELDS: Final = ("state", *TEXTS, *NUMBERS, "data")
 SIGNS: Final[tuple[Sign, ...]] = ("<=", ">=", "<", ">", "=")  # the longer ones first
 
+_INDEX: Final = re.compile(r"\[(\d{1,9})\]", re.ASCII)
+_INDICES: Final = re.compile(rf"({_INDEX.pattern})+\Z", re.ASCII)
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 _Lexed: TypeAlias = list[tuple[str, bool]]
 """Each sign with whether it is plain; one that was quoted or escaped stands for itself."""
@@ -138,7 +141,7 @@ class _Reader:
         if (":", True) not in self._signs:
             return self._word(_text(self._signs))
         colon = self._signs.index((":", True))
-        field, *keys = (_text(part) for part in _parts(self._signs[:colon], "."))
+        field, *keys = (key for part in _parts(self._signs[:colon], ".") for key in self._keys(part))
         value = self._signs[colon + 1 :]
         if keys and field != "data":
             raise self._bad(f"has keys after {field!r}; only data has them, as in data.user:42")
@@ -154,7 +157,7 @@ class _Reader:
         for number in NUMBERS:
             if number == field:
                 return Number(number, *self._number(number, value), self._is_negated)
-        raise self._bad(f"asks for {field!r}; {_meant(field, FIELDS)}")
+        raise self._bad(f"asks for {field!r}; {_meant(str(field), FIELDS)}")
 
     def _word(self, word: str) -> Term:
         """A word alone: states, or a queue."""
@@ -163,6 +166,16 @@ class _Reader:
         if all(part in STATES for part in word.split(",")):
             return States(self._states(word), self._is_negated)
         return Text("queue", self._pattern(self._signs), self._is_negated)
+
+    def _keys(self, part: _Lexed) -> Iterator[str | int]:
+        """A key, and the indices behind it."""
+        plain = "".join(sign if is_plain else " " for sign, is_plain in part)
+        indices = _INDICES.search(plain)
+        end = indices.start() if indices else len(part)
+        if "[" in plain[:end]:
+            raise self._bad("has a bracket that is no index; write data.list[0], or quote the key")
+        yield _text(part[:end])
+        yield from map(int, _INDEX.findall(plain[end:]))
 
     def _states(self, text: str) -> tuple[State, ...]:
         found: list[State] = []
@@ -193,7 +206,7 @@ class _Reader:
             raise self._bad(f"compares with {text!r}; write a whole number, as in {field}:>=3")
         return sign, int(text)
 
-    def _data(self, keys: tuple[str, ...], value: _Lexed) -> Data:
+    def _data(self, keys: tuple[str | int, ...], value: _Lexed) -> Data:
         if not keys or len(keys) > KEYS_MAX:
             raise self._bad(f"needs 1 to {KEYS_MAX} keys, as in data.user:42")
         sign, rest = _sign(value)

@@ -64,13 +64,13 @@ class Number(Struct, frozen=True, tag="number"):
 
 
 class Data(Struct, frozen=True, tag="data"):
-    """`data.user.id:42`: what the job's data has at this path of keys is so.
+    """`data.user.id:42`, `data.items[0]:x`: what the job's data has at this path of keys and indices is so.
 
     Texts compare with the pattern; true, false, null and numbers with what the pattern says as JSON. With another sign
     than `=` only numbers fit. What is not there, a list, and an object fit nothing.
     """
 
-    path: tuple[str, ...]
+    path: tuple[str | int, ...]
     sign: Sign
     pattern: Pattern
     is_negated: bool = False
@@ -84,8 +84,8 @@ class Data(Struct, frozen=True, tag="data"):
         return as_stored(int(text)) if re.fullmatch(r"-?\d+", text) else float(text)
 
     def __str__(self) -> str:
-        path = ".".join(("data", *(key if _KEY.fullmatch(key) else quoted(key) for key in self.path)))
-        return f"{_minus(self.is_negated)}{path}:{self.sign.removeprefix('=')}{_shown(self.pattern)}"
+        path = "".join(f"[{key}]" if isinstance(key, int) else f".{_key(key)}" for key in self.path)
+        return f"{_minus(self.is_negated)}data{path}:{self.sign.removeprefix('=')}{_shown(self.pattern)}"
 
 
 Term: TypeAlias = States | Text | Number | Data
@@ -129,6 +129,10 @@ _SMALL: Final = {ord(sign): sign.lower() for sign in "ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 def _minus(is_negated: bool) -> str:
     return "-" if is_negated else ""
+
+
+def _key(key: str) -> str:
+    return key if _KEY.fullmatch(key) else quoted(key)
 
 
 def _shown(pattern: Pattern) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from headrace.core import codec
 from headrace.core.commands import Add, Annotate, Node, Tree
-from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
+from headrace.core.errors import DuplicateId, LeaseLost, Misuse, NoSuchChild, Unavailable
 from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
 from headrace.engine.home import Home
 from headrace.engine.run import Run, running
@@ -120,15 +120,11 @@ class Context:
         if run.is_over:
             raise LeaseLost(queue=ref.queue, id=ref.id)
         jobs = jobs_below(Parent(ref.queue, ref.id, if_failed), call)
-        if jobs[0].id is not None:
-            own = JobRef(jobs[0].queue, jobs[0].id)
-            if any(node.job == own for node in await self._nodes()):
-                run.has_added = True
-                return own
-        reply = await run.storage.run(Add(jobs, uuid4().hex, self.job.token))
-        self._note_loss(reply)
+        own = None if jobs[0].id is None else JobRef(jobs[0].queue, jobs[0].id)
+        if own is None or not await self._has_had(own):
+            own = await self._add(jobs, own)
         run.has_added = True
-        return granted(reply).jobs[0]
+        return own
 
     @blocking
     async def children_by_key(self) -> dict[str, Child]:
@@ -155,6 +151,27 @@ class Context:
             for node in await self._nodes()
             if node.name == task.name and (text := _result(node)) is not None
         ]
+
+    async def _add(self, jobs: tuple[NewJob, ...], own: JobRef | None) -> JobRef:
+        run = self._run
+        try:
+            reply = await run.storage.run(Add(jobs, uuid4().hex, self.job.token))
+            self._note_loss(reply)
+            added = granted(reply).jobs[0]
+        except (DuplicateId, Unavailable):
+            run.children = None  # it may have been added after all, or somebody else gave it to this job meanwhile
+            if own is None or not await self._has_had(own):
+                raise
+            return own
+        if run.children is not None:
+            run.children.add(added)
+        return added
+
+    async def _has_had(self, child: JobRef) -> bool:
+        """Whether the job has or had this child: what is gone is remembered here only. It is read once a run."""
+        if self._run.children is None:
+            self._run.children = {node.job for node in await self._nodes()}
+        return child in self._run.children
 
     async def _nodes(self) -> list[Node]:
         ref = JobRef(self.job.queue, self.job.id)

@@ -99,7 +99,7 @@ class Inside:
         self._writer = writer
         self._home = home
         here = Here()
-        self._runner = Runner(registry, {"inline": here, "thread": here, "process": here}, keeps_time=False)
+        self._runner = Runner(registry, {"inline": here, "thread": here, "process": here}, is_inside=True)
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
 

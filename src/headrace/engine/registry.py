@@ -34,6 +34,11 @@ class Handler:
     """The arguments that are results of children when they are not given, and the tasks of these."""
     limits: Limits = field(default_factory=Limits)  # of a child process
 
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name or self.function.__name__
+
 
 class Registry:
     """The handlers of an app, by queue and name."""
@@ -57,7 +62,9 @@ class Registry:
         """The handlers of these queues that run in processes of their own."""
         wanted = set(queues)
         return tuple(
-            handler for (queue, _), handler in self._named.items() if queue in wanted and handler.executor == "process"
+            handler
+            for handler in (*self._named.values(), *self._catch_all.values())
+            if handler.queue in wanted and handler.executor == "process"
         )
 
     def queues(self) -> tuple[str, ...]:

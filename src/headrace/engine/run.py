@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from typing import Final, Literal, TypeAlias
 
 from headrace.core.commands import Settlement
-from headrace.core.jobs import Lease
+from headrace.core.jobs import JobRef, Lease
 from headrace.engine.home import Home
 from headrace.storage.protocol import Storage
 
@@ -15,7 +15,19 @@ Why: TypeAlias = Literal["cancelled", "crashed", "lease-lost", "put-back", "time
 class Run:
     """A claimed job until its outcome is recorded. Belongs to the loop of its worker."""
 
-    __slots__ = ("has_added", "has_begun", "home", "is_over", "lease", "settlement", "storage", "task", "tries", "why")
+    __slots__ = (
+        "children",
+        "has_added",
+        "has_begun",
+        "home",
+        "is_over",
+        "lease",
+        "settlement",
+        "storage",
+        "task",
+        "tries",
+        "why",
+    )
 
     def __init__(self, lease: Lease, storage: Storage, home: Home) -> None:
         self.lease = lease
@@ -25,6 +37,8 @@ class Run:
         self.has_begun = False
         self.has_added = False
         """Whether the handler has added children."""
+        self.children: set[JobRef] | None = None
+        """The children that the job has had, once somebody had to know."""
         self.why: Why | None = None
         """Why the handler was told to stop, if it was."""
         self.settlement: Settlement | None = None

@@ -45,7 +45,8 @@ Finish: TypeAlias = Callable[[Run, Settlement | None], None]
 class Runner:
     """Runs the jobs of one worker. `chance` draws from [0, 1) for the jitter of backoffs.
 
-    In a child process it does not keep the time of jobs: the worker does, which can also kill.
+    In a child process (`is_inside`) it does not keep the time of jobs: the worker does, which can also kill. Arguments
+    that are results of children are read where the function runs, once.
     """
 
     def __init__(
@@ -55,13 +56,13 @@ class Runner:
         *,
         middleware: tuple[Middleware, ...] = (),
         chance: Callable[[], float] = random.random,
-        keeps_time: bool = True,
+        is_inside: bool = False,
     ) -> None:
         self._registry = registry
         self._executors = executors
         self._middleware = middleware
         self._chance = chance
-        self._keeps_time = keeps_time
+        self._is_inside = is_inside
 
     def begin(self, run: Run, finish: Finish) -> None:
         """Run a job in a task of its own; `finish` is called when it has ended, whatever happens."""
@@ -96,13 +97,13 @@ class Runner:
         lease = run.lease
         try:
             arguments = handler.parse(lease)
-            if handler.from_children:
+            if handler.from_children and (self._is_inside or handler.executor != "process"):
                 arguments = await _from_children(run, handler, arguments)
         except (InvalidData, NoSuchChild) as error:
             kind = type(error).__name__
             why = Failure(head(str(error)), "invalid-data", kind=kind, attempt=lease.attempts_made + 1)
             return Failed(why, is_retryable=False)
-        if lease.options.timeout_ms is not None and self._keeps_time:
+        if lease.options.timeout_ms is not None and not self._is_inside:
             result = await self._within(run, handler, arguments, lease.options.timeout_ms / 1000)
         elif self._middleware:
             result = await self._wrapped(run, handler, arguments)

@@ -18,12 +18,15 @@ _LENGTH: Final = 4
 
 
 class Setup(Struct, tag=True, frozen=True):
-    """To the child, first: where its code is. `tasks` are (queue, name) of what the app must know once it is loaded."""
+    """To the child, first: where its code is.
+
+    `tasks` are (queue, name) of what the app must know once it is loaded; the name of a catch-all is None.
+    """
 
     path: tuple[str, ...]
     modules: tuple[str, ...]
     app: str
-    tasks: tuple[tuple[str, str], ...] = ()
+    tasks: tuple[tuple[str, str | None], ...] = ()
 
 
 class Work(Struct, tag=True, frozen=True):

@@ -248,11 +248,13 @@ class Annotated(Struct, frozen=True):
 
 
 class Annotate(Command[Annotated], frozen=True):
-    """Attach progress, log lines, notes or new data to a job.
+    """Attach progress, log lines, notes or new data to a job, in whatever state it is.
 
     With `token` only while that lease holds (`LeaseLost`). `progress` and `data` replace (JSON text); `lines` are
-    appended, the last LINES_MAX stay; `notes` (a JSON object) is merged into the notes, a null removes its key. New
-    progress is an event.
+    appended, the last LINES_MAX stay; `notes` (a JSON object) is merged into the notes, a null removes its key, and so
+    is `patch` into the data, new or old: `NotAnObject` if that is none. New progress is an event.
+
+    A job that does not fit `where` is refused: `NoMatch`.
     """
 
     job: JobRef
@@ -261,3 +263,5 @@ class Annotate(Command[Annotated], frozen=True):
     lines: tuple[str, ...] = ()
     notes: str | None = None
     data: str | None = None
+    patch: str | None = None
+    where: Query | None = None

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from headrace.core.commands import Annotate, Annotated
-from headrace.core.errors import LeaseLost, NoSuchJob, Refused
+from headrace.core.errors import LeaseLost, NoMatch, NoSuchJob, NotAnObject, Refused
 from headrace.core.jobs import LINES_MAX
 from headrace.storage.memory.journal import happened
+from headrace.storage.memory.match import matches
 from headrace.storage.memory.settle import leased
 from headrace.storage.memory.world import World
 
@@ -19,8 +20,12 @@ def annotate(world: World, command: Annotate, now: int) -> Annotated | Refused:
         return LeaseLost(queue=ref.queue, id=ref.id)
     if job is None:
         return NoSuchJob(queue=ref.queue, id=ref.id)
-    if command.data is not None:
-        job.data = command.data
+    if not matches(job, command.where, now):
+        return NoMatch(queue=ref.queue, id=ref.id)
+    data = job.data if command.data is None else command.data
+    if command.patch is not None and not _is_object(data):
+        return NotAnObject(queue=ref.queue, id=ref.id)
+    job.data = data if command.patch is None else _merged(data, command.patch)
     if command.notes is not None:
         job.notes = _merged(job.notes or "{}", command.notes)
     job.lines = [*job.lines, *command.lines][-LINES_MAX:]
@@ -31,8 +36,15 @@ def annotate(world: World, command: Annotate, now: int) -> Annotated | Refused:
     return Annotated()
 
 
-def _merged(notes: str, more: str) -> str:
-    return msgspec.json.encode(_patched(msgspec.json.decode(notes), msgspec.json.decode(more))).decode()
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except msgspec.DecodeError:
+        return False
+
+
+def _merged(text: str, more: str) -> str:
+    return msgspec.json.encode(_patched(msgspec.json.decode(text), msgspec.json.decode(more))).decode()
 
 
 def _patched(value: Any, patch: Any) -> Any:

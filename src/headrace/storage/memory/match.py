@@ -43,14 +43,18 @@ def _data_fits(job: Job, term: Data) -> bool:
             return False
 
 
-def _found(data: str, path: tuple[str, ...]) -> Any:
-    """What JSON text has at a path of keys; an empty object, which fits nothing, if there is nothing."""
+def _found(data: str, path: tuple[str | int, ...]) -> Any:
+    """What JSON text has at a path; an empty object, which fits nothing, if there is nothing."""
     try:
         value = msgspec.json.decode(data)
     except msgspec.DecodeError:
         return {}
     for key in path:
-        if not isinstance(value, dict) or key not in value:
-            return {}
-        value = value[key]
+        match value:
+            case dict() if key in value:
+                value = value[key]
+            case list() if isinstance(key, int) and key < len(value):
+                value = value[key]
+            case _:
+                return {}
     return value

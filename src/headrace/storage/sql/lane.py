@@ -10,6 +10,8 @@ connection, but it waits for nothing: if anything is in its way, or goes wrong, 
 """
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +32,7 @@ from headrace.storage.sql.disk import Deliver, Disk
 from headrace.storage.sql.lite import Joint, Ledger, apply
 from headrace.storage.sql.short import Patience
 
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no room: on the disk, for this user, in one file
 GROUP_MAX: Final = 1_000  # calls in a transaction, but for those of one turn of the loop, which stay together
 
 
@@ -230,8 +233,11 @@ class Lane(threading.Thread):
             reply = apply(ledger, command)
             ledger.flush()
             self._db.execute("commit")
-        except apsw.FullError as error:
-            return StorageFull(problem=str(error))
+        except (apsw.FullError, apsw.IOError) as error:
+            problem = _full(error, self._db)
+            if problem is None:
+                raise
+            return StorageFull(problem=problem)
         finally:
             self._roll_back()
         moved |= ledger.moved
@@ -275,6 +281,15 @@ class Lane(threading.Thread):
             self._tell(moved)  # first: a worker that waits for work is more urgent than the caller who added it
         for call in calls:
             call.resolve()
+
+
+def _full(error: apsw.Error, db: apsw.Connection) -> str | None:
+    """Why there was no room for a write, if that is what the error says. The failed statement has undone itself."""
+    if isinstance(error, apsw.FullError):
+        return str(error)
+    number = db.system_errno
+    is_full = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE and number in FULL
+    return os.strerror(number) if is_full else None
 
 
 def _translated(error: Exception) -> Exception:

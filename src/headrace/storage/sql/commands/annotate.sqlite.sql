@@ -3,13 +3,25 @@
 -- step: token
 select token from leases where key = :key;
 
--- step: annotate: what is null stays as it is; notes are merged, and a null in them removes (RFC 7396)
+-- step: object: whether the data has members that can be patched
+select 1 from (
+  select coalesce(:data, a.data, j.data) as data from jobs j left join annotations a on a.key = j.key where j.key = :key
+)
+where iif(json_valid(data), json_type(data), '') = 'object';
+
+-- step: annotate: what is null stays as it is; notes and patches are merged, and a null in them removes (RFC 7396)
 insert into annotations (key, progress, notes, data)
-values (:key, :progress, iif(:notes is null, null, json_patch('{}', :notes)), :data)
+values (
+  :key, :progress, iif(:notes is null, null, json_patch('{}', :notes)),
+  iif(:patch is null, :data, json_patch(coalesce(:data, (select data from jobs where key = :key)), :patch))
+)
 on conflict (key) do update set
   progress = coalesce(:progress, progress),
   notes = iif(:notes is null, notes, json_patch(coalesce(notes, '{}'), :notes)),
-  data = coalesce(:data, data);
+  data = iif(
+    :patch is null, coalesce(:data, data),
+    json_patch(coalesce(:data, data, (select j.data from jobs j where j.key = :key)), :patch)
+  );
 
 -- step: lines: [text …]
 insert into lines (key, number, text)

@@ -27,8 +27,8 @@ select r.key, r.priority, r.made, r.started, r.stalls, r.entered_at,
        j.id, j.name, coalesce(a.data, j.data), j.options, j.added_at, j.parent, e.failure
 from ready r
 join jobs j on j.key = r.key
-left join annotations a on a.key = r.key
 left join deferred e on e.key = r.key
+left join annotations a on a.key = r.key  -- last: jobs of other names are passed over before it
 where r.queue = :queue and (j.name in (select value from json_each(:names)) or e.key is not null)
 order by r.priority, r.position limit :limit;
 

@@ -40,7 +40,9 @@ def _row(term: Term) -> dict[str, Any]:
             return {"field": field, "sign": sign, "number": value}
         case Data(path, sign, pattern):
             word = pattern[0] if len(pattern) == 1 and pattern[0] in _WORDS else None
-            keys = "".join(f".{json.dumps(key, ensure_ascii=False)}" for key in path)
+            keys = "".join(
+                f"[{key}]" if isinstance(key, int) else f".{json.dumps(key, ensure_ascii=False)}" for key in path
+            )
             row = {"field": "data", "path": f"${keys}", "sign": sign, "number": term.number}
             return row | {"pattern": _glob(pattern), "word": word}
 
