@@ -10,15 +10,12 @@ connection, but it waits for nothing: if anything is in its way, or goes wrong, 
 """
 
 import asyncio
-import errno
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Final
 
 import apsw
@@ -26,33 +23,14 @@ import apsw
 from headrace.core.commands import Add, Command
 from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
+from headrace.storage.sql.attempt import Attempt, full
 from headrace.storage.sql.calls import Call, Joined
 from headrace.storage.sql.connect import wait_while_busy
 from headrace.storage.sql.disk import Deliver, Disk
 from headrace.storage.sql.lite import Joint, Ledger, apply
 from headrace.storage.sql.short import Patience
 
-FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no room: on the disk, for this user, in one file
 GROUP_MAX: Final = 1_000  # calls in a transaction, but for those of one turn of the loop, which stay together
-
-
-class Attempt:
-    """A context in which anything may go wrong: the error is kept for the caller, who waits on the other side.
-
-    A lane outlives every failure; only what ends the interpreter ends it.
-    """
-
-    __slots__ = ("error",)
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    def __enter__(self) -> None:
-        self.error = None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
-        self.error = _translated(error) if isinstance(error, Exception) else None
-        return self.error is not None
 
 
 class Lane(threading.Thread):
@@ -234,7 +212,7 @@ class Lane(threading.Thread):
             ledger.flush()
             self._db.execute("commit")
         except (apsw.FullError, apsw.IOError) as error:
-            problem = _full(error, self._db)
+            problem = full(error, self._db)
             if problem is None:
                 raise
             return StorageFull(problem=problem)
@@ -281,21 +259,3 @@ class Lane(threading.Thread):
             self._tell(moved)  # first: a worker that waits for work is more urgent than the caller who added it
         for call in calls:
             call.resolve()
-
-
-def _full(error: apsw.Error, db: apsw.Connection) -> str | None:
-    """Why there was no room for a write, if that is what the error says. The failed statement has undone itself."""
-    if isinstance(error, apsw.FullError):
-        return str(error)
-    number = db.system_errno
-    is_full = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE and number in FULL
-    return os.strerror(number) if is_full else None
-
-
-def _translated(error: Exception) -> Exception:
-    """SQLite's own errors mean that the store did not answer; all others are our mistakes and stay what they are."""
-    if isinstance(error, apsw.Error):
-        translated = Unavailable(problem=str(error) or type(error).__name__)
-        translated.__cause__ = error
-        return translated
-    return error
