@@ -48,7 +48,7 @@ def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
     if lost:
         advice = "register these tasks in the app of a worker, or remove the jobs"
         return "fail", f"no worker serves the tasks of waiting jobs: {_list(lost)}", advice
-    return "ok", "the ready jobs have workers that know their task", ""
+    return "ok", "no ready job has a task that the workers of its queue do not know", ""
 
 
 def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
