@@ -48,7 +48,7 @@ def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
     if lost:
         advice = "register these tasks in the app of a worker, or remove the jobs"
         return "fail", f"no worker serves the tasks of waiting jobs: {_list(lost)}", advice
-    return "ok", "no ready job has a task that the workers of its queue do not know", ""
+    return "ok", "the workers of a queue know the tasks of its ready jobs", ""
 
 
 def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
