@@ -278,6 +278,12 @@ def test_a_parent_that_waits_for_a_failed_child(call: Call, project: Project) ->
     assert "headrace jobs retry q/2" in str(done.json)
 
 
+def test_the_id_of_a_job_is_not_broken_over_lines(call: Call, project: Project) -> None:
+    job = "a-job-of-a-flow-0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d"
+    run(project, Add((NewJob("q", "x", id=job),)), ago_ms=2 * HOUR_MS)
+    assert f"headrace jobs why q/{job}" in call("doctor").out.replace("\n                ", " ")
+
+
 def test_a_job_that_waits_too_long(call: Call, project: Project) -> None:
     run(project, Add((NewJob("q", "x"),)), ago_ms=2 * HOUR_MS)
     assert verdicts(call("doctor", "--json"))["oldest"] == "warn"

@@ -93,6 +93,8 @@ async def _stalls(app: App, queue: QueueRecord) -> list[Stall]:
 
 
 def _print(found: Found) -> None:
-    lines = wrap(clean(found.says), WIDTH - 16) + wrap(clean(f"→ {found.advice}"), WIDTH - 16) * bool(found.advice)
+    texts = [found.says, *([f"→ {found.advice}"] if found.advice else [])]
+    # A job's id has hyphens, and is to be copied whole.
+    lines = [line for text in texts for line in wrap(clean(text), WIDTH - 16, break_on_hyphens=False)]
     for number, text in enumerate(lines):
         print(f"{'' if number else found.verdict:4}  {'' if number else found.check:9} {text}")
