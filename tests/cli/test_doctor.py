@@ -295,6 +295,13 @@ def test_jobs_of_a_worker_that_is_gone(call: Call, project: Project, ago_ms: int
     assert no(call("doctor", "--json")) == {"leases": verdict}
 
 
+def test_only_a_worker_gives_back_the_jobs_of_one_that_is_gone(call: Call, project: Project) -> None:
+    run(project, Add((NewJob("q", "x"),)), Claim((Source("q"),), 1, "t", 60_000, "gone"))
+    assert "→ start a worker" in call("doctor").out
+    run(project, worker())
+    assert "→ wait until their leases have ended" in call("doctor").out
+
+
 def test_workers_without_a_janitor(call: Call, project: Project) -> None:
     run(project, worker())
     assert no(call("doctor", "--json")) == {"janitor": "fail"}

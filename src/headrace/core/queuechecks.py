@@ -91,7 +91,9 @@ def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
     alive = {worker.id for worker in store.workers}
     dead = {job.worker: None for job in store.overdue if job.worker not in alive}
     if dead:
-        return "warn", f"workers that are gone hold jobs: {_list(map(str, dead))}", "wait until their leases have ended"
+        advice = "wait until their leases have ended: another worker gives the jobs back"
+        lonely = "start a worker: it gives the jobs back when their leases have ended"
+        return "warn", f"workers that are gone hold jobs: {_list(map(str, dead))}", advice if alive else lonely
     return "ok", "whoever holds jobs is alive", ""
 
 
