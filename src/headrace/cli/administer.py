@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 from headrace.cli.failure import Stop
 from headrace.cli.moves import Deed, annotating, do, moving, removing
 from headrace.cli.options import SWEEPING, Sweeping, seconds
+from headrace.cli.record import ref
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Move
@@ -102,6 +103,9 @@ async def move(
     Example: headrace jobs move emails/7 --to emails-later
     """
     act = moving(Move((), "move", to=check_queue(to)))
+    for job in jobs or ():
+        if ref(job).queue == to:
+            raise Stop(f"{job} is in {to!r} already; nothing was moved")
     deed = Deed("move", "moved", act, lambda found, told: found.move(to, progress=told))
     return await do(deed, jobs or (), where, common)
 
