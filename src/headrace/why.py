@@ -114,7 +114,8 @@ def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[st
         names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
         yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
     elif fit and len(busy) == len(fit):
-        yield f"all {len(fit)} workers that serve it are busy: {_list([worker.id for worker in busy])}"
+        who = "the one worker that serves it is" if len(fit) == 1 else f"all {len(fit)} workers that serve it are"
+        yield f"{who} busy: {_list([worker.id for worker in busy])}"
 
 
 def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
@@ -126,8 +127,9 @@ def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
 async def _place(client: Client, record: JobRecord) -> str:
     """How many jobs go before it, as far as one page shows."""
     ahead = 0
-    for state in ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",):
-        page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", PLACES_MAX))
+    before: tuple[State, ...] = ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",)
+    for state in before:
+        page = await client.run(Find(record.queue, state, PLACES_MAX))
         for job in page.jobs:
             if job.id == record.id:
                 return f"it is behind {ahead} other job{'s' if ahead > 1 else ''}" if ahead else "it is next"

@@ -31,7 +31,7 @@ async def test_no_worker_serves_the_name(app: headrace.App) -> None:
 async def test_every_worker_that_serves_it_is_busy(app: headrace.App) -> None:
     await alive(app, Source("q"), running=10)
     job = await app.queue("q").add("x")
-    assert (await job.why())[0] == "all 1 workers that serve it are busy: w-1"
+    assert (await job.why())[0] == "the one worker that serves it is busy: w-1"
 
 
 async def test_the_queue_is_paused(app: headrace.App) -> None:
