@@ -3,6 +3,7 @@
 from headrace.core import topics
 from headrace.core.errors import DuplicateId, InFlow, Refused
 from headrace.core.jobs import FINISHED, JobRef
+from headrace.storage.memory import kin
 from headrace.storage.memory.add import next_number
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.world import Job, World
@@ -15,6 +16,8 @@ def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
         return InFlow(queue=old.queue, id=old.id)
     if job.new.id is not None and world.job(JobRef(to, job.new.id)):
         return DuplicateId(queue=to, id=job.new.id)
+    kin.orphan(world, job)
+    job.dropped.clear()
     happened(world, job, now, "removed", job.state)
     world.queues[old.queue].orders[job.state].take(job.key)
     del world.queues[old.queue].jobs[old.id]
