@@ -7,7 +7,7 @@ from uuid import uuid4
 from msgspec import Struct
 
 from headrace.core import codec
-from headrace.core.commands import Add, Annotate, Node, Tree
+from headrace.core.commands import Add, Annotate, Get, Node, Tree
 from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
 from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
 from headrace.engine.home import Home
@@ -114,7 +114,8 @@ class Context:
 
         It is stored when this returns, and begins at once; a job that completes does not wait for it. A run that begins
         again from the top says the same again: a child with a `job_id` that this job has had already is not added a
-        second time. `LeaseLost` if the job is not ours; then nothing is added.
+        second time, unless it was dropped and has been removed since. `LeaseLost` if the job is not ours; then nothing
+        is added.
         """
         run, ref = self._run, JobRef(self.job.queue, self.job.id)
         if run.is_over:
@@ -122,7 +123,7 @@ class Context:
         jobs = jobs_below(Parent(ref.queue, ref.id, if_failed), call)
         if jobs[0].id is not None:
             own = JobRef(jobs[0].queue, jobs[0].id)
-            if any(node.job == own for node in await self._nodes()):
+            if await self._has_had(own):
                 run.has_added = True
                 return own
         reply = await run.storage.run(Add(jobs, uuid4().hex, self.job.token))
@@ -155,6 +156,14 @@ class Context:
             for node in await self._nodes()
             if node.name == task.name and (text := _result(node)) is not None
         ]
+
+    async def _has_had(self, child: JobRef) -> bool:
+        if any(node.job == child for node in await self._nodes()):
+            return True
+        # One that failed and was dropped is a child no more; but it names its parent still.
+        (record,) = granted(await self._run.storage.run(Get((child,)))).jobs
+        parent = record.parent if record is not None else None
+        return parent is not None and (parent.queue, parent.id) == (self.job.queue, self.job.id)
 
     async def _nodes(self) -> list[Node]:
         ref = JobRef(self.job.queue, self.job.id)
