@@ -16,6 +16,7 @@ from headrace.core.log import Gap
 from headrace.core.names import check_queue
 from headrace.core.results import JobFailed, ResultTimeout
 from headrace.engine.context import jobs_below
+from headrace.engine.failures import cancelled
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs, blocking, blocking_iterator
 from headrace.events import Event, flow_events
@@ -178,7 +179,7 @@ class Job(Generic[R]):
     @blocking
     async def cancel(self, reason: str = "cancelled") -> bool:
         """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False)."""
-        moved = await self._move(Move((self._ref,), "cancel", failure=Failure(reason, "cancelled")))
+        moved = await self._move(Move((self._ref,), "cancel", failure=cancelled(reason)))
         return not moved.requested
 
     @blocking

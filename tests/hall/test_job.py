@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import headrace
+from headrace.engine.failures import REASON_MAX
 from headrace.errors import InvalidOption, JobFailed, Misuse, NoSuchJob, NotSerialisable, ResultTimeout, WrongState
 
 
@@ -87,6 +88,14 @@ async def test_whoever_waits_hears_that_the_job_was_cancelled(app: headrace.App)
     with pytest.raises(JobFailed) as caught:
         await waiting
     assert (caught.value.cause, caught.value.reason) == ("cancelled", "no longer needed")
+
+
+async def test_the_reason_of_a_cancel_is_text_that_a_store_can_keep(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    await job.cancel("a name \udc80" + "x" * 10_000)
+    failure = (await job.refresh()).failure
+    assert failure is not None
+    assert failure.reason == "a name ?" + "x" * (REASON_MAX - 8)
 
 
 async def test_waiting_can_be_cancelled_and_leaves_nothing_behind(app: headrace.App) -> None:

@@ -11,8 +11,9 @@ from headrace.cli.options import SWEEPING, Sweeping, seconds
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Move
-from headrace.core.jobs import PRIORITY_MAX, Failure, JobRef
+from headrace.core.jobs import PRIORITY_MAX, JobRef
 from headrace.core.names import check_queue
+from headrace.engine.failures import cancelled
 from headrace.spans import count_of, span_ms
 
 Jobs: TypeAlias = Annotated[list[str] | None, Parameter(name="JOB", help="One or more, as QUEUE/ID.")]
@@ -60,7 +61,7 @@ async def cancel(
 
     Example: headrace jobs cancel emails/7 --reason "sent by hand"
     """
-    act = moving(Move((), "cancel", failure=Failure(reason, "cancelled")))
+    act = moving(Move((), "cancel", failure=cancelled(reason)))
     deed = Deed("cancel", "cancelled", act, lambda found, told: found.cancel(reason, progress=told))
     return await do(deed, jobs or (), where, common)
 

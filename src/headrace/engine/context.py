@@ -10,6 +10,7 @@ from headrace.core import codec
 from headrace.core.commands import Add, Annotate, Get, Node, Tree
 from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
 from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
+from headrace.engine.failures import head
 from headrace.engine.home import Home
 from headrace.engine.run import Run, running
 from headrace.engine.sync import BlockingAs, blocking
@@ -105,8 +106,11 @@ class Context:
 
     @blocking
     async def log(self, text: str) -> None:
-        """Add a line to the log of the job, `LINE_MAX` characters of it. `LeaseLost` if the job is not ours."""
-        await self._annotate(lines=(text[:LINE_MAX],))
+        """Add a line to the log of the job, `LINE_MAX` characters of it. `LeaseLost` if the job is not ours.
+
+        What no store can keep (NUL, half characters, as in the output of programs) is replaced.
+        """
+        await self._annotate(lines=(head(text[:LINE_MAX], 4 * LINE_MAX),))
 
     @blocking
     async def add_child(self, call: Addable, *, if_failed: Policy = "fail_parent") -> JobRef:

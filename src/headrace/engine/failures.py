@@ -19,6 +19,11 @@ def failure(error: BaseException, attempt: int, cause: Cause = "error") -> Failu
     return Failure(head(_said(error, kind)), cause, kind=kind, trace=_trace(error), attempt=attempt)
 
 
+def cancelled(reason: str) -> Failure:
+    """Why a job that somebody cancels has failed."""
+    return Failure(head(reason), "cancelled")
+
+
 def head(text: str, limit: int = REASON_MAX) -> str:
     """The beginning of a text that any store can keep: no NUL, no half characters, at most `limit` bytes."""
     raw = text.replace("\0", "\ufffd").encode("utf-8", "replace")
