@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from headrace.core import codec
 from headrace.core.commands import Add, Annotate, Get, Node, Tree
+from headrace.core.commands.reads import TREE_MAX
 from headrace.core.errors import LeaseLost, Misuse, NoSuchChild
 from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
 from headrace.engine.failures import head
@@ -174,7 +175,10 @@ class Context:
         reply = await self._run.storage.run(Tree(ref, depth=1))
         grown = granted(reply)
         if grown.is_cut:
-            raise Misuse(f"{ref} has too many children to read at once; read them page by page")
+            raise Misuse(
+                f"{ref} has {TREE_MAX} children or more, too many to read at once;"
+                " give it fewer, and these have children in their turn"
+            )
         return [node for node in grown.nodes if node.parent == ref]
 
     async def _annotate(self, progress: str | None = None, lines: tuple[str, ...] = ()) -> None:
