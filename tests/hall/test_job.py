@@ -120,10 +120,10 @@ async def test_a_running_job_is_cancelled_by_its_worker(app: headrace.App) -> No
     async with asyncio.timeout(10), app.worker():
         job = await forever.enqueue()
         await begun.wait()
-        assert await job.cancel() is False
+        assert await job.cancel("no longer needed") is False
         with pytest.raises(JobFailed) as caught:
             await job.result()
-    assert caught.value.cause == "cancelled"
+    assert (caught.value.cause, caught.value.reason) == ("cancelled", "no longer needed")
 
 
 async def test_a_finished_job_can_be_retried(app: headrace.App) -> None:

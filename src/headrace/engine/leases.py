@@ -128,8 +128,8 @@ def _tell(page: list[Run], renewed: Renewed) -> None:
     runs = {(run.lease.queue, run.lease.id): run for run in page}
     for ref in renewed.lost:
         runs[ref.queue, ref.id].stop("lease-lost")
-    for ref in renewed.cancelled:
-        runs[ref.queue, ref.id].stop("cancelled")
+    for ref, reason in zip(renewed.cancelled, renewed.reasons, strict=True):
+        runs[ref.queue, ref.id].stop("cancelled", reason)
 
 
 def _settle(future: "asyncio.Future[Any]") -> None:

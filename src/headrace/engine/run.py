@@ -15,7 +15,9 @@ Why: TypeAlias = Literal["cancelled", "crashed", "lease-lost", "put-back", "time
 class Run:
     """A claimed job until its outcome is recorded. Belongs to the loop of its worker."""
 
-    __slots__ = ("has_added", "has_begun", "home", "is_over", "lease", "settlement", "storage", "task", "tries", "why")
+    __slots__ = (
+        "has_added", "has_begun", "home", "is_over", "lease", "reason", "settlement", "storage", "task", "tries", "why"
+    )  # fmt: skip
 
     def __init__(self, lease: Lease, storage: Storage, home: Home) -> None:
         self.lease = lease
@@ -27,13 +29,15 @@ class Run:
         """Whether the handler has added children."""
         self.why: Why | None = None
         """Why the handler was told to stop, if it was."""
+        self.reason = ""
+        """What was said when somebody asked to cancel the job."""
         self.settlement: Settlement | None = None
         """What is to be recorded, once that is known."""
         self.is_over = False
         """Nothing that the handler still does counts."""
         self.tries = 0
 
-    def stop(self, why: Why) -> None:
+    def stop(self, why: Why, reason: str = "") -> None:
         """Tell the handler to stop.
 
         A run that has not begun ends when it begins: its task must not be cancelled, because a coroutine that is
@@ -43,7 +47,7 @@ class Run:
             return
         is_first = self.why is None
         if is_first or why == "lease-lost":
-            self.why = why
+            self.why, self.reason = why, reason
         if is_first and self.has_begun and self.task is not None:
             self.task.cancel()
 

@@ -140,10 +140,11 @@ class Hold(Struct, frozen=True, array_like=True):
 
 
 class Renewed(Struct, frozen=True):
-    """The leases that are lost, and those whose job somebody asked to cancel; the others hold."""
+    """The leases that are lost, and those whose job somebody asked to cancel, each with the reason; the others hold."""
 
     lost: tuple[JobRef, ...] = ()
     cancelled: tuple[JobRef, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Renew(Command[Renewed], frozen=True):
