@@ -44,7 +44,8 @@ async def _active(_: Client, record: JobRecord) -> list[str]:
 
 async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
     nodes = (await client.run(Tree(JobRef(record.queue, record.id), depth=1))).nodes
-    pending = [node for node in nodes[1:] if node.is_pending]
+    # First those that somebody must do something about.
+    pending = sorted((node for node in nodes[1:] if node.is_pending), key=_runs_by_itself)
     sentences = [_child(node) for node in pending[:NAMED_MAX]]
     if len(pending) > NAMED_MAX:
         sentences.append(f"it waits for {len(pending) - NAMED_MAX} children more")
@@ -142,6 +143,10 @@ async def _place(client: Client, record: JobRecord) -> str:
 def _deferred(record: JobRecord) -> Iterator[str]:
     if record.failure is not None:
         yield f"it will not run: the next worker to take it records that it failed: {record.failure.reason}"
+
+
+def _runs_by_itself(child: Node) -> bool:
+    return child.record is not None and child.record.state != "failed"
 
 
 def _child(node: Node) -> str:

@@ -84,6 +84,23 @@ async def test_it_waits_for_children(app: headrace.App) -> None:
     assert len(told) == 6
 
 
+async def test_a_child_that_has_failed_is_named_before_those_that_will_run(app: headrace.App) -> None:
+    @app.task
+    def leaf() -> None:
+        raise headrace.Unrecoverable("no")
+
+    @app.task(queue="idle")
+    def root() -> None: ...
+
+    others = [root.call().options(job_id=f"c{n}") for n in range(7)]
+    tree = await app.enqueue(root.call().after(*others, leaf.call().options(job_id="leaf"), if_failed="wait"))
+    await app.worker("default").run_until_idle()
+    told = await tree.why()
+    assert told[0] == "it waits for the child default/leaf (leaf), which is failed and must be retried or removed: no"
+    assert told[1] == "it waits for the child idle/c0 (root), which is waiting"
+    assert len(told) == 6
+
+
 async def test_it_runs(app: headrace.App) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
