@@ -49,6 +49,8 @@ async def queue_events(client: Client, queue: str, after: int | None) -> AsyncGe
 
 async def flow_events(client: Client, root: JobRef, after: Mapping[str, int] | None) -> AsyncGenerator[Event | Gap]:
     """The events of a job and of all below it, until all of them have ended; see `Job.events`."""
+    if after is not None and not isinstance(after, Mapping):
+        raise InvalidOption(f"after is {after!r}; give the position of each queue, as in {{{root.queue!r}: 7}}")
     store = await client.open()
     members = _Members(client, root)
     if not await members.look():
@@ -143,14 +145,14 @@ def _end(position: int, page: Entries) -> int:
     return position if page.gap is None else page.gap.last
 
 
-async def _start(client: Client, queue: str, after: int | None) -> int:
+async def _start(client: Client, queue: str, after: object) -> int:
     """Where to begin; `InvalidOption` for a position that the log has not reached, which it would never tell."""
     last = (await client.run(Read(topics.job_events(queue), limit=1))).last
     if after is None:
         return last
-    if not 0 <= after <= last:
+    if not isinstance(after, int) or not 0 <= after <= last:
         raise InvalidOption(
-            f"after is {after}, but the events of {queue!r} have positions up to {last}; 0 gives all that are kept"
+            f"after is {after!r}, but the events of {queue!r} have positions up to {last}; 0 gives all that are kept"
         )
     return after
 

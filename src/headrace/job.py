@@ -1,22 +1,21 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from headrace import annotations
+from headrace import annotations, reading
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Get, Lines, Move, Moved, Node, Remove, Tree
+from headrace.core.commands import Lines, Move, Moved, Node, Remove, Tree
 from headrace.core.errors import InvalidOption, Misuse, NoSuchJob
-from headrace.core.jobs import FINISHED, PRIORITY_MAX, Failure, JobRecord, JobRef, Lease, Parent, State
+from headrace.core.jobs import FINISHED, PRIORITY_MAX, JobRecord, JobRef, Lease, Parent, State
 from headrace.core.log import Gap
 from headrace.core.names import check_queue
-from headrace.core.results import JobFailed, ResultTimeout
 from headrace.engine.context import jobs_below
+from headrace.engine.failures import cancelled
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs, blocking, blocking_iterator
 from headrace.events import Event, flow_events
@@ -108,9 +107,7 @@ class Job(Generic[R]):
     @blocking
     async def refresh(self) -> JobRecord:
         """Everything the store knows of the job now; `NoSuchJob` if it is gone."""
-        (record,) = (await self._client.run(Get((self._ref,)))).jobs
-        if record is None:
-            raise NoSuchJob(queue=self.queue, id=self.id)
+        record = await reading.record(self._client, self._ref)
         self._seen, self.name = record, record.name
         return record
 
@@ -134,33 +131,9 @@ class Job(Generic[R]):
         """
         limit = None if timeout is None else span_ms("timeout", timeout, WAIT_MAX_MS) / 1000
         record = await self.refresh()
-        if record.state in FINISHED:
-            return self._given(record)
-        clock = asyncio.timeout(limit)
-        try:
-            async with clock:
-                return await self._outcome()
-        except TimeoutError:
-            if not clock.expired():
-                raise
-        raise ResultTimeout(queue=self.queue, id=self.id, timeout=limit)
-
-    async def _outcome(self) -> R:
-        while True:
-            watch = await self._client.watch(self.queue)
-            with watch.ending(self.id) as ended:
-                # It may have ended before the watch began to look.
-                record = await self.refresh()
-                if record.state in FINISHED:
-                    return self._given(record)
-                await ended
-
-    def _given(self, record: JobRecord) -> R:
-        if record.state == "failed":
-            failure = record.failure or Failure("unknown")
-            raise JobFailed(queue=self.queue, id=self.id, reason=failure.reason, cause=failure.cause, kind=failure.kind)
-        text = record.result or "null"
-        return self._load(text) if self._load is not None else cast("R", codec.decode(text))
+        if record.state not in FINISHED:
+            self._seen = record = await reading.finished(self._client, self._ref, limit)
+        return reading.result(record, self._load)
 
     @blocking
     async def retry(self) -> None:
@@ -179,7 +152,7 @@ class Job(Generic[R]):
     @blocking
     async def cancel(self, reason: str = "cancelled") -> bool:
         """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False)."""
-        moved = await self._move(Move((self._ref,), "cancel", failure=Failure(reason, "cancelled")))
+        moved = await self._move(Move((self._ref,), "cancel", failure=cancelled(reason)))
         return not moved.requested
 
     @blocking

@@ -36,9 +36,9 @@ class Cursor(Struct, frozen=True):
     inner: str | None = None
 
     @classmethod
-    def read(cls, text: str) -> "Cursor":
-        """The cursor that a page before has given; `InvalidOption` for any other text."""
-        queue, _, rest = text.partition("/")
+    def read(cls, text: object) -> "Cursor":
+        """The cursor that a page before has given; `InvalidOption` for anything else."""
+        queue, _, rest = text.partition("/") if isinstance(text, str) else ("", "", "")
         name, sign, inner = rest.partition("/")
         state: State | None = next((known for known in STATES if known == name), None)
         if not sign or state is None or not _INNER.fullmatch(inner):

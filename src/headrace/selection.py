@@ -12,10 +12,11 @@ from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Move
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import Refused
-from headrace.core.jobs import PRIORITY_MAX, Failure, JobRef
+from headrace.core.jobs import PRIORITY_MAX, JobRef
 from headrace.core.names import check_queue
 from headrace.core.query import Query
 from headrace.core.terms import Number, Term, Text
+from headrace.engine.failures import cancelled
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking
 from headrace.job import Job, known_job
@@ -99,8 +100,7 @@ class Selection:
         self, reason: str = "cancelled", *, progress: Progress | None = None, after: str | None = None
     ) -> Swept:
         """Fail the jobs with the cause `cancelled`; the workers of those that run are asked to. See `Job.cancel`."""
-        failure = Failure(reason, "cancelled")
-        return await self._sweep(self.query, Move((), "cancel", failure=failure), progress, after)
+        return await self._sweep(self.query, Move((), "cancel", failure=cancelled(reason)), progress, after)
 
     @blocking
     async def change_delay(self, delay: Span, *, progress: Progress | None = None, after: str | None = None) -> Swept:

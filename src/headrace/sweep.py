@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from headrace.client import Client
 from headrace.core.commands import Annotate, Configure, Find, Forget, Queues, Remove
-from headrace.core.errors import NoMatch, NoSuchJob, NoSuchQueue, QueueBusy, QueueNotEmpty, Refused
+from headrace.core.errors import InvalidOption, NoMatch, NoSuchJob, NoSuchQueue, QueueBusy, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.lifecycle import STARTS, Action
 from headrace.core.query import Query
@@ -63,6 +63,7 @@ async def sweep(
     after: str | None = None,
 ) -> Swept:
     """Do it to all that fit; what was done, when all is. No action: nothing moves."""
+    _check(progress)
     start = None if after is None else Cursor.read(after)
     places = await sections(client, query, _order(action), start)
     swept = Swept(sum(count for _, count in places), cursor=after)
@@ -83,6 +84,7 @@ async def clean(
     client: Client, queue: str, state: Removable, older_ms: int, limit: int, progress: Progress | None
 ) -> Swept:
     """Remove the jobs in a state, the oldest first."""
+    _check(progress)
     places = await sections(client, Query((Text("queue", (queue,)),)), (state,), None)
     swept = Swept(sum(count for _, count in places))
     while swept.done < limit:
@@ -97,6 +99,7 @@ async def clean(
 
 async def obliterate(client: Client, queue: str, progress: Progress | None, *, is_forced: bool) -> None:
     """Pause, remove everything, forget; see `Queue.obliterate`."""
+    _check(progress)
     records = (await client.run(Queues((queue,)))).queues
     if not records:
         raise NoSuchQueue(queue=queue)
@@ -152,6 +155,12 @@ def _after_step(swept: Swept, looked: int, answers: Sequence[Refused | None], cu
         (*swept.refusals, *refusals)[:REFUSALS_MAX],
         cursor,
     )
+
+
+def _check(progress: object) -> None:
+    """Before the first step, not after it."""
+    if progress is not None and not callable(progress):
+        raise InvalidOption(f"progress is {type(progress).__name__}; it is a function that takes a Swept")
 
 
 async def _tell(swept: Swept, progress: Progress | None) -> None:

@@ -44,7 +44,8 @@ async def _active(_: Client, record: JobRecord) -> list[str]:
 
 async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
     nodes = (await client.run(Tree(JobRef(record.queue, record.id), depth=1))).nodes
-    pending = [node for node in nodes[1:] if node.is_pending]
+    # First those that somebody must do something about.
+    pending = sorted((node for node in nodes[1:] if node.is_pending), key=_runs_by_itself)
     sentences = [_child(node) for node in pending[:NAMED_MAX]]
     if len(pending) > NAMED_MAX:
         sentences.append(f"it waits for {len(pending) - NAMED_MAX} children more")
@@ -114,7 +115,8 @@ def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[st
         names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
         yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
     elif fit and len(busy) == len(fit):
-        yield f"all {len(fit)} workers that serve it are busy: {_list([worker.id for worker in busy])}"
+        who = "the one worker that serves it is" if len(fit) == 1 else f"all {len(fit)} workers that serve it are"
+        yield f"{who} busy: {_list([worker.id for worker in busy])}"
 
 
 def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
@@ -126,8 +128,9 @@ def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
 async def _place(client: Client, record: JobRecord) -> str:
     """How many jobs go before it, as far as one page shows."""
     ahead = 0
-    for state in ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",):
-        page = await client.run(Find(record.queue, "waiting" if state == "waiting" else "prioritized", PLACES_MAX))
+    before: tuple[State, ...] = ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",)
+    for state in before:
+        page = await client.run(Find(record.queue, state, PLACES_MAX))
         for job in page.jobs:
             if job.id == record.id:
                 return f"it is behind {ahead} other job{'s' if ahead > 1 else ''}" if ahead else "it is next"
@@ -140,6 +143,10 @@ async def _place(client: Client, record: JobRecord) -> str:
 def _deferred(record: JobRecord) -> Iterator[str]:
     if record.failure is not None:
         yield f"it will not run: the next worker to take it records that it failed: {record.failure.reason}"
+
+
+def _runs_by_itself(child: Node) -> bool:
+    return child.record is not None and child.record.state != "failed"
 
 
 def _child(node: Node) -> str:

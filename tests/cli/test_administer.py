@@ -129,6 +129,9 @@ def test_jobs_move_to_another_queue(call: Call, worked: Project) -> None:
     assert (done.code, done.out) == (3, "mail/2 moved to dead/1\n")
     assert done.err == "headrace: there is no job mail/9 (no-such-job)\n"
     assert call("jobs", "move", "mail/3", "--to", "dead", "--json").json["moved"] == ["dead/2"]
+    there = call("jobs", "move", "mail/1", "dead/2", "--to", "dead")  # it would only get another id
+    assert (there.code, there.out) == (2, "")
+    assert there.err == "headrace: dead/2 is in 'dead' already; nothing was moved (usage)\n"
     assert call("jobs", "move", "--where", "dead", "--to", "mail", "--yes").out == "moved 2 jobs\n"
 
 

@@ -14,6 +14,7 @@ from headrace.core import checks, lifecycle
 from headrace.core.commands import Add, Beat, Claim, Command, Settle, Source, WorkerRecord
 from headrace.core.jobs import Failure, NewJob, Parent
 from headrace.core.outcomes import Failed
+from headrace.storage.sql import connect
 from headrace.storage.sql import inspect as looking
 from tests.cli.project import Ended, Project
 from tests.conformance.clock import FrozenClock
@@ -103,13 +104,24 @@ def file(project: Project) -> Path:
 
 def test_an_unsafe_sqlite(call: Call, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looking, "SAFE_SQLITE", (99, 0, 0))
-    assert no(call("doctor", "--json")) == {"sqlite": "fail"}
+    monkeypatch.setattr(connect, "SAFE_SQLITE", (99, 0, 0))
+    done = call("doctor", "--json")
+    assert no(done) == {"sqlite": "fail"}
+    assert "served" not in verdicts(done)
 
 
-def test_a_file_that_cannot_be_written(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("locked", ["file", "directory"])
+def test_what_cannot_be_written_keeps_the_store_closed(
+    call: Call, file: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
     """Root may write everything, so the system is asked in the name of another."""
-    monkeypatch.setattr(looking.os, "access", lambda place, _: Path(place) != file)
-    assert checks.directory(looking.inspect(str(file)))[0] == "fail"
+    place = file if locked == "file" else file.parent
+    monkeypatch.setattr(looking.os, "access", lambda path, _: Path(path).absolute() != place)
+    done = call("doctor", "--json")
+    assert (done.code, done.err) == (1, "")
+    assert no(done) == {"directory": "fail"}
+    assert "served" not in verdicts(done)
+    assert "→ give this user the right to write to both" in call("doctor").out
 
 
 def test_a_network_file_system(file: Path, tmp_path: Path) -> None:
@@ -141,7 +153,12 @@ def test_a_log_that_grows(call: Call, project: Project, monkeypatch: pytest.Monk
 def test_another_journal(call: Call, file: Path) -> None:
     with closing(apsw.Connection(str(file))) as other:
         other.execute("pragma journal_mode = delete")
-    assert no(call("doctor", "--json")) == {"journal": "warn"}
+    before = file.read_bytes()
+    for _ in range(2):  # to open the store would set it again
+        done = call("doctor", "--json")
+        assert no(done) == {"journal": "warn"}
+        assert "served" not in verdicts(done)
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(("version", "verdict"), [(1, "warn"), (9_999, "fail")])
@@ -156,7 +173,33 @@ def test_another_schema_keeps_the_store_closed(call: Call, file: Path, version: 
 def test_the_database_of_another_program(call: Call, project: Project) -> None:
     with closing(apsw.Connection(str(path(project)))) as other:
         other.execute("create table theirs (a)")
-    assert no(call("doctor", "--json"))["schema"] == "fail"
+    assert no(call("doctor", "--json")) == {"schema": "fail"}  # and no word of its journal, which is theirs
+
+
+def test_an_empty_file_is_nobodys_yet(call: Call, project: Project) -> None:
+    path(project).touch()
+    done = call("doctor")
+    assert done.code == 0
+    assert "warn  schema    the file is empty" in done.out
+    assert path(project).read_bytes() == b""
+
+
+def test_a_directory(call: Call, project: Project) -> None:
+    path(project).mkdir()
+    said = " ".join(call("doctor").out.split())
+    assert "the file cannot be read: it is a directory → restore a copy of it, or name another with --url" in said
+
+
+def test_a_file_that_another_program_holds(call: Call, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "BUSY_MS", 1)
+    with closing(apsw.Connection(str(file))) as other:
+        other.execute("pragma locking_mode = exclusive")
+        other.execute("begin exclusive")
+        done = call("doctor")
+        other.execute("rollback")
+    assert done.code == 1
+    assert "another program holds the file locked" in done.out
+    assert "restore" not in done.out  # over a file that is sound
 
 
 def test_a_file_that_is_no_database(call: Call, project: Project) -> None:
@@ -235,6 +278,12 @@ def test_a_parent_that_waits_for_a_failed_child(call: Call, project: Project) ->
     assert "headrace jobs retry q/2" in str(done.json)
 
 
+def test_the_id_of_a_job_is_not_broken_over_lines(call: Call, project: Project) -> None:
+    job = "a-job-of-a-flow-0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d"
+    run(project, Add((NewJob("q", "x", id=job),)), ago_ms=2 * HOUR_MS)
+    assert f"headrace jobs why q/{job}" in call("doctor").out.replace("\n                ", " ")
+
+
 def test_a_job_that_waits_too_long(call: Call, project: Project) -> None:
     run(project, Add((NewJob("q", "x"),)), ago_ms=2 * HOUR_MS)
     assert verdicts(call("doctor", "--json"))["oldest"] == "warn"
@@ -244,6 +293,13 @@ def test_a_job_that_waits_too_long(call: Call, project: Project) -> None:
 def test_jobs_of_a_worker_that_is_gone(call: Call, project: Project, ago_ms: int, verdict: str) -> None:
     run(project, Add((NewJob("q", "x"),)), Claim((Source("q"),), 1, "t", 60_000, "gone"), ago_ms=ago_ms)
     assert no(call("doctor", "--json")) == {"leases": verdict}
+
+
+def test_only_a_worker_gives_back_the_jobs_of_one_that_is_gone(call: Call, project: Project) -> None:
+    run(project, Add((NewJob("q", "x"),)), Claim((Source("q"),), 1, "t", 60_000, "gone"))
+    assert "→ start a worker" in call("doctor").out
+    run(project, worker())
+    assert "→ wait until their leases have ended" in call("doctor").out
 
 
 def test_workers_without_a_janitor(call: Call, project: Project) -> None:

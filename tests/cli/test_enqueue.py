@@ -94,6 +94,9 @@ def test_waiting_has_an_end(call: Call, typed: str) -> None:
     done = call("enqueue", typed, "typed", "--wait", "--timeout", "10ms")
     assert (done.code, done.out) == (1, "")
     assert "typed/1 has not finished within 0.01 s (result-timeout)" in done.err
+    alone = call("enqueue", typed, "typed", "--timeout", "10ms")
+    assert (alone.code, alone.out) == (2, "")
+    assert alone.err == "headrace: --timeout ends the waiting; give --wait, too (usage)\n"
 
 
 def test_outcomes_can_be_had_as_json(project: Project) -> None:

@@ -49,7 +49,8 @@ def test_tables_and_trees_fit_and_are_coloured(project: Project) -> None:
 
     flow = project.work(act)
     job = "mail/1"
-    for tokens in (("jobs", "list"), ("queues", "list"), ("flows", "show", flow), ("flows", "show", job), ("--help",)):
+    flows, queues = (("flows", "show", flow), ("flows", "show", job)), (("queues", "list"), ("queues", "show", "mail"))
+    for tokens in (("jobs", "list"), *queues, *flows, ("config", "show"), ("--help",)):
         sent = drawn(project, *tokens)
         text = STYLES.sub("", sent)
         assert max(len(line) for line in text.splitlines()) <= 80, tokens

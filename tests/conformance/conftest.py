@@ -1,6 +1,5 @@
 """Every engine under the same clock; or the one store that `--headrace-store` names, from whoever wrote it."""
 
-import pkgutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from headrace import storage
 from headrace.storage.protocol import Storage
+from headrace.testing.plugin import named
 
 from .audit import assert_consistent
 from .clock import FrozenClock
@@ -27,6 +27,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", (GIVEN,) if metafunc.config.getoption("--headrace-store") else ours)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes is for those who ask for it: `-m soak`."""
+    if "soak" in config.getoption("markexpr"):
+        return
+    here = Path(__file__).parent
+    long = [item for item in items if here in item.path.parents and item.get_closest_marker("soak")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
+
+
 @pytest.fixture
 def clock() -> FrozenClock:
     return FrozenClock()
@@ -36,7 +46,7 @@ def clock() -> FrozenClock:
 def made(request: pytest.FixtureRequest, engine: str, clock: FrozenClock, tmp_path: Path) -> Storage:
     """A store that is not open yet, and empty."""
     if engine == GIVEN:
-        make = pkgutil.resolve_name(request.config.getoption("--headrace-store"))
+        make = named(request.config, "--headrace-store", request.config.getoption("--headrace-store"))
         return cast("Callable[..., Storage]", make)(clock=clock)
     url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'jobs.db'}"}[engine]
     return storage.open(url, clock=clock)

@@ -119,14 +119,15 @@ async def test_a_job_whose_parent_is_gone_may_move(desk: Desk) -> None:
     assert (await desk.record(ref("1", "r"))).parent is None
 
 
-async def test_a_parent_that_has_dropped_its_children_moves_without_them(desk: Desk) -> None:
-    await desk.add(parent("p"), child("p", queue="r", policy="drop"))
-    await desk.fail("r")
-    assert (await desk.record(ref("1", "r"))).parent is not None
-    await desk.move("move", ref("p"), to="s")
-    await desk.add(new(id="p"))
-    assert (await desk.record(ref("1", "r"))).parent is None
-    await desk.move("move", ref("1", "r"), to="s")
+async def test_children_that_were_dropped_do_not_hold_their_parent_and_do_not_follow_it(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", policy="drop", name="c"))
+    await desk.fail()
+    await desk.move("move", ref("p"), to="r")
+    await desk.add(new(id="p"))  # a stranger
+    assert (await desk.record(ref("2"))).parent is None
+    await desk.move("move", ref("2"), to="r")
+    await desk.remove(ref("p", "r"))
+    assert (await desk.record(ref("2", "r"))).parent is None
 
 
 async def test_a_refused_move_makes_no_queue(desk: Desk) -> None:

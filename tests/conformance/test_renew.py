@@ -1,9 +1,10 @@
 """Renew: keep leases, and learn which are lost or to be cancelled."""
 
 from headrace.core.commands import Hold, Renew, Renewed
+from headrace.core.jobs import Failure
 
 from .clock import FrozenClock
-from .desk import Desk, done, new, ref
+from .desk import Desk, child, done, new, ref
 
 
 async def test_a_lease_is_extended_from_now(desk: Desk, clock: FrozenClock) -> None:
@@ -61,11 +62,21 @@ async def test_a_lost_lease_leaves_the_others_alone(desk: Desk, clock: FrozenClo
 async def test_jobs_that_somebody_asked_to_cancel_are_named_and_still_held(desk: Desk, clock: FrozenClock) -> None:
     await desk.add(new(), new())
     leases = await desk.claim(lease_ms=100)
-    await desk.move("cancel", ref("2"))
+    await desk.move("cancel", ref("2"), failure=Failure("no need", "cancelled"))
     clock.advance(50)
-    assert await desk.renew(*leases, lease_ms=100) == Renewed(cancelled=(ref("2"),))
-    assert await desk.renew(*leases, lease_ms=100) == Renewed(cancelled=(ref("2"),))
+    told = Renewed(cancelled=(ref("2"),), reasons=("no need",))
+    assert await desk.renew(*leases, lease_ms=100) == told
+    assert await desk.renew(*leases, lease_ms=100) == told
     assert (await desk.record(ref("2"))).expires_at == clock.now + 100
+
+
+async def test_a_cancel_of_a_job_that_is_to_fail_anyhow_has_no_reason_of_its_own(desk: Desk) -> None:
+    await desk.add(new())
+    lease = await desk.claim_one()
+    await desk.add(child("1", queue="r"))
+    await desk.fail("r")
+    await desk.move("cancel", ref("1"), failure=Failure("no need", "cancelled"))
+    assert (await desk.renew(lease)).reasons == ("cancelled",)
 
 
 async def test_renewing_is_no_event(desk: Desk) -> None:

@@ -295,3 +295,13 @@ async def test_the_result_of_a_removed_child_stays_with_its_parent(desk: Desk) -
     assert await desk.state(ref("p")) == "waiting"
     (_, node) = await desk.tree(ref("p"))
     assert (node.record, node.value, node.is_pending) == (None, '"kept"', False)
+
+
+async def test_a_failure_that_is_not_told_is_recorded_as_one(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(parent("p"), child("p", policy="ignore"))
+    lease = await desk.claim_one()
+    await desk.settle(Settlement("q", lease.id, lease.token, "failed"))
+    record = await desk.record(ref(lease.id))
+    assert (record.failure, record.failures) == (Failure("failed", at=clock.now), ())
+    assert (await desk.changes(ref(lease.id)))[-1] == Change("failed", "active", "error")
+    assert (await desk.tree(ref("p")))[1].ignored == "failed"

@@ -42,6 +42,7 @@ from headrace.core.query import parse
 from headrace.core.topics import job_events
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, child, done, failed, keep, later, new, parent, put_back, ref
+from tests.crash.families import families, family_calls
 
 KINDS: dict[str, type[Command[Any]]] = {
     name: kind
@@ -64,6 +65,7 @@ class Known:
 
 async def world(desk: Desk, clock: FrozenClock) -> Known:
     """Jobs in every state, a flow half done, logs, locks, workers."""
+    kin = await families(desk, clock)
     await desk.add(new("over-a"), new("over-b", max_stalled=0))
     over = await desk.claim(lease_ms=10, token="over")
     clock.advance(10)
@@ -89,7 +91,7 @@ async def world(desk: Desk, clock: FrozenClock) -> Known:
     await desk.run(Acquire("lock", "me", 1_000))
     await desk.run(Beat(worker("w"), 60_000))
     clock.advance(7)
-    leases = {lease.name: lease for lease in (*over, *kept)} | {"leaf": leaf, "bad-leaf": bad_leaf}
+    leases = {lease.name: lease for lease in (*over, *kept)} | {"leaf": leaf, "bad-leaf": bad_leaf} | kin
     return Known(leases, finished=jobs[0])
 
 
@@ -151,7 +153,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         "Read": (Read("bus"),),
         "Channels": (Channels(),),
         "Workers": (Workers(),),
-    }
+    } | family_calls(known.leases)
 
 
 def lease_ref(lease: Lease) -> JobRef:

@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial"
 
 _FENCE = re.compile(r"(`{3,})([\w-]*)\s*")
+_ODD_FENCE = re.compile(r"[\s>*-]*(?:```|~~~)")
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|toml|service))(, continued)?")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -62,6 +63,8 @@ def blocks(page: Path) -> list[Block]:
             fence, reason = "", None
         elif not fence and mark:
             fence, language, start = mark[1], mark[2], number
+        elif not fence and _ODD_FENCE.match(line):
+            raise AssertionError(f"{page}:{number}: no test sees this block; begin it at the margin, as ```LANGUAGE")
         elif not fence and line.strip():
             said = _NOT_RUN.fullmatch(line.strip())
             reason = said[1] if said else None

@@ -58,6 +58,24 @@ def test_a_block_that_no_test_can_run_needs_a_reason(folder: Path, language: str
     ]
 
 
+@pytest.mark.parametrize("fence", ["  ```python", "> ```python", "* ```sh", "~~~python", '```python title="x"'])
+def test_a_block_that_no_test_would_see_is_an_error(folder: Path, fence: str) -> None:
+    with pytest.raises(AssertionError, match=r"page\.md:3: no test sees this block"):
+        played(folder, f"A page:\n\n{fence}\n1 / 0\n```\n")
+
+
+def test_a_line_of_the_reference_is_one_of_ours(folder: Path) -> None:
+    page = folder / "page.md"
+    page.write_text("```sh\nheadrace jobs lst\n```\n\n```sh\npytest --no-such-option\n```\n", encoding="utf-8")
+    stage = Stage(folder, is_reference=True)
+    wrong, strange = blocks(page)
+    with pytest.raises(Exception, match="lst"):
+        stage.play(wrong)
+    with pytest.raises(AssertionError, match="no test knows how to parse"):
+        stage.play(strange)
+    stage.close()
+
+
 def test_output_without_a_block_that_could_have_printed_it_is_an_error(folder: Path) -> None:
     with pytest.raises(AssertionError, match="no block above"):
         played(folder, "```text\nx\n```\n")

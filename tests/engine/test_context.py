@@ -87,14 +87,15 @@ async def test_progress_and_log_lines_are_kept_with_the_job() -> None:
     async def note() -> None:
         await current().progress({"done": 50})
         await current().log("asked")
-        await current().log("x" * 100_000)
+        await current().log("half \udc80\0")
+        await current().log("\U0001f600" * 100_000)
 
     store = await memory()
     (ref,) = await add(store, "note")
     await run_until_idle(store, registry(note))
     assert (await get(store, ref)).progress == '{"done":50}'
     reply = await store.run(Lines(ref))
-    assert granted(reply).lines == ("asked", "x" * LINE_MAX)
+    assert granted(reply).lines == ("asked", "half ?\ufffd", "\U0001f600" * LINE_MAX)
 
 
 def test_a_plain_function_in_a_thread_has_the_context_and_its_blocking_forms() -> None:

@@ -7,7 +7,7 @@ from headrace.core.commands import Claim, Command, Move, Recover, Recovered, Ren
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure, JobRef
 from headrace.engine.home import Home
-from headrace.engine.leases import Leases
+from headrace.engine.leases import STOP_MAX_S, Leases
 from headrace.engine.run import Run
 from headrace.storage.protocol import Storage, granted
 from tests.engine.simulation import simulated
@@ -161,5 +161,17 @@ def test_the_thread_survives_errors_tells_the_loop_and_can_be_poked() -> None:
         assert await asyncio.to_thread(store.renewed.acquire, True, 5)
         await leases.stop()
         await leases.stop()
+
+    asyncio.run(check())
+
+
+def test_a_thread_that_is_stopped_before_it_has_begun_ends_at_once() -> None:
+    async def check() -> None:
+        store = Aside(await memory())
+        for _ in range(20):
+            leases = Leases(store, 600_000)
+            leases.start()
+            async with asyncio.timeout(STOP_MAX_S / 2):
+                await leases.stop()
 
     asyncio.run(check())

@@ -161,3 +161,43 @@ async def block(seconds: float) -> int:
 def hold(seconds: float) -> None:
     """A call into C that keeps the interpreter's lock all the while."""
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+
+
+class Mute:
+    """What some put in the place of a stream."""
+
+    def __init__(self, how: str) -> None:
+        self._how = how
+
+    def write(self, text: str) -> None: ...
+
+    def flush(self) -> None:
+        if self._how == "break":
+            raise RuntimeError("it cannot be flushed")
+
+
+@app.task(executor="process", recycle=1)
+def spoil(how: str) -> str:
+    """Leaves nothing to print to."""
+    if how == "close":
+        sys.stdout.close()
+    else:
+        sys.stdout = Mute(how)  # type: ignore[assignment]
+    return how
+
+
+@app.task(executor="process")
+def wait_for_leaf(number: int) -> int:
+    """Waits for a job that takes its time; not as long as a worker polls."""
+    return app.enqueue.sync(leaf.call(number).options(delay=0.5)).result.sync(timeout=3)
+
+
+@app.task(executor="process")
+async def spread(number: int) -> list[int]:
+    """Adds children as it runs, and sums them up when they are done."""
+    ctx = headrace.context()
+    if not await ctx.children_by_key():
+        for each in range(number):
+            await ctx.add_child(leaf.call(each), if_failed="ignore")
+        raise headrace.WaitForChildren
+    return await ctx.children(leaf)

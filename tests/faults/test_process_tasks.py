@@ -129,6 +129,24 @@ async def test_a_job_added_from_a_child_is_in_the_workers_store() -> None:
     assert await (await app.get(queue, job_id)).result() == 5
 
 
+async def test_a_child_hears_in_time_of_the_result_that_it_waits_for() -> None:
+    async with app.worker("default", concurrency=2):
+        assert await (await pressroom.wait_for_leaf.enqueue(5)).result(timeout=10) == 5
+
+
+async def test_a_parent_in_a_child_process_adds_children_and_runs_again_when_they_are_done() -> None:
+    job = await done(pressroom.spread.call(3))
+    assert await job.result() == [0, 1, 2]
+    assert ((await job.refresh()).attempts_started, (await job.refresh()).attempts_made) == (2, 1)
+
+
+@pytest.mark.parametrize("how", ["close", "replace", "break"])
+async def test_a_job_ends_also_when_what_it_printed_cannot_be_let_out(how: str) -> None:
+    job = await pressroom.spoil.enqueue(how)
+    async with app.worker("default", concurrency=1):
+        assert await job.result(timeout=10) == how
+
+
 @pytest.mark.parametrize(
     ("what", "state", "attempts", "cause"),
     [("later", "delayed", 0, None), ("final", "failed", 1, "unrecoverable"), ("exit", "failed", 5, "error")],

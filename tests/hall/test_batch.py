@@ -60,6 +60,27 @@ async def test_a_batch_never_waits_for_more_jobs_than_the_worker_has_slots(app: 
     assert batches == [2, 2]
 
 
+async def test_batches_of_two_tasks_do_not_wait_for_slots_that_each_other_holds(app: headrace.App) -> None:
+    batches: list[tuple[str, int]] = []
+
+    @app.batch_task(wait=60)
+    async def one(items: list[int]) -> Sequence[int]:
+        batches.append(("one", len(items)))
+        return items
+
+    @app.batch_task(wait=60)
+    async def other(items: list[int]) -> Sequence[int]:
+        batches.append(("other", len(items)))
+        return items
+
+    for number in range(2):
+        await one.enqueue(number)
+    await other.enqueue(2)
+    async with asyncio.timeout(10):
+        await app.worker(concurrency=3).run_until_idle()
+    assert sorted(batches) == [("one", 2), ("other", 1)]
+
+
 async def test_an_exception_in_the_list_is_that_jobs_alone_and_follows_the_usual_rules(app: headrace.App) -> None:
     @app.batch_task(attempts=3)
     async def check(items: list[str]) -> list[int | Exception]:

@@ -196,6 +196,28 @@ async def test_a_child_that_somebody_else_gave_the_run_meanwhile_is_found(app: h
     assert await job.result() == ["first", "other"]
 
 
+async def test_a_child_that_failed_and_was_dropped_is_not_added_again(app: headrace.App) -> None:
+    runs: list[int] = []
+
+    @app.task
+    def leaf() -> None:
+        raise headrace.Unrecoverable("no")
+
+    @app.task
+    async def root() -> list[str]:
+        runs.append(1)
+        ctx = headrace.context()
+        await ctx.add_child(leaf.call().options(job_id="only"), if_failed="drop")
+        if len(runs) == 1:
+            raise headrace.WaitForChildren
+        return list(await ctx.children_by_key())
+
+    job = await root.enqueue()
+    await app.worker().run_until_idle()
+    assert await job.result() == []
+    assert (await app.get("default", "only")).record.attempts_made == 1
+
+
 async def test_a_child_may_bring_a_flow_and_a_policy(app: headrace.App) -> None:
     @app.task
     def leaf() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import headrace
+from headrace.engine.failures import REASON_MAX
 from headrace.errors import (
     InvalidOption,
     JobFailed,
@@ -98,6 +99,14 @@ async def test_whoever_waits_hears_that_the_job_was_cancelled(app: headrace.App)
     assert (caught.value.cause, caught.value.reason) == ("cancelled", "no longer needed")
 
 
+async def test_the_reason_of_a_cancel_is_text_that_a_store_can_keep(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    await job.cancel("a name \udc80" + "x" * 10_000)
+    failure = (await job.refresh()).failure
+    assert failure is not None
+    assert failure.reason == "a name ?" + "x" * (REASON_MAX - 8)
+
+
 async def test_waiting_can_be_cancelled_and_leaves_nothing_behind(app: headrace.App) -> None:
     job = await add(app)
     waiting = asyncio.create_task(job.result())
@@ -120,10 +129,10 @@ async def test_a_running_job_is_cancelled_by_its_worker(app: headrace.App) -> No
     async with asyncio.timeout(10), app.worker():
         job = await forever.enqueue()
         await begun.wait()
-        assert await job.cancel() is False
+        assert await job.cancel("no longer needed") is False
         with pytest.raises(JobFailed) as caught:
             await job.result()
-    assert caught.value.cause == "cancelled"
+    assert (caught.value.cause, caught.value.reason) == ("cancelled", "no longer needed")
 
 
 async def test_a_finished_job_can_be_retried(app: headrace.App) -> None:

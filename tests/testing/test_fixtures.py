@@ -23,7 +23,7 @@ async def test_delayed_jobs_run_when_their_time_has_come(
     assert await run_until_idle() == 0
     headrace_clock.tick(3599.999)
     assert await run_until_idle() == 0
-    headrace_clock.tick(0.001)
+    headrace_clock.tick(timedelta(milliseconds=1))
     assert await run_until_idle() == 1
     assert await job.result() == "hello ada"
 
@@ -189,6 +189,16 @@ async def test_an_app_in_use_gets_no_other_store() -> None:
     async with app:
         with pytest.raises(Misuse, match="in use"), Bench(app):
             pass
+
+
+def test_a_bench_is_fresh_each_time_it_is_entered() -> None:
+    app = headrace.App("memory://")
+    bench = Bench(app)
+    for _ in range(2):
+        with bench:
+            assert app.queues.sync() == []
+            app.queue("q").add.sync("b")
+            bench.enqueued("b", count=1)
 
 
 async def test_the_app_has_its_own_store_again_when_the_bench_is_left() -> None:

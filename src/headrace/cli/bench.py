@@ -26,7 +26,6 @@ COUNTS: Final[Mapping[str, int]] = {
     "1": 800,
 }
 WIDTH: Final = 9  # of a number
-_SQLITE: Final = "sqlite:///"
 
 
 class Figure(Struct, frozen=True):
@@ -89,9 +88,8 @@ async def _raw(place: Path, rows: int) -> float:
 
 def _folder(url: str | None) -> Path:
     """The folder of the store, or that of temporary files for a store without a file."""
-    found = settle(None, url=url, prefix=None).settings.url or ""
-    path = found.removeprefix(_SQLITE)
-    if not found.startswith(_SQLITE) or path == ":memory:":
+    path = storage.file_of(settle(None, url=url, prefix=None).settings.url or "")
+    if path is None:
         return Path(gettempdir())
     folder = Path(path).absolute().parent
     if not folder.is_dir():

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from textwrap import wrap
 from typing import Final
 
@@ -16,7 +15,7 @@ from headrace.cli.options import SHOWN, Shown
 from headrace.cli.store import ask, opened
 from headrace.cli.text import clean
 from headrace.core import topics
-from headrace.core.checks import FILE_CHECKS, FileFacts, Found, Stall, StoreFacts
+from headrace.core.checks import Found, Stall, StoreFacts, is_openable, judged
 from headrace.core.commands import Find, QueueRecord, Read, Tree, Workers
 from headrace.core.jobs import JobRecord, JobRef, State
 from headrace.core.queuechecks import STORE_CHECKS, janitor
@@ -33,8 +32,8 @@ async def doctor(*, common: Shown = SHOWN) -> int:
     """
     app = opened(common)
     file = await asyncio.to_thread(storage.inspect, app.settings.url or "")
-    found = [] if file is None else [*_judged_file(file)]
-    if file is None or (not file.problem and not file.faults and file.is_ours and file.schema == file.schema_known):
+    found = [] if file is None else judged(file)
+    if file is None or is_openable(file):
         async with app:
             store = await facts(app)
         found += [Found(name, *check(store)) for name, check in STORE_CHECKS.items()]
@@ -93,14 +92,9 @@ async def _stalls(app: App, queue: QueueRecord) -> list[Stall]:
     return found
 
 
-def _judged_file(file: FileFacts) -> Iterator[Found]:
-    """What the checks of the file say; those of its inside only where it could be read."""
-    for name, check in FILE_CHECKS.items():
-        if not file.problem or name not in ("journal", "integrity"):
-            yield Found(name, *check(file))
-
-
 def _print(found: Found) -> None:
-    lines = wrap(clean(found.says), WIDTH - 16) + wrap(clean(f"→ {found.advice}"), WIDTH - 16) * bool(found.advice)
+    texts = [found.says, *([f"→ {found.advice}"] if found.advice else [])]
+    # A job's id has hyphens, and is to be copied whole.
+    lines = [line for text in texts for line in wrap(clean(text), WIDTH - 16, break_on_hyphens=False)]
     for number, text in enumerate(lines):
         print(f"{'' if number else found.verdict:4}  {'' if number else found.check:9} {text}")

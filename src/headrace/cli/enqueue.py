@@ -40,6 +40,8 @@ async def enqueue(
 
     Example: headrace enqueue jobs:app create_record name=www value=192.0.2.1 --wait
     """
+    if timeout is not None and not wait:
+        raise Stop("--timeout ends the waiting; give --wait, too")
     options = CallOptions()
     if delay is not None:
         options["delay"] = seconds("--delay", delay)

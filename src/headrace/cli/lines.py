@@ -31,7 +31,7 @@ async def printed(store: App, job: JobRef, number: int, is_json: bool) -> int:
 
 
 async def follow(store: App, job: JobRef, number: int, is_json: bool) -> None:
-    """Print new lines as they come, until the job has finished; the exit of a job that is removed is silent."""
+    """Print new lines as they come, until the job has finished; `NoSuchJob` if it is removed before that is seen."""
     topic = topics.log(topics.job_events(job.queue))
     while True:
         # The state first: what a finished job has logged is all there.

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from headrace import storage
 from headrace.app import App
 from headrace.cli.failure import meant
 from headrace.cli.options import Where
@@ -13,16 +14,12 @@ from headrace.storage.protocol import granted
 
 A = TypeVar("A")
 
-_SQLITE: Final = "sqlite:///"
-_MEMORY: Final = ":memory:"
-
 
 def opened(where: Where) -> App:
     """An app on the store, to be opened by `async with`; `CannotOpen` where it would be a new, empty file."""
     app = App(where.url)
-    url = app.settings.url or ""
-    path = url.removeprefix(_SQLITE)
-    if url.startswith(_SQLITE) and path != _MEMORY and not Path(path).exists():
+    path = storage.file_of(app.settings.url or "")
+    if path is not None and not Path(path).exists():
         raise CannotOpen(path=path, problem="there is no such file; name the store with --url or HEADRACE_URL")
     return app
 

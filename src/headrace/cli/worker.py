@@ -38,9 +38,7 @@ async def worker(
     *,
     queue: Queues = None,
     concurrency: Concurrency = None,
-    processes: Annotated[
-        int, Parameter(metavar="N", help="So many processes, restarted when they die: 1 if not given.")
-    ] = 1,
+    processes: Processes = 1,
     tie_: Annotated[int | None, Parameter(name="--tied-to", show=False)] = None,
     common: Where = WHERE,
 ) -> int:

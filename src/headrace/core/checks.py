@@ -49,6 +49,7 @@ class FileFacts(Struct, frozen=True):
     journal: str = ""
     schema: int = 0
     is_ours: bool = True
+    is_held: bool = False  # another program has locked it
     faults: tuple[str, ...] = ()
     is_checked: bool = True  # False: there was no time to look at all of it
     janitor_until: int | None = None
@@ -111,6 +112,9 @@ def disk(file: FileFacts) -> tuple[Verdict, str, str]:
 
 def schema(file: FileFacts) -> tuple[Verdict, str, str]:
     """Whether the file can be read, is ours, and has the schema of this Headrace."""
+    if file.is_held:
+        said = "another program holds the file locked"
+        return "fail", said, "end what has it open by itself, a shell or a backup, and ask again"
     if file.problem:
         return "fail", f"the file cannot be read: {file.problem}", "restore a copy of it, or name another with --url"
     if not file.is_ours:
@@ -118,6 +122,8 @@ def schema(file: FileFacts) -> tuple[Verdict, str, str]:
     if file.schema > file.schema_known:
         said = f"its schema {file.schema} is newer than {file.schema_known}, which this Headrace knows"
         return "fail", said, "pip install --upgrade headrace"
+    if not file.schema:
+        return "warn", "the file is empty", "add a job, or start a worker: either makes it a store"
     if file.schema < file.schema_known:
         said = f"its schema is {file.schema}, this Headrace makes it {file.schema_known}"
         return "warn", said, "upgrade all processes of the project, then start one"
@@ -127,7 +133,7 @@ def schema(file: FileFacts) -> tuple[Verdict, str, str]:
 def journal(file: FileFacts) -> tuple[Verdict, str, str]:
     """Whether readers and the writer can work at the same time."""
     if file.journal != "wal":
-        advice = "some program has changed it; opening the store sets it again: headrace queues list"
+        advice = "some program has changed it; whoever opens the store sets it again: headrace queues list"
         return "warn", f"the journal mode is {file.journal or 'unknown'}, not wal", advice
     return "ok", "the journal mode is wal", ""
 
@@ -161,3 +167,16 @@ def size(number: float) -> str:
 FILE_CHECKS: Final[Mapping[str, FileCheck]] = {
     check.__name__: check for check in (sqlite, directory, local, disk, schema, journal, wal, integrity)
 }
+_INSIDE: Final = frozenset({"journal", "integrity"})
+
+
+def judged(file: FileFacts) -> list[Found]:
+    """What the checks of the file say; those of its inside only where it could be read, and is a store's."""
+    is_read = not file.problem and file.is_ours and file.schema
+    return [Found(name, *check(file)) for name, check in FILE_CHECKS.items() if is_read or name not in _INSIDE]
+
+
+def is_openable(file: FileFacts) -> bool:
+    """Whether the store can be opened, and would be as it was: opening refuses some files, and mends others."""
+    is_safe = file.sqlite >= file.sqlite_safe and file.is_writable and not file.problem and not file.faults
+    return is_safe and file.is_ours and file.schema == file.schema_known and file.journal == "wal"

@@ -125,6 +125,11 @@ def revive(options: Options, stalls: int) -> Failure | None:
     return Failure(STALLED_REASON, "stalled") if stalls > options.max_stalled else None
 
 
+def cancel_reason(deferred: Failure | None) -> str:
+    """Why somebody asked to cancel an active job. One that was to fail anyhow keeps that failure, and no other."""
+    return deferred.reason if deferred is not None and deferred.cause == "cancelled" else Cancelled().reason
+
+
 def child_failed(queue: str, id: str) -> Failure:
     """The deferred failure of a parent whose child `queue/id` failed for good with the policy `fail_parent`."""
     return Failure(f"child {queue}/{id} failed", "child-failed")

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from headrace.core.errors import BadQuery
+from headrace.core.errors import BadQuery, InvalidOption
 from headrace.core.jobs import STATES, State
 from headrace.core.settings import span_s
 from headrace.core.terms import NUMBERS, TEXTS, Data, Number, Pattern, Sign, States, Term, Text, fits
@@ -74,6 +74,8 @@ class Query(Struct, frozen=True):
 
 def parse(text: str) -> Query:
     """The query that a text says; `BadQuery` names the first term that is wrong, its place, and what would be right."""
+    if not isinstance(text, str):
+        raise InvalidOption(f"the query is {type(text).__name__}; it is text, such as 'failed name:send*'")
     if len(text) > QUERY_MAX:
         raise BadQuery(term=text[:20] + "…", position=1, problem=f"is longer than {QUERY_MAX} signs; ask for less")
     if strange := _NO_TEXT.search(text):
@@ -163,7 +165,7 @@ class _Reader:
         """A word alone: states, or a queue."""
         if not word:
             raise self._bad("is empty; leave it out")
-        if all(part in STATES for part in word.split(",")):
+        if any(part in STATES for part in word.split(",")):
             return States(self._states(word), self._is_negated)
         return Text("queue", self._pattern(self._signs), self._is_negated)
 

@@ -48,7 +48,7 @@ def tasks(store: StoreFacts) -> tuple[Verdict, str, str]:
     if lost:
         advice = "register these tasks in the app of a worker, or remove the jobs"
         return "fail", f"no worker serves the tasks of waiting jobs: {_list(lost)}", advice
-    return "ok", "the ready jobs have workers that know their task", ""
+    return "ok", "the workers of a queue know the tasks of its ready jobs", ""
 
 
 def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
@@ -91,7 +91,9 @@ def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
     alive = {worker.id for worker in store.workers}
     dead = {job.worker: None for job in store.overdue if job.worker not in alive}
     if dead:
-        return "warn", f"workers that are gone hold jobs: {_list(map(str, dead))}", "wait until their leases have ended"
+        advice = "wait until their leases have ended: another worker gives the jobs back"
+        lonely = "start a worker: it gives the jobs back when their leases have ended"
+        return "warn", f"workers that are gone hold jobs: {_list(map(str, dead))}", advice if alive else lonely
     return "ok", "whoever holds jobs is alive", ""
 
 

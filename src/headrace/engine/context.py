@@ -7,9 +7,11 @@ from uuid import uuid4
 from msgspec import Struct
 
 from headrace.core import codec
-from headrace.core.commands import Add, Annotate, Node, Tree
+from headrace.core.commands import Add, Annotate, Get, Node, Tree
+from headrace.core.commands.reads import TREE_MAX
 from headrace.core.errors import DuplicateId, LeaseLost, Misuse, NoSuchChild, Unavailable
 from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
+from headrace.engine.failures import head
 from headrace.engine.home import Home
 from headrace.engine.run import Run, running
 from headrace.engine.sync import BlockingAs, blocking
@@ -105,8 +107,11 @@ class Context:
 
     @blocking
     async def log(self, text: str) -> None:
-        """Add a line to the log of the job, `LINE_MAX` characters of it. `LeaseLost` if the job is not ours."""
-        await self._annotate(lines=(text[:LINE_MAX],))
+        """Add a line to the log of the job, `LINE_MAX` characters of it. `LeaseLost` if the job is not ours.
+
+        What no store can keep (NUL, half characters, as in the output of programs) is replaced.
+        """
+        await self._annotate(lines=(head(text[:LINE_MAX], 4 * LINE_MAX),))
 
     @blocking
     async def add_child(self, call: Addable, *, if_failed: Policy = "fail_parent") -> JobRef:
@@ -114,7 +119,8 @@ class Context:
 
         It is stored when this returns, and begins at once; a job that completes does not wait for it. A run that begins
         again from the top says the same again: a child with a `job_id` that this job has had already is not added a
-        second time. `LeaseLost` if the job is not ours; then nothing is added.
+        second time, unless it was dropped and has been removed since. `LeaseLost` if the job is not ours; then nothing
+        is added.
         """
         run, ref = self._run, JobRef(self.job.queue, self.job.id)
         if run.is_over:
@@ -160,7 +166,7 @@ class Context:
             added = granted(reply).jobs[0]
         except (DuplicateId, Unavailable):
             run.children = None  # it may have been added after all, or somebody else gave it to this job meanwhile
-            if own is None or not await self._has_had(own):
+            if own is None or not (await self._has_had(own) or await self._has_dropped(own)):
                 raise
             return own
         if run.children is not None:
@@ -173,12 +179,21 @@ class Context:
             self._run.children = {node.job for node in await self._nodes()}
         return child in self._run.children
 
+    async def _has_dropped(self, child: JobRef) -> bool:
+        """Whether this failed job was a child, and is one no more; it names its parent still."""
+        (record,) = granted(await self._run.storage.run(Get((child,)))).jobs
+        parent = record.parent if record is not None else None
+        return parent is not None and (parent.queue, parent.id) == (self.job.queue, self.job.id)
+
     async def _nodes(self) -> list[Node]:
         ref = JobRef(self.job.queue, self.job.id)
         reply = await self._run.storage.run(Tree(ref, depth=1))
         grown = granted(reply)
         if grown.is_cut:
-            raise Misuse(f"{ref} has too many children to read at once; read them page by page")
+            raise Misuse(
+                f"{ref} has {TREE_MAX} children or more, too many to read at once;"
+                " give it fewer, and these have children in their turn"
+            )
         return [node for node in grown.nodes if node.parent == ref]
 
     async def _annotate(self, progress: str | None = None, lines: tuple[str, ...] = ()) -> None:

@@ -44,7 +44,7 @@ class RunErrand:
         try:
             replies = [await self._run.storage.run(command) for command in commands]
         except HeadraceError as error:
-            return Answer(ask.number, problem=str(error))
+            return Answer(ask.number, problem=str(error.fields.get("problem", error)))
         return Answer(ask.number, msgspec.Raw(wire.write_replies(tuple(replies))))
 
     def result(self, outcome: Outcome | None) -> Any:

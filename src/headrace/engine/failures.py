@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from headrace.core.errors import InvalidOption
 from headrace.core.jobs import Cause, Failure
 
 REASON_MAX: Final = 4 << 10  # bytes; the beginning is kept
@@ -17,6 +18,13 @@ def failure(error: BaseException, attempt: int, cause: Cause = "error") -> Failu
     """Why an attempt failed, from what its handler raised."""
     kind = type(error).__name__
     return Failure(head(_said(error, kind)), cause, kind=kind, trace=_trace(error), attempt=attempt)
+
+
+def cancelled(reason: object) -> Failure:
+    """Why a job failed that somebody cancelled, in their words; `InvalidOption` if these are no text."""
+    if not isinstance(reason, str):
+        raise InvalidOption(f"reason is {type(reason).__name__}; it is text")
+    return Failure(head(reason), "cancelled")
 
 
 def head(text: str, limit: int = REASON_MAX) -> str:

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from itertools import count
@@ -30,6 +31,7 @@ from headrace.executors.inline import InlineExecutor
 from headrace.executors.messages import Answer, Ask, Over, Ready, Stop, Work, heard, send
 from headrace.executors.threads import ThreadExecutor
 
+LOOK_S: Final = 0.25  # between two looks at what somebody in the child waits for
 RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
 
 
@@ -66,8 +68,8 @@ class Relay:
         return replies[0] if len(commands) == 1 else replies
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        """No news crosses: whoever waits looks again when the time is over."""
-        await asyncio.sleep(timeout_ms / 1000)
+        """No news crosses: whoever waits looks again after a while."""
+        await asyncio.sleep(min(timeout_ms / 1000, LOOK_S))
         return frozenset(topics)
 
     def answered(self, answer: Answer) -> None:
@@ -128,14 +130,22 @@ class Inside:
     async def _work(self, run: Run) -> None:
         outcome = await self._runner.outcome(run)
         run.is_over = True
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        send(self._writer, Over(outcome, _memory()))
+        try:
+            _flush()
+        finally:  # the worker would wait for ever for what it is not told
+            send(self._writer, Over(outcome, _memory()))
 
     def _stop(self, why: Why) -> None:
         """An async function is cancelled. A plain one has no task to cancel: it can only see that it should stop."""
         if self._run is not None and not self._run.is_over:
             self._run.stop(why)
+
+
+def _flush() -> None:
+    """Let out what the job has printed. It may have closed a stream or put something else there, or nobody reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
 
 
 def _memory() -> int:

@@ -67,7 +67,9 @@ class Leases:
             self._ticker.start()
             return
         self._ended = self._loop.create_future()
-        threading.Thread(target=self._serve, name="headrace-leases", daemon=True).start()
+        runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._thread_loop = runner.get_loop()  # there before the thread is, so that it hears whatever it is told
+        threading.Thread(target=self._serve, args=(runner,), name="headrace-leases", daemon=True).start()
 
     def poke(self) -> None:
         """Renew now, because something may have been asked of a job that we run."""
@@ -84,18 +86,15 @@ class Leases:
         elif not self._ended.done():
             if self._thread_loop is not None:
                 self._thread_loop.call_soon_threadsafe(self._ticker.end)
+                self._thread_loop = None  # it closes when that is done: nobody may speak to it again
             await asyncio.wait([self._ended], timeout=STOP_MAX_S)
 
-    def _serve(self) -> None:
+    def _serve(self, runner: asyncio.Runner) -> None:
         """The thread: a loop of its own for a ticker whose beats block."""
         assert self._loop is not None
         assert self._ended is not None
-
-        async def serve() -> None:
-            self._thread_loop = asyncio.get_running_loop()
-            await self._ticker.run()
-
-        asyncio.run(serve())
+        with runner:
+            runner.run(self._ticker.run())
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_settle, self._ended)
 
@@ -129,8 +128,8 @@ def _tell(page: list[Run], renewed: Renewed) -> None:
     runs = {(run.lease.queue, run.lease.id): run for run in page}
     for ref in renewed.lost:
         runs[ref.queue, ref.id].stop("lease-lost")
-    for ref in renewed.cancelled:
-        runs[ref.queue, ref.id].stop("cancelled")
+    for ref, reason in zip(renewed.cancelled, renewed.reasons, strict=True):
+        runs[ref.queue, ref.id].stop("cancelled", reason)
 
 
 def _settle(future: "asyncio.Future[Any]") -> None:

@@ -22,6 +22,7 @@ class Run:
         "home",
         "is_over",
         "lease",
+        "reason",
         "settlement",
         "storage",
         "task",
@@ -41,13 +42,15 @@ class Run:
         """The children that the job has had, once somebody had to know."""
         self.why: Why | None = None
         """Why the handler was told to stop, if it was."""
+        self.reason = ""
+        """What was said when somebody asked to cancel the job."""
         self.settlement: Settlement | None = None
         """What is to be recorded, once that is known."""
         self.is_over = False
         """Nothing that the handler still does counts."""
         self.tries = 0
 
-    def stop(self, why: Why) -> None:
+    def stop(self, why: Why, reason: str = "") -> None:
         """Tell the handler to stop.
 
         A run that has not begun ends when it begins: its task must not be cancelled, because a coroutine that is
@@ -57,7 +60,7 @@ class Run:
             return
         is_first = self.why is None
         if is_first or why == "lease-lost":
-            self.why = why
+            self.why, self.reason = why, reason
         if is_first and self.has_begun and self.task is not None:
             self.task.cancel()
 

@@ -141,21 +141,19 @@ class Runner:
             if isinstance(error, Died) and run.why is None:
                 run.why = "crashed"
                 _log.error("%s/%s: %s; the job is given back as stalled", run.lease.queue, run.lease.id, error)
-            return _stopped(run) if run.why in _STOPPED else _raised(run, handler, error)
+            return _raised(run, handler, error) if run.why in (None, "timeout") else _stopped(run)
         except Exception as second:  # what it raised cannot be read: Later("soon"), for instance
             return Failed(failure(second, run.lease.attempts_made + 1))
 
 
-_STOPPED: Final[dict[str | None, Outcome | None]] = {
-    "cancelled": Cancelled(),
-    "crashed": None,
-    "lease-lost": None,
-    "put-back": PutBack(),
-}
-
-
 def _stopped(run: Run) -> Outcome | None:
-    return _STOPPED[run.why]
+    match run.why:
+        case "cancelled":
+            return Cancelled(run.reason)
+        case "put-back":
+            return PutBack()
+        case _:
+            return None
 
 
 def _raised(run: Run, handler: Handler | None, error: BaseException) -> Outcome | None:

@@ -28,12 +28,12 @@ class Batched:
 
 
 class BatchExecutor:
-    """Gathers calls; `most` is how many there can be at once, so that a batch of so many waits for nobody."""
+    """Gathers calls; `most` is how many there can be at once, so that nobody waits when so many do."""
 
     def __init__(self, most: int, inline: Executor, threads: Executor) -> None:
         self._most = most
         self._inline, self._threads = inline, threads
-        self._gathering: dict[Callable[..., Any], _Batch] = {}
+        self._gathering: dict[Batched, _Batch] = {}
         self._running: set[asyncio.Task[None]] = set()
         # A batch belongs to no job: its function must not find the context of the one that came first.
         self._context = contextvars.copy_context()
@@ -53,8 +53,11 @@ class BatchExecutor:
             batch.timer = asyncio.get_running_loop().call_later(function.wait_s, self._begin, function)
         place: Place = asyncio.get_running_loop().create_future()
         batch.places[place] = item
-        if len(batch.places) >= min(function.size, self._most):
+        if len(batch.places) >= function.size:
             self._begin(function)
+        elif sum(len(other.places) for other in self._gathering.values()) >= self._most:
+            for full in list(self._gathering):  # whoever waits, waits for slots that they hold themselves
+                self._begin(full)
         try:
             attempt = await place
         except asyncio.CancelledError:

@@ -34,14 +34,20 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
             raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
 
 
+def file_of(url: str) -> str | None:
+    """The path of the file that the store at `url` has, whether or not it is there; None for one without a file."""
+    path = url.removeprefix("sqlite:///")
+    return None if path in (url, ":memory:") else path
+
+
 def inspect(url: str) -> FileFacts | None:
     """What can be learned of the file at `url` without opening the store, None for a store that has no file."""
-    scheme, _, rest = url.partition("://")
-    if scheme != "sqlite" or rest == "/:memory:":
+    path = file_of(url)
+    if path is None:
         return None
     from headrace.storage.sql.inspect import inspect
 
-    return inspect(rest[1:])
+    return inspect(path)
 
 
 def rows_per_second(folder: Path, rows: int) -> float:

@@ -64,6 +64,8 @@ class Bench:
     def __enter__(self) -> Self:
         if self._url != MEMORY:
             _aside(lambda: _check_empty(self._url))
+        self._made.clear()
+        self.enqueued.jobs.clear()
         self._before = self.app.use_store(self._make)
         return self
 

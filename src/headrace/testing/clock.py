@@ -1,6 +1,9 @@
 """A clock that stands still until a test moves it."""
 
+from datetime import timedelta
 from typing import Final
+
+from headrace.spans import Span
 
 START: Final = 1_700_000_000_000
 """Where a frozen clock begins: an instant like any other, the same in every run."""
@@ -16,9 +19,9 @@ class FrozenClock:
         """The milliseconds since 1970, as far as the store is concerned."""
         return self.now
 
-    def tick(self, seconds: float) -> None:
-        """Move on by so many seconds; back if they are negative. Nothing runs by itself because of it."""
-        self.now += round(seconds * 1000)
+    def tick(self, span: Span) -> None:
+        """Move on by so many seconds, or a timedelta; back if negative. Nothing runs by itself because of it."""
+        self.now += round((span.total_seconds() if isinstance(span, timedelta) else span) * 1000)
 
     def advance(self, ms: int) -> None:
         """As `tick`, in the milliseconds of commands."""

@@ -1,7 +1,9 @@
 """The fixtures of `headrace.testing`, for pytest: installed with the package, loaded by pytest alone."""
 
 import pkgutil
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="For the conformance suite: what makes your store, called with clock=….",
     )
     parser.addini("headrace_app", "The app that headrace_app gives, as module:attribute (none: an app without tasks).")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Complain of a store that is not there once, and not in each test."""
+    config.addinivalue_line("markers", "soak: takes minutes; of the conformance suite")
+    target = config.getoption("--headrace-store")
+    if target and not callable(named(config, "--headrace-store", target)):
+        raise pytest.UsageError(f"--headrace-store = {target!r} is nothing to call; name what makes your store")
+
+
+def named(config: pytest.Config, option: str, target: str) -> Any:
+    """What module:attribute names; modules may stand in the working directory, and beside the settings of pytest.
+
+    The command `pytest` looks in neither by itself, other than `python -m pytest`.
+    """
+    sys.path += [place for place in map(str, (config.invocation_params.dir, config.rootpath)) if place not in sys.path]
+    try:
+        return pkgutil.resolve_name(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise pytest.UsageError(f"{option} = {target!r} names nothing: {error}; write module:attribute") from error
 
 
 @pytest.fixture
@@ -68,10 +90,7 @@ def _app(config: pytest.Config) -> App:
     target = str(config.getini("headrace_app"))
     if not target:
         return App(settings=Settings(url=MEMORY))
-    try:
-        found = pkgutil.resolve_name(target)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise pytest.UsageError(f"headrace_app = {target!r} names no app: {error}; write module:attribute") from error
+    found = named(config, "headrace_app", target)
     if not isinstance(found, App):
         raise pytest.UsageError(f"headrace_app = {target!r} is a {type(found).__name__}; it must be a headrace.App")
     return found

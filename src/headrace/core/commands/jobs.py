@@ -77,13 +77,18 @@ class Claim(Command[Claimed], frozen=True):
     worker: str = ""
 
 
+UNTOLD: Final = Failure("failed")
+"""Why a job has failed whose settlement does not say."""
+
+
 class Settlement(Struct, frozen=True, gc=False):
     """What became of one leased job; made by `lifecycle.settle`.
 
     `delay_ms` counts from now, for `to="delayed"`; with `to="waiting-children"` it is the delay of a job that has
     nothing to wait for. `rest_ms` rests the whole queue. `keep` is the job's own retention, applied when it finishes:
-    `Keep(count=0)` removes it at once. `name` and `waited_ms` are those of the lease: a job that finishes is counted by
-    them, and the store need not look them up again.
+    `Keep(count=0)` removes it at once. A job that fails without a `failure` has failed for `UNTOLD`. `name` and
+    `waited_ms` are those of the lease: a job that finishes is counted by them, and the store need not look them up
+    again.
     """
 
     queue: str
@@ -140,10 +145,11 @@ class Hold(Struct, frozen=True, array_like=True):
 
 
 class Renewed(Struct, frozen=True):
-    """The leases that are lost, and those whose job somebody asked to cancel; the others hold."""
+    """The leases that are lost, and those whose job somebody asked to cancel, each with the reason; the others hold."""
 
     lost: tuple[JobRef, ...] = ()
     cancelled: tuple[JobRef, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Renew(Command[Renewed], frozen=True):

@@ -83,13 +83,18 @@ def reclaim(world: World, parent: Job) -> None:
             parent.pending.add(serial)
 
 
+def orphan(world: World, parent: Job) -> None:
+    """Its children, and those that it dropped, name it no longer."""
+    known = {serial: ref for serial, (ref, _) in parent.children.items()} | parent.dropped
+    for serial, ref in known.items():
+        if child := _job(world, ref, serial):
+            child.parent = None
+
+
 def part(world: World, jobs: list[Job], now: int) -> None:
     """Take removed jobs out of their families. A parent that waited for one forgets it, others keep the results."""
     for job in jobs:
-        known = {serial: ref for serial, (ref, _) in job.children.items()} | job.dropped
-        for serial, ref in known.items():
-            if child := _job(world, ref, serial):
-                child.parent = None
+        orphan(world, job)
     parents: dict[Job, None] = {}
     for job in jobs:
         parent = parent_of(world, job)

@@ -18,7 +18,7 @@ REQUESTS_KEPT_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kep
 
 def renew(world: World, command: Renew, now: int) -> Renewed:
     lost: list[JobRef] = []
-    cancelled: list[JobRef] = []
+    cancelled: dict[JobRef, str] = {}
     for hold in command.leases:
         ref = JobRef(hold.queue, hold.id)
         job = leased(world, ref, hold.token)
@@ -27,8 +27,8 @@ def renew(world: World, command: Renew, now: int) -> Renewed:
             continue
         extend(world, job, now + command.lease_ms)
         if job.is_cancel_requested:
-            cancelled.append(ref)
-    return Renewed(tuple(lost), tuple(cancelled))
+            cancelled[ref] = lifecycle.cancel_reason(job.failure)
+    return Renewed(tuple(lost), tuple(cancelled), tuple(cancelled.values()))
 
 
 def recover(world: World, command: Recover, now: int) -> Recovered:

@@ -16,7 +16,8 @@ def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
         return InFlow(queue=old.queue, id=old.id)
     if job.new.id is not None and world.job(JobRef(to, job.new.id)):
         return DuplicateId(queue=to, id=job.new.id)
-    kin.part(world, [job], now)  # children that it dropped still name it by where it was
+    kin.orphan(world, job)
+    job.dropped.clear()
     happened(world, job, now, "removed", job.state)
     world.queues[old.queue].orders[job.state].take(job.key)
     del world.queues[old.queue].jobs[old.id]

@@ -7,7 +7,7 @@ ones; then those are released that wait for nothing; then retention has its due.
 from msgspec.structs import replace
 
 from headrace.core.commands import Settle, Settled, Settlement
-from headrace.core.commands.jobs import PAGE_MAX
+from headrace.core.commands.jobs import PAGE_MAX, UNTOLD
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
 from headrace.storage.memory import kin
@@ -89,7 +89,7 @@ def _move(world: World, job: Job, settlement: Settlement, now: int) -> None:
             job.result, job.failure = settlement.result, None
             to_finished(world, job, now, "completed")
         case "failed":
-            fail(world, job, settlement.failure or job.failure or Failure("failed"), now)
+            fail(world, job, settlement.failure or UNTOLD, now)
         case "delayed":
             to_delayed(world, job, now, leave(world, job), settlement.delay_ms)
         case "waiting":

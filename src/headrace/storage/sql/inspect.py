@@ -36,7 +36,8 @@ def inspect(path: str, *, mounts: Path = MOUNTS, check_s: float = CHECK_S) -> Fi
     try:
         facts |= _inside(str(place), check_s)
     except apsw.Error as error:
-        facts["problem"] = str(error)
+        facts["problem"] = "it is a directory" if place.is_dir() else str(error)
+        facts["is_held"] = isinstance(error, apsw.BusyError | apsw.LockedError)
     return FileFacts(**facts)
 
 
@@ -59,10 +60,12 @@ def _inside(path: str, check_s: float) -> dict[str, Any]:
         db.set_busy_timeout(BUSY_MS)
         db.execute("pragma query_only = on")
         identity: tuple[Any, ...] = db.execute(IDENTITY.identity).fetchall()[0]
-        facts: dict[str, Any] = {"schema": identity[1], "is_ours": identity[0] == APPLICATION_ID}
+        application, schema, tables = identity
+        is_ours = application == APPLICATION_ID or not (schema or tables)  # nobody's is going to be ours
+        facts: dict[str, Any] = {"schema": schema, "is_ours": is_ours}
         facts["journal"] = _one(db, SQL.journal)
         facts["is_checked"], facts["faults"] = _sound(db, check_s)
-        if facts["is_ours"] and not facts["faults"]:
+        if is_ours and schema and not facts["faults"]:
             facts["janitor_until"] = _one(db, SQL.janitor)
         return facts
     finally:

@@ -13,7 +13,7 @@ from headrace.core.commands import Add, Claim, Settle
 from headrace.storage.sql.calls import Call
 from headrace.storage.sql.lite import Joint
 
-JOBS_MAX: Final = 250  # a millisecond or two
+JOBS_MAX: Final = 50  # half a millisecond; with more of them, working side by side is worth the way
 SIZE_MAX: Final = 65_536  # characters of data and results
 SLOW_S: Final = 0.005
 REST: Final = 10  # times as long as a slow turn took: it is held up for a tenth of the time at most

@@ -34,6 +34,3 @@ from jsonb_each(:rows) where true
 on conflict (key) do update set
   is_waiting = 1, entered_at = excluded.entered_at, delay_ms = 0, priority = excluded.priority,
   made = excluded.made, started = excluded.started, stalls = excluded.stalls;
-
--- step: rest
-update queues set resting_until = max(resting_until, :until) where id = :id;

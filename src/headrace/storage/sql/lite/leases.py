@@ -4,13 +4,13 @@ from typing import Final
 
 from headrace.core.commands import Recover, Recovered, Renew, Renewed
 from headrace.core.jobs import JobRef
-from headrace.core.lifecycle import revive
+from headrace.core.lifecycle import cancel_reason, revive
 from headrace.core.tallies import TALLIES_FORGOTTEN_MAX, TALLIES_KEPT_MINUTES, first_minute
 from headrace.core.topics import CONTROL
 from headrace.storage.sql.lite.heads import NUMBER_BITS
 from headrace.storage.sql.lite.keys import id_of, keys_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
-from headrace.storage.sql.rows import options
+from headrace.storage.sql.rows import failure, options
 from headrace.storage.sql.script import load
 
 RENEW: Final = load("renew")
@@ -23,7 +23,8 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
     """Extend leases; see `core.commands.jobs.Renew`."""
     keys = keys_of(ledger, [(hold.queue, hold.id) for hold in command.leases])
     held = {row[0]: row for row in ledger.rows(RENEW.held, {"keys": as_json(keys)})}
-    kept, lost, cancelled = [], [], []
+    kept, lost = [], []
+    cancelled: dict[JobRef, str] = {}
     for key, hold in zip(keys, command.leases, strict=True):
         row = held.get(key)
         if row is None or row[1] != hold.token:
@@ -31,11 +32,11 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
             continue
         kept.append(key)
         if row[2]:
-            cancelled.append(JobRef(hold.queue, hold.id))
+            cancelled[JobRef(hold.queue, hold.id)] = cancel_reason(None if row[3] is None else failure(row[3]))
     if kept:
         step = {"keys": as_json(kept), "expires_at": ledger.now + command.lease_ms}
         ledger.run(RENEW.extend, step)
-    return Renewed(tuple(lost), tuple(cancelled))
+    return Renewed(tuple(lost), tuple(cancelled), tuple(cancelled.values()))
 
 
 def recover(ledger: Ledger, command: Recover) -> Recovered:
@@ -50,9 +51,9 @@ def recover(ledger: Ledger, command: Recover) -> Recovered:
     for key, priority, made, started, stalls, custom, opts, is_deferred in rows:
         head = ledger.head_of(key)
         job_id = id_of(key, custom)
-        failure = None if is_deferred else revive(options(opts), stalls + 1)
-        if failure is not None:
-            ledger.defer(key, failure)
+        poison = None if is_deferred else revive(options(opts), stalls + 1)
+        if poison is not None:
+            ledger.defer(key, poison)
         ledger.leave(head, "active")
         state = ledger.enter_ready(head, key, Carried(priority, made, started, stalls + 1), is_front=True)
         ledger.event(head, job_id, state, "active", "stalled")

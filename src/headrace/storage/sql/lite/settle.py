@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from headrace.core.commands import Settle, Settled, Settlement
+from headrace.core.commands.jobs import UNTOLD
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
 from headrace.core.tallies import bucket
@@ -62,10 +63,11 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
     moves.keys.append(key)
     ledger.leave(head, "active")
     carried = (priority, made + settlement.is_counted, started, stalls)
+    told = UNTOLD if settlement.failure is None and settlement.to == "failed" else settlement.failure
     failure = None
-    if settlement.failure is not None:
-        failure = stamped(ledger, settlement.failure)
-        if settlement.failure.attempt:
+    if told is not None:
+        failure = stamped(ledger, told)
+        if told.attempt:
             moves.failures.append((key, failure))
     if settlement.rest_ms:
         head.resting_until = max(head.resting_until, ledger.now + settlement.rest_ms)
@@ -81,7 +83,7 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
                 counts.completed += 1
             else:
                 counts.failed += 1
-            cause = settlement.failure.cause if settlement.failure is not None else None
+            cause = told.cause if told is not None else None
             ledger.events(head).append((settlement.id, change(settlement.to, "active", cause)))
             if deferred is not None:
                 moves.undeferred.append(key)
@@ -107,7 +109,7 @@ def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlem
         if settlement.to == "completed":
             moves.done.append((parent, key, settlement.result))
         else:
-            reason = settlement.failure.reason if settlement.failure is not None else ""
+            reason = (settlement.failure or UNTOLD).reason
             moves.failed.append((key, JobRef(settlement.queue, settlement.id), reason))
     if settlement.keep is not None:
         moves.keeping.append((head, key, settlement))

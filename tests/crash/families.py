@@ -1,0 +1,64 @@
+"""Flows for the scenes: every policy, what is retried, moved and removed of a family, and minutes that are over."""
+
+from typing import Any
+
+from headrace.core.commands import Claim, Command, Move, Remove, Settle, Source
+from headrace.core.jobs import POLICIES, Lease
+from headrace.core.query import parse
+from headrace.testing import FrozenClock
+from tests.conformance.desk import Desk, awaits_children, child, done, failed, new, parent, ref
+
+UP, DOWN, ALONE = "kin-up", "kin-down", "kin-alone"  # queues of parents, of children, and of jobs without either
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+async def families(desk: Desk, clock: FrozenClock) -> dict[str, Lease]:
+    """Make them; the leases in hand by the name of their job."""
+    for pause_ms in (61_000, DAY_MS + 61_000):
+        await desk.add(new(queue=ALONE))
+        await desk.finish(ALONE)
+        clock.advance(pause_ms)
+    await desk.add(parent("failed", queue=UP), below("failed", "fails"))
+    await desk.fail(DOWN)
+    await desk.fail(UP)
+    await desk.add(parent("waits", queue=UP), below("waits", "ignored", "ignore"), below("waits", "pending"))
+    await desk.fail(DOWN)
+    (pending,) = await desk.claim(DOWN, token="kin")
+    for policy in POLICIES:
+        await desk.add(parent(policy, queue=UP), below(policy, f"leaf-{policy}", policy))
+    leaves = await desk.claim(DOWN, token="kin")
+    await desk.add(new("asks", queue=ALONE, id="asks"), new("asks-in-vain", queue=ALONE), new("last", queue=ALONE))
+    asking = await desk.claim(ALONE, token="kin")
+    await desk.add(child("asks", of_queue=ALONE, queue=DOWN, name="asked-for"))
+    await desk.add(parent("whole", queue=UP), below("whole", "part"), below("whole", "later", delay_ms=90_000))
+    await desk.add(new("goes", queue=ALONE, id="goes"), new("comes", queue=ALONE, delay_ms=80_000))
+    await desk.annotate(ref("goes", ALONE), lines=("one",), notes='{"a": 1}')
+    return {lease.name: lease for lease in (pending, *leaves, *asking)}
+
+
+def below(of: str, name: str, policy: str = "fail_parent", **fields: Any) -> Any:
+    return child(of, of_queue=UP, queue=DOWN, name=name, policy=policy, **fields)
+
+
+def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]]:
+    """Calls to make on them, as in `scenes.calls`."""
+    leaves = [leases[f"leaf-{policy}"] for policy in POLICIES]
+    waiting = (awaits_children(leases["asks"]), awaits_children(leases["asks-in-vain"], 50))
+    return {
+        "Claim, some names": (Claim((Source(DOWN, ("part", "asked-for")),), 9, "new", 30_000, "w"),),
+        "Settle, by every policy": (Settle(tuple(failed(leaf, is_retryable=False) for leaf in leaves)),),
+        "Settle, waiting for children": (Settle(waiting),),
+        "Settle, in another minute": (Settle((done(leases["last"]),)),),
+        "Move, retry a parent": (Move((ref("failed", UP),), "retry"),),
+        "Move, retry a child": (Move((ref("2", DOWN),), "retry"),),
+        "Move, cancel a parent": (Move((ref("whole", UP),), "cancel"),),
+        "Move, delay": (Move((ref("goes", ALONE), ref("7", ALONE)), "delay", delay_ms=70_000),),
+        "Move, prioritise": (Move((ref("goes", ALONE), ref("7", ALONE), ref("whole", UP)), "prioritise", priority=3),),
+        "Move, to another queue": (
+            Move(tuple(ref(name, ALONE) for name in ("1", "goes", "7")), "move", to="elsewhere"),
+        ),
+        "Move, what fits": (Move((ref("goes", ALONE),), "prioritise", priority=2, where=parse("name:goes")),),
+        "Remove, a family": (Remove((ref("whole", UP),), with_children=True),),
+        "Remove, one that runs": (Remove((ref("asks", ALONE),), is_forced=True),),
+        "Remove, a page, sparing some": (Remove(queue=ALONE, states=("completed",), spares_kept=True),),
+    }
