@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, one writing thread with group commit, one reading thread."""
+"""The embedded store: one SQLite file, one connection that writes with group commit, one that reads."""
 
 import asyncio
 import os
