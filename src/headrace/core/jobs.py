@@ -36,7 +36,7 @@ HISTORY_MAX: Final = 20  # failed attempts remembered per job; older ones are fo
 LINES_MAX: Final = 1_000  # log lines kept per job
 
 
-class JobRef(Struct, frozen=True, array_like=True):
+class JobRef(Struct, frozen=True, array_like=True, gc=False):
     """The identity of a job, written `queue/id` wherever people read it."""
 
     queue: str
@@ -76,7 +76,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
 DEFAULTS: Final = Options()
 
 
-class Failure(Struct, frozen=True, omit_defaults=True):
+class Failure(Struct, frozen=True, omit_defaults=True, gc=False):
     """Why an attempt, or a job, failed: text for people, `cause` for machines. Nothing in it is ever executed."""
 
     reason: str
@@ -87,7 +87,7 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     at: int = 0  # set by the store
 
 
-class NewJob(Struct, frozen=True, omit_defaults=True):
+class NewJob(Struct, frozen=True, omit_defaults=True, gc=False):
     """A job to be added. `data` is JSON text and is stored as it is, byte for byte.
 
     Without `id` the job takes the queue's next decimal number. `has_children` sends it to `waiting-children`; the
@@ -105,7 +105,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True):
     has_children: bool = False
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, gc=False):
     """A job in a worker's hands: what the worker needs to run it, and the token that lets it settle.
 
     `attempts_started` counts this run; `attempts_made` does not. A job with `deferred` must be settled as failed

@@ -81,7 +81,7 @@ UNTOLD: Final = Failure("failed")
 """Why a job has failed whose settlement does not say."""
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Struct, frozen=True, gc=False):
     """What became of one leased job; made by `lifecycle.settle`.
 
     `delay_ms` counts from now, for `to="delayed"`; with `to="waiting-children"` it is the delay of a job that has

@@ -17,7 +17,7 @@ class Call:
     A durable one is answered when the disk has what it did.
     """
 
-    __slots__ = ("commands", "done", "error", "future", "is_durable", "replies")
+    __slots__ = ("commands", "done", "error", "future", "is_applied", "is_durable", "replies")
 
     def __init__(
         self, commands: tuple[Command[Any] | Joint, ...], future: "asyncio.Future[Any] | None", *, is_durable: bool
@@ -25,6 +25,7 @@ class Call:
         self.commands = commands
         self.future = future
         self.is_durable = is_durable
+        self.is_applied = False
         self.done = threading.Event() if future is None else None
         self.replies: list[Any] = []
         self.error: Exception | None = None

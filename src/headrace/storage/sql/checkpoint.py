@@ -2,7 +2,7 @@
 
 SQLite does it by itself inside a commit, which then waits for several syncs of the disk. Here a thread of its own does
 it whenever the log has grown. A log that is written to all the time can only begin anew when all of it has been moved,
-so from a hard bound on the writer moves the rest itself: little, as the thread was there before.
+so from a hard bound on the writing thread moves the rest itself: little, as this one was there before.
 """
 
 import logging
@@ -11,6 +11,8 @@ from typing import Final
 
 import apsw
 
+from headrace.storage.sql.lane import Lane
+
 SOFT_PAGES: Final = 1_000
 HARD_PAGES: Final = 8_000  # 32 MiB
 
@@ -18,10 +20,11 @@ _log: Final = logging.getLogger("headrace")
 
 
 class Checkpointer(threading.Thread):
-    """Checkpoints a database through a connection of its own while `writer` goes on."""
+    """Checkpoints a database through a connection of its own while `lane` goes on to write through `writer`."""
 
-    def __init__(self, writer: apsw.Connection, db: apsw.Connection) -> None:
+    def __init__(self, lane: Lane, writer: apsw.Connection, db: apsw.Connection) -> None:
         super().__init__(name="headrace-checkpoint", daemon=True)
+        self._lane = lane
         self._db = db
         self._has_grown = threading.Event()
         self._is_stopped = False
@@ -45,8 +48,10 @@ class Checkpointer(threading.Thread):
         self._db.close()
 
     def _committed(self, writer: apsw.Connection, _: str, pages: int) -> int:
-        if pages >= HARD_PAGES:
+        if pages >= HARD_PAGES and self._lane.is_here():
             _checkpoint(writer)
+        elif pages >= HARD_PAGES:
+            self._lane.use_thread()
         elif pages >= self._next:
             self._next = pages + SOFT_PAGES
             self._has_grown.set()

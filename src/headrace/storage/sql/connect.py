@@ -24,7 +24,7 @@ def connect(path: str, *, is_read_only: bool = False, page_max: int | None = Non
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     try:
         db = apsw.Connection(path, flags=flags, statementcachesize=STATEMENTS_MAX)
-        db.set_busy_handler(_wait_while_busy)
+        db.set_busy_handler(wait_while_busy)
         _configure(db, is_read_only=is_read_only, page_max=page_max)
     except apsw.NotADBError:
         raise CannotOpen(path=path, problem="the file is not a SQLite database; choose another name") from None
@@ -94,7 +94,8 @@ def _version(db: apsw.Connection, path: str) -> int:
     return version
 
 
-def _wait_while_busy(tries: int) -> bool:
+def wait_while_busy(tries: int) -> bool:
+    """Wait a little for a lock that another process has, unless that was tried too often."""
     # Short waits at first: a commit of another process takes some hundred microseconds.
     time.sleep(min(0.000_2 * (tries + 1), 0.005))
     return tries < BUSY_MAX

@@ -4,17 +4,18 @@ The writing lane takes everything that was submitted while it worked and commits
 callers pay for one commit. If anything in such a group fails, the group is undone and its commands run again one a
 transaction, so that a failure is the failure of one command only. What was committed is acknowledged when the disk has
 it (`disk.py`); meanwhile the lane goes on.
+
+A short turn is done on the loop when the thread has nothing to do (`short.py`). It is the same transaction on the same
+connection, but it waits for nothing: if anything is in its way, or goes wrong, the thread does it instead.
 """
 
 import asyncio
-import errno
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
 from queue import SimpleQueue
-from types import TracebackType
+from time import perf_counter
 from typing import Any, Final
 
 import apsw
@@ -22,31 +23,14 @@ import apsw
 from headrace.core.commands import Add, Command
 from headrace.core.errors import StorageFull, Unavailable
 from headrace.storage.protocol import Clock
+from headrace.storage.sql.attempt import Attempt, full
 from headrace.storage.sql.calls import Call, Joined
+from headrace.storage.sql.connect import wait_while_busy
 from headrace.storage.sql.disk import Deliver, Disk
 from headrace.storage.sql.lite import Joint, Ledger, apply
+from headrace.storage.sql.short import Patience
 
-FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # no room: on the disk, for this user, in one file
 GROUP_MAX: Final = 1_000  # calls in a transaction, but for those of one turn of the loop, which stay together
-
-
-class Attempt:
-    """A context in which anything may go wrong: the error is kept for the caller, who waits on the other side.
-
-    A lane outlives every failure; only what ends the interpreter ends it.
-    """
-
-    __slots__ = ("error",)
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    def __enter__(self) -> None:
-        self.error = None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
-        self.error = _translated(error) if isinstance(error, Exception) else None
-        return self.error is not None
 
 
 class Lane(threading.Thread):
@@ -73,12 +57,16 @@ class Lane(threading.Thread):
         self._clock = clock
         self._home = home
         self._tell = moved
-        self._moved: set[str] = set()
         self._is_awaited = is_awaited
         self._begin = "begin immediate" if is_writing else "begin"
         self._disk = disk(self._deliver) if disk is not None else None
         self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
         self._turn: list[Call] = []  # what the loop submitted in its present turn
+        self._sent: Call | None = None  # the last call of the last turn that went to the thread
+        self._patience = Patience()
+        self._is_for_thread = False  # the next turn
+        self._using = threading.Lock()  # the connection
+        db.set_busy_handler(self._wait_while_busy)
 
     def submit(self, call: Call, loop: asyncio.AbstractEventLoop) -> bool:
         """Queue a call from its loop; it travels with all that are submitted in the same turn of the loop.
@@ -113,8 +101,17 @@ class Lane(threading.Thread):
     def end_turn(self) -> None:
         """Send what the turn has gathered on its way; on the loop."""
         turn, self._turn = self._turn, []
-        if turn:
+        if turn and not self._do_here(turn):
+            self._sent = turn[-1]
             self._calls.put(turn)
+
+    def is_here(self) -> bool:
+        """Whether the caller is in this thread."""
+        return threading.current_thread() is self
+
+    def use_thread(self) -> None:
+        """Let the thread do the next turn, which will take long."""
+        self._is_for_thread = True
 
     def stop(self) -> None:
         """Finish what was submitted, close the connection, end; from a thread that may wait."""
@@ -129,8 +126,12 @@ class Lane(threading.Thread):
         while is_open:
             group, is_open = self._next_group()
             if group:
-                self._apply_group(group)
-                self._answer(group)
+                with self._using:
+                    moved = self._apply_group(group)
+                    self._is_for_thread = False
+                for call in group:
+                    call.is_applied = True
+                self._answer(group, moved, self._deliver)
         if self._disk is not None:
             self._disk.stop()
         self._db.close()
@@ -145,30 +146,64 @@ class Lane(threading.Thread):
             calls = self._calls.get()
         return group, False
 
-    def _apply_group(self, group: list[Call]) -> None:
+    def _do_here(self, turn: list[Call]) -> bool:
+        """Do a turn on the loop, and say whether it is done; if not, nothing of it has happened."""
+        attempt = Attempt()
+        moved: set[str] | None = None
+        try:
+            with attempt:
+                if self._may_do_here(turn):
+                    moved = self._transact_here(turn)
+            if moved is not None:
+                self._answer(turn, moved, self._arrive)
+        except BaseException:  # an interrupt of the main thread, which goes on to end the loop
+            for call in turn:
+                call.error = Unavailable(problem="interrupted; it may or may not have happened")
+            self._arrive(turn, None)
+            raise
+        return moved is not None
+
+    def _may_do_here(self, turn: list[Call]) -> bool:
+        # To keep order, not while an earlier turn is with the thread.
+        is_idle = self._sent is None or self._sent.is_applied
+        return self._disk is not None and is_idle and not self._is_for_thread and self._patience.allows(turn)
+
+    def _transact_here(self, turn: list[Call]) -> set[str] | None:
+        if not self._using.acquire(blocking=False):
+            return None
+        began = perf_counter()
+        try:
+            return self._transact(turn)
+        finally:
+            self._roll_back()
+            self._using.release()
+            self._patience.note(began)
+
+    def _apply_group(self, group: list[Call]) -> set[str]:
+        """Apply the calls; the topics that have moved."""
         attempt = Attempt()
         with attempt:
-            self._transact(group)
-        if attempt.error is None:
-            return
+            return self._transact(group)
         self._roll_back()
+        moved: set[str] = set()
         for call in chain.from_iterable(whole.parts() for whole in group):
             call.replies = []
             with attempt:
                 for command in call.commands:
-                    call.replies.append(self._apply_alone(command))
+                    call.replies.append(self._apply_alone(command, moved))
             call.error = attempt.error
+        return moved
 
-    def _transact(self, group: list[Call]) -> None:
+    def _transact(self, group: list[Call]) -> set[str]:
         self._db.execute(self._begin)
         ledger = Ledger(self._db, self._clock())
         for call in group:
             call.replies = [apply(ledger, command) for command in call.commands]
         ledger.flush()
         self._db.execute("commit")
-        self._moved |= ledger.moved
+        return ledger.moved
 
-    def _apply_alone(self, command: Command[Any] | Joint) -> Any:
+    def _apply_alone(self, command: Command[Any] | Joint, moved: set[str]) -> Any:
         try:
             self._db.execute(self._begin)
             ledger = Ledger(self._db, self._clock())
@@ -177,32 +212,35 @@ class Lane(threading.Thread):
             ledger.flush()
             self._db.execute("commit")
         except (apsw.FullError, apsw.IOError) as error:
-            problem = _full(error, self._db)
+            problem = full(error, self._db)
             if problem is None:
                 raise
             return StorageFull(problem=problem)
         finally:
             self._roll_back()
-        self._moved |= ledger.moved
+        moved |= ledger.moved
         return reply
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
             self._db.execute("rollback")
 
-    def _answer(self, group: list[Call]) -> None:
+    def _wait_while_busy(self, tries: int) -> bool:
+        """Whether to try again for a lock that another process has; only the thread may wait."""
+        return self.is_here() and wait_while_busy(tries)
+
+    def _answer(self, group: list[Call], moved: set[str], deliver: Deliver) -> None:
         """Send the replies of a group on their way: at once, or when the disk has what they tell of."""
-        moved, self._moved = self._moved, set()
         durable = [call for call in group if call.is_durable] if self._disk is not None else []
         if not durable:
-            self._deliver(group, moved)
+            deliver(group, moved)
             return
         assert self._disk is not None
         if len(durable) == len(group) and not self._is_awaited():
             self._disk.put(durable, moved)
             return
         self._disk.put(durable, set())
-        self._deliver([call for call in group if not call.is_durable], moved)
+        deliver([call for call in group if not call.is_durable], moved)
 
     def _deliver(self, group: list[Call], moved: set[str]) -> None:
         """Wake every loop once, with all that is for it."""
@@ -221,21 +259,3 @@ class Lane(threading.Thread):
             self._tell(moved)  # first: a worker that waits for work is more urgent than the caller who added it
         for call in calls:
             call.resolve()
-
-
-def _full(error: apsw.Error, db: apsw.Connection) -> str | None:
-    """Why there was no room for a write, if that is what the error says. The failed statement has undone itself."""
-    if isinstance(error, apsw.FullError):
-        return str(error)
-    number = db.system_errno
-    is_full = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE and number in FULL
-    return os.strerror(number) if is_full else None
-
-
-def _translated(error: Exception) -> Exception:
-    """SQLite's own errors mean that the store did not answer; all others are our mistakes and stay what they are."""
-    if isinstance(error, apsw.Error):
-        translated = Unavailable(problem=str(error) or type(error).__name__)
-        translated.__cause__ = error
-        return translated
-    return error

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, one writing thread with group commit, one reading thread."""
+"""The embedded store: one SQLite file, one connection that writes with group commit, one that reads."""
 
 import asyncio
 import os
@@ -68,7 +68,7 @@ class SqliteStore:
             disk = partial(Disk, self.path, self._sync)
             self._writer = lane("headrace-writer", db, is_writing=True, disk=disk)
             self._writer.start()
-            self._checkpointer = Checkpointer(db, connect(self.path))
+            self._checkpointer = Checkpointer(self._writer, db, connect(self.path))
             self._checkpointer.start()
             reading = connect(self.path, is_read_only=True)
             self._reader = lane("headrace-reader", reading, is_writing=False)
@@ -120,9 +120,12 @@ class SqliteStore:
                 self._announce(first)
         else:
             lane = self._lane(commands)
-            if lane is self._writer:
+            call = Call(commands, future, is_durable=_are_durable(commands))
+            if lane is not self._reader:
                 self._before_writing(loop)
-            lane.submit_now(Call(commands, future, is_durable=_are_durable(commands)))
+                lane.submit(call, loop)
+            else:
+                lane.submit_now(call)
         return await future
 
     def run_blocking(self, *commands: Command[Any]) -> Any:

@@ -12,13 +12,14 @@ select reply from requests where id = :id;
 insert into jobs (key, name, data, options, added_at)
 select :key + r.key, r.value ->> 0, r.value ->> 1, r.value ->> 2, :now from jsonb_each(:rows) as r;
 
--- step: fresh_ready: the same rows
+-- step: fresh_ready: the jobs just written
 insert into ready (queue, priority, position, key, made, started, stalls, entered_at)
-select :queue, 0, :back + r.key, :key + r.key, 0, 0, 0, :now from jsonb_each(:rows) as r;
+select :queue, 0, :back + key - :first_key, key, 0, 0, 0, :now from jobs where key between :first_key and :last_key;
 
--- step: fresh_events: the same rows
+-- step: fresh_events: of the jobs just written
 insert into log (channel, position, at, key, body)
-select :channel, :first + r.key, :now, cast(:number + r.key as text), :body from jsonb_each(:rows) as r;
+select :channel, :first + key - :first_key, :now, cast(key & 0xFFFFFFFFFF as text), :body
+from jobs where key between :first_key and :last_key;
 
 -- step: jobs: [key, id, name, data, options, parent, policy]
 insert into jobs (key, id, name, data, options, added_at, parent, policy)

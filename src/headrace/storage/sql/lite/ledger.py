@@ -187,7 +187,7 @@ class Ledger:
             tallies.add(self.db, self.now, head, counted)
         self._tallied.clear()
         for head, rows in self._events.values():
-            self.append(head, len(rows), SQL.events, as_json(rows))
+            self.append(head, len(rows), SQL.events, {"rows": as_json(rows)})
         self._events.clear()
         for head in self._heads.values():
             if head.is_woken:
@@ -207,10 +207,10 @@ class Ledger:
             self.run(sql, {"rows": as_json(rows), "now": self.now})
             rows.clear()
 
-    def append(self, head: Head, count: int, sql: str, rows: str, **more: object) -> None:
-        """Append `count` events to the log of a queue by a step over `rows`, which may take `more`."""
-        step = {"channel": head.channel, "first": head.last + 1, "now": self.now, "rows": rows}
-        self.run(sql, step | more)
+    def append(self, head: Head, count: int, sql: str, step: dict[str, object]) -> None:
+        """Append `count` events to the log of a queue by a step that begins at the position `first`."""
+        own = {"channel": head.channel, "first": head.last + 1, "now": self.now}
+        self.run(sql, own | step)
         head.last += count
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1

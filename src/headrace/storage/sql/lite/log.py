@@ -37,7 +37,7 @@ def publish(ledger: Ledger, command: Publish) -> Published | Refused:
     bodies, count = as_json(command.bodies), len(command.bodies)
     head = ledger.head(row[1]) if row is not None and row[1] is not None else None
     if head is not None:  # somebody publishes to the events of a queue
-        ledger.append(head, count, PUBLISH.append, bodies, key=command.key)
+        ledger.append(head, count, PUBLISH.append, {"rows": bodies, "key": command.key})
         return Published(head.last)
     channel, last = ledger.row(PUBLISH.advance, {"name": command.channel, "count": count})
     step = {"channel": channel, "first": last - count + 1, "now": ledger.now, "key": command.key, "rows": bodies}
