@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-LANES = ("headrace-writer", "headrace-reader")
+LANES = ("headrace-writer", "headrace-reader", threading.main_thread().name)  # short turns are done on the loop
 
 
 class Statements:

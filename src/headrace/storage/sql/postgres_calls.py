@@ -23,7 +23,7 @@ from headrace.core.commands import (
     Settled,
     Settlement,
 )
-from headrace.core.commands.jobs import PAGE_MAX
+from headrace.core.commands.jobs import PAGE_MAX, UNTOLD
 from headrace.core.errors import DuplicateId, LeaseLost, Misuse, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import DEFAULTS, FINISHED, HISTORY_MAX, Failure, JobRecord, JobRef, Lease
 from headrace.core.lifecycle import STALLED_REASON, child_failed
@@ -149,7 +149,6 @@ class Ending(Struct, frozen=True, omit_defaults=True):
     cause: str | None = None
     is_attempt: bool = False
     child_failure: str | None = None  # what a parent is told
-    otherwise: str | None = None  # the failure of a job that brings none and has none deferred
 
 
 class Retention(Struct, frozen=True):
@@ -185,7 +184,8 @@ def settle(command: Settle, now: int | None) -> Call:
 
 
 def _ending(settlement: Settlement) -> Ending:
-    failed, is_final = settlement.failure, settlement.to == "failed"
+    is_final = settlement.to == "failed"
+    failed = settlement.failure or (UNTOLD if is_final else None)
     return Ending(
         queue=settlement.queue,
         id=settlement.id,
@@ -199,7 +199,6 @@ def _ending(settlement: Settlement) -> Ending:
         cause=failed.cause if failed else None,
         is_attempt=bool(failed and failed.attempt),
         child_failure=_unstamped(child_failed(settlement.queue, settlement.id)) if is_final else None,
-        otherwise=_unstamped(Failure("failed")) if is_final and not failed else None,
     )
 
 

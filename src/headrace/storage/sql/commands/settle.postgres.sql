@@ -11,10 +11,10 @@ given as materialized (
            row_number() over (partition by s.queue, s.id, s.token order by s.n) = 1 as is_first
     from rows from (jsonb_to_recordset($1::jsonb) as (
         queue text, id text, token text, "to" text, is_counted boolean, delay_ms bigint, rest_ms bigint,
-        is_front boolean, result text, failure text, cause text, is_attempt boolean, child_failure text, otherwise text
+        is_front boolean, result text, failure text, cause text, is_attempt boolean, child_failure text
     )) with ordinality s (
         queue, id, token, target, is_counted, delay_ms, rest_ms, is_front, result, failure, cause, is_attempt,
-        child_failure, otherwise, n
+        child_failure, n
     )
     cross join lateral (select * from find_job(s.queue, s.id) limit 1) j
 ),
@@ -123,8 +123,7 @@ to_delayed as (
     from arrivals a where a.is_delayed
 ),
 ended as materialized (
-    select h.*, m.now, case when h.target = 'failed' then coalesce(
-               h.failure, h.deferred, (select p.deferred from parents p where p.job = h.job), h.otherwise) end as reason
+    select h.*, m.now, case when h.target = 'failed' then h.failure end as reason
     from moment m cross join held h where h.target in ('completed', 'failed')
 ),
 to_finished as (
