@@ -207,10 +207,10 @@ class Ledger:
             self.run(sql, {"rows": as_json(rows), "now": self.now})
             rows.clear()
 
-    def append(self, head: Head, count: int, sql: str, step: dict[str, object]) -> None:
+    def append(self, head: Head, count: int, sql: str, step: Mapping[str, object]) -> None:
         """Append `count` events to the log of a queue by a step that begins at the position `first`."""
         own = {"channel": head.channel, "first": head.last + 1, "now": self.now}
-        self.run(sql, own | step)
+        self.run(sql, {**own, **step})
         head.last += count
         if head.last - head.first + 1 > EVENTS_MAX + EVENTS_SLACK:
             head.first = head.last - EVENTS_MAX + 1
