@@ -12,14 +12,14 @@ from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, Door
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
-from headrace.core.jobs import JobRef, NewJob
+from headrace.core.jobs import JobRef
 from headrace.core.query import parse
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware
 from headrace.engine.registry import Registry
 from headrace.engine.sync import BlockingAs, blocking
-from headrace.flow import plan
+from headrace.flow import plan, plan_many
 from headrace.job import Job
 from headrace.listeners import Happening, Listeners
 from headrace.place import place_of
@@ -27,6 +27,7 @@ from headrace.queue import Queue, find_job
 from headrace.selection import Selection
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlaceOptions, PlainTask, TaskDecorator, TaskOptions, catch_all
+from headrace.within import Within
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -216,16 +217,16 @@ class App:
     @BlockingAs[EnqueueMany]
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
         """Add the jobs of all these calls, or none of them, in one round trip."""
-        roots: list[int] = []
-        jobs: list[NewJob] = []
         given = list(calls)
-        for call in given:
-            roots.append(len(jobs))
-            jobs += plan(call)
+        jobs, roots = plan_many(given)
         if not jobs:
             return []
         refs = (await self._client.add(tuple(jobs))).jobs
         return [Job(self._client, refs[root], call.name, call.load) for root, call in zip(roots, given, strict=True)]
+
+    def within(self, connection: object) -> Within:
+        """Add jobs in a transaction of yours: on SQLite, by an apsw connection to the same file. See `Within`."""
+        return Within(self._client, connection)
 
     def queue(self, name: str) -> Queue:
         """A queue by its name; it need not exist yet. `InvalidName` if no queue may be called so."""

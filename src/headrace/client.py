@@ -79,8 +79,7 @@ class Client:
 
     async def add(self, jobs: tuple[NewJob, ...]) -> Added:
         """Store new jobs, all or none. The request carries an id, so that a store can know it again."""
-        if len(jobs) > ADD_MAX:
-            raise Misuse(f"{len(jobs)} jobs are more than the {ADD_MAX} that can be added at once; part them")
+        check_number(jobs)
         store = self._storage if self._is_open else await self.open()
         reply = await store.run(Add(jobs, self.request_id()))
         if isinstance(reply, Refused):
@@ -134,6 +133,12 @@ class Client:
         self._is_open = False
         self._opening = asyncio.Lock()
         self._watches = {}
+
+
+def check_number(jobs: tuple[NewJob, ...]) -> None:
+    """`Misuse` if these are too many for one `Add`."""
+    if len(jobs) > ADD_MAX:
+        raise Misuse(f"{len(jobs)} jobs are more than the {ADD_MAX} that can be added at once; part them")
 
 
 def _maker(settings: Settings) -> Callable[[], Storage]:

@@ -1,5 +1,6 @@
-"""A flow of calls as the new jobs of one `Add`."""
+"""Calls, and flows of them, as the new jobs of one `Add`."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from headrace.call import Call
@@ -13,3 +14,13 @@ def plan(call: Call[Any]) -> list[NewJob]:
         hint = "; write task.call(…)" if callable(call) else ""
         raise Misuse(f"a call is needed, not {type(call).__name__}{hint}")
     return call.jobs()
+
+
+def plan_many(calls: Iterable[Call[Any]]) -> tuple[list[NewJob], list[int]]:
+    """The jobs of many calls, and where among them that of each call stands."""
+    jobs: list[NewJob] = []
+    roots: list[int] = []
+    for call in calls:
+        roots.append(len(jobs))
+        jobs += plan(call)
+    return jobs, roots

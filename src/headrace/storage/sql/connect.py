@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import apsw
 
-from headrace.core.errors import CannotOpen, SchemaTooNew
+from headrace.core.errors import CannotOpen, Misuse, SchemaTooNew
 from headrace.storage.sql.script import load, schemas
 
 IDENTITY: Final = load("identity")
@@ -52,6 +52,12 @@ def migrate(db: apsw.Connection, path: str) -> None:
     finally:
         if db.in_transaction:
             db.execute("rollback")
+
+
+def check_current(db: apsw.Connection, path: str) -> None:
+    """`Misuse` if the file has not the tables of this version yet: a connection of the caller's changes no schema."""
+    if _version(db, path) != schemas("sqlite")[-1][0]:
+        raise Misuse(f"{path} has not the tables of this version yet; open the app once before: await app.open()")
 
 
 def _check_place(path: str) -> None:

@@ -19,6 +19,7 @@ from headrace.storage.sql.disk import Disk, sync_file
 from headrace.storage.sql.lane import Lane
 from headrace.storage.sql.lite import READS, VOLATILE, is_fresh
 from headrace.storage.sql.watch import Watch
+from headrace.storage.sql.within import WithinSqlite
 
 ANNOUNCED_MAX: Final = 10  # jobs of an Add whose queues are woken before it is committed
 
@@ -135,6 +136,13 @@ class SqliteStore:
         assert call.done is not None
         call.done.wait()
         return call.result()
+
+    def within(self, connection: object) -> WithinSqlite:
+        """The store in a transaction of the caller's: an apsw connection to the same file; see `Transactional`."""
+        self._check_process()
+        if self.path == ":memory:":
+            raise Misuse("a store in memory has no second connection; use a file")
+        return WithinSqlite(connection, self.path, self._clock)
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
         """The topics that may have moved; see `Storage.wait`."""

@@ -1,0 +1,73 @@
+"""The app in a transaction of the caller's: a row of theirs and the job that belongs to it, both or neither."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from headrace.call import Call, Enqueue, EnqueueMany
+from headrace.client import Client, check_number
+from headrace.core.commands import Add
+from headrace.core.errors import Misuse
+from headrace.core.jobs import JobRef, NewJob
+from headrace.engine.home import Home
+from headrace.engine.sync import BlockingAs
+from headrace.flow import plan, plan_many
+from headrace.job import Job
+from headrace.storage.protocol import Storage, Transactional, granted
+
+R = TypeVar("R")
+
+
+class Within:
+    """Adds jobs in a transaction that the caller has begun: they are there when it commits, and never if it does not.
+
+    What is asked for happens at once, on the caller's loop or thread, so `.sync` may be used on a running loop too. A
+    job that is returned can be waited for after the commit. A writing transaction holds up all other writers of the
+    file: keep it short, and await nothing else of the app in it.
+    """
+
+    def __init__(self, client: Client, connection: object) -> None:
+        """`Misuse` if the store has no such transactions, or the connection is not to the store."""
+        store = client.store
+        if not isinstance(store, Transactional):
+            raise Misuse(f"jobs at {client.settings.url} cannot be added in a transaction of yours; SQLite can")
+        self._client = client
+        self._store: Storage = store.within(connection)
+        self._home = _Nowhere()
+
+    @BlockingAs[Enqueue]
+    async def enqueue(self, call: Call[R]) -> Job[R]:
+        """Add the job of a call, or a whole flow, and give the job of its root."""
+        refs = await self._add(tuple(plan(call)))
+        return Job(self._client, refs[0], call.name, call.load)
+
+    @BlockingAs[EnqueueMany]
+    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
+        """Add the jobs of all these calls."""
+        given = list(calls)
+        jobs, roots = plan_many(given)
+        if not jobs:
+            return []
+        refs = await self._add(tuple(jobs))
+        return [Job(self._client, refs[root], call.name, call.load) for root, call in zip(roots, given, strict=True)]
+
+    async def _add(self, jobs: tuple[NewJob, ...]) -> tuple[JobRef, ...]:
+        check_number(jobs)
+        return granted(await self._store.run(Add(jobs))).jobs
+
+
+class _Nowhere(Home):
+    """The home of what needs no loop, as it never waits."""
+
+    def is_here(self) -> bool:
+        return True
+
+    def check(self, name: str) -> None:
+        """There is nothing that a blocking call could stop."""
+
+    def block(self, name: str, make: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        try:
+            make().send(None)
+        except StopIteration as end:
+            value: R = end.value
+            return value
+        raise AssertionError(f"{name} waits")
