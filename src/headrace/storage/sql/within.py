@@ -47,6 +47,7 @@ class WithinSqlite:
         """As `Storage.run`; `Misuse` if no transaction is open. It never waits, so it needs no event loop."""
         if not self._db.in_transaction:
             raise Misuse("no transaction is open on the connection: what should this be committed with? Begin one")
+        replies: tuple[Any, ...] = ()
         attempt = Attempt()
         with attempt, self._plain(), self._db:  # a connection as a context is a savepoint
             ledger = Ledger(self._db, self._clock())
