@@ -43,15 +43,15 @@ def is_short(turn: Iterable[Call]) -> bool:
     jobs = size = 0
     for call in turn:
         for command in call.commands:
-            texts: list[str | None] = []
+            texts: Iterable[str | None] = ()
             if isinstance(command, Claim):
                 jobs += command.limit
             elif isinstance(command, Settle):
                 jobs += len(command.settlements)
-                texts = [settlement.result for settlement in command.settlements]
+                texts = (settlement.result for settlement in command.settlements)
             elif isinstance(command, Add | Joint):
                 jobs += len(command.jobs)
-                texts = [job.data for job in command.jobs]
+                texts = (job.data for job in command.jobs)
             else:
                 return False
             if jobs > JOBS_MAX:
