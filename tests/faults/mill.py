@@ -57,7 +57,7 @@ def parse(lease: Lease) -> tuple[tuple[()], dict[str, object]]:
 async def main(url: str, lease_ms: int, concurrency: int, folder: str | None = None) -> None:
     store = open_store(url)
     if folder is not None:
-        store = of_process(store, Path(folder), f"mill-{os.getpid()}")
+        store = of_process(store, Path(folder), f"mill-{os.getpid()}-{time.monotonic_ns()}")  # process ids come again
     await store.open()
     hooks = Hooks(started=(lambda: print("ready", flush=True),))
     worker = Worker(store, registry(), lease_ms=lease_ms, poll_ms=1_000, concurrency=concurrency, hooks=hooks)

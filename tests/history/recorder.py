@@ -89,8 +89,11 @@ def of_process(inner: Storage, folder: Path, who: str) -> Recorder:
 
 
 def to_file(path: Path) -> Write:
-    """Writes facts so that a process that is killed leaves all of them, but for the one under its pen."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    """Writes facts so that a process that is killed leaves all of them, but for the one under its pen.
+
+    Nobody else has written there: calls are told apart by the name of the file.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
     encode = msgspec.json.Encoder().encode
     return lambda fact: os.write(file, encode(fact) + b"\n") and None
 
