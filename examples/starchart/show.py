@@ -19,7 +19,7 @@ from headrace.core.commands import Node
 
 from .ending import Step
 
-NAME_WIDTH, INDENT, STATE_WIDTH = 26, 4, 17
+NAME_WIDTH, INDENT, STATE_WIDTH, LINE_WIDTH = 30, 4, 17, 20
 STYLES = {"completed": "green", "failed": "red", "active": "yellow", "delayed": "magenta"}
 UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
@@ -98,4 +98,4 @@ def _line(event: headrace.Event, nodes: Sequence[Node]) -> Text:
     assert record is not None
     change = f"{event.was} -> {event.state}" if event.was else f"added {event.state}"
     why = f" ({event.cause})" if event.cause else ""
-    return Text(f"{event.at - record.added_at:6} ms  {plain(record.name):19}{change}{why}")
+    return Text(f"{event.at - record.added_at:6} ms  {plain(record.name):{LINE_WIDTH}}{change}{why}")
