@@ -8,7 +8,8 @@ The row is no job here. It is added together with the flow, in one transaction: 
 refused, and no row whose flow was lost.
 """
 
-import time
+from dataclasses import dataclass
+from time import time
 from typing import Literal, Protocol, TypeAlias
 
 import headrace
@@ -22,6 +23,14 @@ POLL_S, PATIENCE_S = 60, 24 * 3600
 QUEUES = ("better-dns", "better-name-servers", "better-records")
 
 WorkType: TypeAlias = Literal["create", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the provider has accepted, and when."""
+
+    id: str
+    asked_at: float
 
 
 class Request(Protocol):
@@ -38,21 +47,22 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
     """Register the tasks of variant B with an app whose jobs are in the file of the records."""
 
     @app.task(queue="better-dns", attempts=ATTEMPTS, backoff=headrace.Exponential(15 * scale))
-    def change_dns(work: WorkType, name: str, value: str) -> str:
+    def change_dns(work: WorkType, name: str, value: str) -> Change:
         ask = dns.create if work == "create" else dns.update
         try:
-            return ask(name, value, key=key())
+            return Change(ask(name, value, key=key()), time())
         except DnsRefused as error:  # it will say no again; that it does not answer is tried again
             raise headrace.Unrecoverable(str(error)) from error
 
     @app.task(queue="better-name-servers", attempts=ATTEMPTS, backoff=headrace.Exponential(60 * scale))
-    def await_name_servers(change_id: str = headrace.from_child(change_dns)) -> None:
-        if dns.status(change_id) == "INSYNC":
+    def await_name_servers(change: Change = headrace.from_child(change_dns)) -> None:
+        if dns.status(change.id) == "INSYNC":
             return
-        # "Not yet" uses up no attempt: those are for outages. Only a day of it is too much.
-        waited_s = time.time() - headrace.context().job.added_at / 1000
+        # "Not yet" uses up no attempt: those are for outages. Only a day of it is too much, counted from the change and
+        # not from the job, which may have waited long for its provider.
+        waited_s = time() - change.asked_at
         if waited_s > PATIENCE_S * scale:
-            raise headrace.Unrecoverable(f"{change_id} is not in sync after {waited_s:g} s")
+            raise headrace.Unrecoverable(f"{change.id} is not in sync after {waited_s:g} s")
         raise headrace.Later(POLL_S * scale)
 
     @app.task(queue="better-records", attempts=ATTEMPTS, backoff=headrace.Exponential(30 * scale))

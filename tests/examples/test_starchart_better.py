@@ -3,11 +3,13 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
 
 import headrace
+from examples.starchart import better
 from examples.starchart.app import starchart
 from examples.starchart.better import ATTEMPTS, PATIENCE_S
 from examples.starchart.better_scenarios import S1B, S6B, play_better, s1b, s6b
@@ -15,7 +17,7 @@ from examples.starchart.ending import Ending, Step
 from examples.starchart.fake_dns import Faults
 from examples.starchart.records import DuplicateRecord, UnknownRecord
 from examples.starchart.stage import ADDRESS, Scenario
-from tests.examples.play import DONE, UNRUN, Play, assert_at_least, assert_failed_by, failure, pauses, record
+from tests.examples.play import DONE, SCALE, UNRUN, Play, assert_at_least, assert_failed_by, failure, pauses, record
 
 on_sqlite = pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
 
@@ -111,7 +113,9 @@ async def test_without_a_flow_there_is_no_row(stage: Play) -> None:
 
 
 @on_sqlite
-async def test_s4b_dns_down_for_good_leaves_a_pending_row_and_a_retry_heals_it(stage: Play) -> None:
+async def test_s4b_dns_down_for_good_leaves_a_pending_row_and_a_retry_heals_it(
+    stage: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = Ending(
         {"activate_record": UNRUN, "await_name_servers": UNRUN, "change_dns": Step("failed", 5)},
         row="pending",
@@ -122,7 +126,9 @@ async def test_s4b_dns_down_for_good_leaves_a_pending_row_and_a_retry_heals_it(s
     assert_failed_by(jobs["await_name_servers"], jobs["change_dns"])
     assert_failed_by(jobs["activate_record"], jobs["await_name_servers"])
     assert stage.runs == {"change_dns": 5}
-    stage.stage.dns.set_faults(Faults())
+    after = time() + 2 * PATIENCE_S * SCALE  # a long outage is not time that the name servers took
+    monkeypatch.setattr(better, "time", lambda: after)
+    stage.stage.dns.set_faults(Faults(insync_after_polls=3))
     for job in jobs.values():
         await job.retry()
     async with stage.app.worker():
