@@ -6,6 +6,9 @@ from pathlib import Path
 
 import headrace
 
+from .better import Request, requesting
+from .certificate_rows import Certificates
+from .certificates import CertificateFlow, certifying
 from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
@@ -18,25 +21,39 @@ DEFAULTS = headrace.Settings()
 
 @dataclass(frozen=True, slots=True)
 class Starchart:
-    """The app with its queues, the service's own database, and the flows that make, change and delete a subdomain."""
+    """The app with its queues, the service's own database, and the flows for subdomains and certificates.
+
+    `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
+    """
 
     app: headrace.App
     records: Records
+    certificates: Certificates
     create: CreateFlow
     update: UpdateFlow
     delete: DeleteFlow
+    certify: CertificateFlow
+    request: Request
 
 
-def starchart(url: str, *, records: Path, dns: str, scale: float, settings: headrace.Settings = DEFAULTS) -> Starchart:
-    """The service on the store at `url`, with its records in a file and the DNS provider at another URL."""
+def starchart(
+    url: str, *, records: Path, dns: str, acme: str, scale: float, settings: headrace.Settings = DEFAULTS
+) -> Starchart:
+    """The service on the store at `url`, with its records in a file, and provider and authority at other URLs.
+
+    For variant B the records must be in the file of the store.
+    """
     app = headrace.App(url, settings=settings)
-    table, provider = Records(records), Dns(dns)
+    table, certificates, provider = Records(records), Certificates(records), Dns(dns)
     return Starchart(
         app,
         table,
+        certificates,
         published(app, table, provider, scale),
         updating(app, table, provider, scale),
         deleting(app, table, provider, scale),
+        certifying(app, certificates, provider, acme, scale),
+        requesting(app, table, provider, scale),
     )
 
 

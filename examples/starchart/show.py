@@ -19,7 +19,7 @@ from headrace.core.commands import Node
 
 from .ending import Step
 
-NAME_WIDTH, INDENT, STATE_WIDTH = 26, 4, 17
+NAME_WIDTH, INDENT, STATE_WIDTH, LINE_WIDTH, RESULT_MAX = 30, 4, 17, 20, 18
 STYLES = {"completed": "green", "failed": "red", "active": "yellow", "delayed": "magenta"}
 UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
@@ -76,6 +76,11 @@ def plain(text: str) -> str:
     return UUID.sub(r"\1", "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text))
 
 
+def clipped(text: str) -> str:
+    """The beginning of a text, as much of it as fits behind a job."""
+    return text if len(text) <= RESULT_MAX else f"{text[: RESULT_MAX - 1]}…"
+
+
 def _label(node: Node) -> Text:
     record = node.record
     if record is None:
@@ -85,7 +90,7 @@ def _label(node: Node) -> Text:
     label = Text(f"{plain(record.name):{NAME_WIDTH - INDENT * node.depth}}")
     label.append(f"{step.state:{STATE_WIDTH}}", STYLES.get(step.state, "dim")).append(step.tries, "dim")
     if record.result not in (None, "null"):
-        label.append(f" -> {plain(record.result)}")
+        label.append(f" -> {plain(clipped(record.result))}")
     elif step.state != "completed" and failure is not None:
         label.append(f"\n  {plain(failure.reason)}", STYLES.get(step.state, "dim"))
     return label
@@ -98,4 +103,4 @@ def _line(event: headrace.Event, nodes: Sequence[Node]) -> Text:
     assert record is not None
     change = f"{event.was} -> {event.state}" if event.was else f"added {event.state}"
     why = f" ({event.cause})" if event.cause else ""
-    return Text(f"{event.at - record.added_at:6} ms  {plain(record.name):19}{change}{why}")
+    return Text(f"{event.at - record.added_at:6} ms  {plain(record.name):{LINE_WIDTH}}{change}{why}")

@@ -4,10 +4,8 @@ import asyncio
 import io
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,92 +13,17 @@ import pytest
 from rich.console import Console
 
 import headrace
-from examples.starchart.app import Starchart, read_scale, starchart
+from examples.starchart.app import read_scale
 from examples.starchart.ending import Ending, Step, look
-from examples.starchart.fake_dns import FakeDns, Faults
+from examples.starchart.fake_dns import Faults
 from examples.starchart.flows import QUEUES
-from examples.starchart.scenario import DEMO_SCALE, S1, S4, Scenario, Stage, demo, play, s1, s4
+from examples.starchart.published_scenarios import S1, S4, s1, s4
+from examples.starchart.scenario import DEMO, DEMO_SCALE, SCENARIOS, demo
 from examples.starchart.show import plain, watch
+from examples.starchart.stage import Scenario
+from tests.examples.play import DONE, SCALE, UNRUN, Play, assert_at_least, assert_failed_by, failure, pauses, record
 
-SCALE = 0.001
 ROOT = Path(__file__).resolve().parents[2]
-
-FINISHED: tuple[headrace.State, ...] = ("completed", "failed")
-DONE, UNRUN = Step("completed", 1), Step("failed", 0)
-
-
-@dataclass(frozen=True)
-class Play:
-    """A stage, and how often the handler of each task was called."""
-
-    stage: Stage
-    runs: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def service(self) -> Starchart:
-        return self.stage.service
-
-    @property
-    def app(self) -> headrace.App:
-        return self.service.app
-
-    async def ends(self, expected: Ending, played: Awaitable[Ending]) -> dict[str, headrace.Job[Any]]:
-        """Play to the end, which must be the expected one; the jobs by task."""
-        async with self.app.worker(), asyncio.timeout(10):
-            assert await played == expected
-        pages = [await self.app.queue(queue).jobs(state) for queue in QUEUES for state in FINISHED]
-        return {job.name: job for page in pages for job in page}
-
-    async def of(self, scenario: Scenario) -> dict[str, headrace.Job[Any]]:
-        return await self.ends(scenario.expected, play(self.stage, scenario))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Play]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'headrace.db'}"
-    with FakeDns() as dns:
-        service = starchart(url, records=tmp_path / "records.db", dns=dns.url, scale=SCALE)
-        playing = Play(Stage(service, dns, Console(quiet=True)))
-
-        @service.app.middleware
-        async def count(ctx: headrace.Context, call_next: Callable[[], Awaitable[Any]]) -> Any:
-            playing.runs[ctx.job.name] += 1
-            return await call_next()
-
-        async with service.app:
-            yield playing
-
-
-def record(job: headrace.Job[Any]) -> headrace.JobRecord:
-    assert job.record is not None
-    return job.record
-
-
-def failure(job: headrace.Job[Any]) -> headrace.Failure:
-    found = record(job).failure
-    assert found is not None
-    return found
-
-
-async def pauses(app: headrace.App, job: headrace.Job[Any]) -> list[int]:
-    """The milliseconds that a job spent delayed, pause by pause, as its events tell."""
-    events: list[headrace.Event] = []
-    async for event in app.queue(job.queue).events(after=0):
-        assert isinstance(event, headrace.Event)
-        events += [event] if event.job == job.ref else []
-        if event.state in ("completed", "failed"):
-            break
-    return [after.at - before.at for before, after in pairwise(events) if before.state == "delayed"]
-
-
-def assert_at_least(found: list[int], wanted: list[int]) -> None:
-    assert len(found) == len(wanted)
-    assert all(pause >= least for pause, least in zip(found, wanted, strict=True)), (found, wanted)
-
-
-def assert_failed_by(parent: headrace.Job[Any], child: headrace.Job[Any]) -> None:
-    assert failure(parent).reason == f"child {child.ref} failed"
-    assert failure(parent).cause == "child-failed"
 
 
 async def test_s1_all_four_complete_and_the_row_is_active(stage: Play) -> None:
@@ -318,6 +241,15 @@ def test_the_demo_shows_both_scenarios_within_80_columns(monkeypatch: pytest.Mon
         assert said in out
 
 
+def test_the_other_scenarios_are_played_by_name_within_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARCHART_SCALE", "0.001")
+    out = io.StringIO()
+    assert demo(Console(file=out, width=80), [name for name in SCENARIOS if name not in DEMO]) == 0
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+    for said in ("S1B: ", "S6B: ", "S16: ", "S18: ", "DuplicateRecord: ", "└── change_dns", "S18 teaches"):
+        assert said in out.getvalue()
+
+
 def test_the_demo_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STARCHART_SCALE", "0.001")
     monkeypatch.setenv("TERM", "xterm")
@@ -339,7 +271,7 @@ def test_the_demo_says_no_when_something_is_not_as_expected(monkeypatch: pytest.
     ("arguments", "says"),
     [
         (["--engine", "redis"], "redis comes with a later release"),
-        (["S99"], "there is no scenario S99; there are S1, S4"),
+        (["S99"], "there is no scenario S99; there are S1, S4, S1B, S6B, S16, S18"),
     ],
 )
 def test_what_is_not_there_is_said(arguments: list[str], says: str) -> None:

@@ -15,7 +15,7 @@ from examples.starchart.app import Starchart, starchart
 from examples.starchart.ending import look
 from examples.starchart.fake_dns import FakeDns, Faults
 from examples.starchart.flows import QUEUES
-from examples.starchart.scenario import S1
+from examples.starchart.published_scenarios import S1
 from tests.house.source import ROOT
 
 SCALE, LEASE_S = 0.001, 1.0
@@ -29,7 +29,7 @@ class Crew:
         self.dns = dns
         self.folder = folder
         self.url, self.records = f"sqlite:///{folder / 'headrace.db'}", folder / "records.db"
-        self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, scale=SCALE)
+        self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, acme=dns.url, scale=SCALE)
         self.workers: list[subprocess.Popen[str]] = []
 
     async def worker(self) -> subprocess.Popen[str]:
