@@ -42,6 +42,7 @@ from headrace.core.query import parse
 from headrace.core.topics import job_events
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, child, done, failed, keep, later, new, parent, put_back, ref
+from tests.crash.dedups import dedup_calls, deduplicated
 from tests.crash.families import families, family_calls
 
 KINDS: dict[str, type[Command[Any]]] = {
@@ -65,7 +66,7 @@ class Known:
 
 async def world(desk: Desk, clock: FrozenClock) -> Known:
     """Jobs in every state, a flow half done, logs, locks, workers."""
-    kin = await families(desk, clock)
+    kin = await families(desk, clock) | await deduplicated(desk)
     await desk.add(new("over-a"), new("over-b", max_stalled=0))
     over = await desk.claim(lease_ms=10, token="over")
     clock.advance(10)
@@ -153,7 +154,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         "Read": (Read("bus"),),
         "Channels": (Channels(),),
         "Workers": (Workers(),),
-    } | family_calls(known.leases)
+    } | family_calls(known.leases) | dedup_calls(known.leases)
 
 
 def lease_ref(lease: Lease) -> JobRef:
