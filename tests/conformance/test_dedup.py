@@ -31,7 +31,7 @@ async def is_free(desk: Desk, key: str = "k", queue: str = "q") -> bool:
     return not added.duplicates
 
 
-# -- until the job has finished -----------------------------------------------------------------------------------------
+# -- until the job has finished ----------------------------------------------------------------------------------------
 
 
 async def test_a_duplicate_is_not_stored_and_names_the_job_that_has_the_key(desk: Desk) -> None:
@@ -138,7 +138,7 @@ async def test_a_repeated_request_is_no_duplicate_of_itself(desk: Desk) -> None:
     assert await desk.run(Add((keyed(),), "another")) == second
 
 
-# -- for a time, and for ever -------------------------------------------------------------------------------------------
+# -- for a time, and for ever ------------------------------------------------------------------------------------------
 
 
 async def test_a_key_for_a_time_lasts_so_long_whatever_becomes_of_the_job(desk: Desk, clock: FrozenClock) -> None:
@@ -201,7 +201,7 @@ async def test_what_is_removed_before_it_has_finished_takes_its_key_along(desk: 
     assert await is_free(desk)
 
 
-# -- what a duplicate does ----------------------------------------------------------------------------------------------
+# -- what a duplicate does ---------------------------------------------------------------------------------------------
 
 
 async def test_a_duplicate_that_replaces_takes_the_place_of_a_job_that_is_delayed(
@@ -349,7 +349,7 @@ async def test_kept_jobs_of_one_settle_are_added_in_the_order_of_the_jobs_that_f
     assert [record.name for record in await desk.found("q", "waiting")] == ["of b", "of a"]
 
 
-# -- flows --------------------------------------------------------------------------------------------------------------
+# -- flows -------------------------------------------------------------------------------------------------------------
 
 
 def flow(root: str, **how: Any) -> tuple[NewJob, ...]:
@@ -386,7 +386,7 @@ async def test_the_key_of_a_flow_is_free_when_its_root_has_finished(desk: Desk) 
     assert await is_free(desk)
 
 
-# -- by hand ------------------------------------------------------------------------------------------------------------
+# -- by hand -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_key_that_is_forgotten_is_free_and_its_job_stays(desk: Desk) -> None:

@@ -22,7 +22,7 @@ class Enqueued:
 
     def __init__(self) -> None:
         self.jobs: list[tuple[JobRef, NewJob]] = []
-        """All of them, in order. A job whose custom id was there already, or a duplicate, was not stored and is not here."""
+        """All of them, in order. Those that were not stored, because their id or dedup key was taken, are not here."""
 
     def __call__(
         self,
