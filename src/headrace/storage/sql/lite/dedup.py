@@ -45,14 +45,14 @@ class Keys:
         self._ledger = ledger
         self._taken: dict[tuple[str, str], Taken] = {}
         wanted = {(job.queue, job.options.dedup.key) for job in jobs if job.options.dedup is not None}
-        heads = {head.id: head for queue, _ in wanted if (head := ledger.head(queue)) is not None}
-        if heads:
-            numbers = {head.name: head.id for head in heads.values()}
-            pairs = [(numbers[queue], name) for queue, name in wanted if queue in numbers]
-            for number, name, owner, custom, *rest in ledger.rows(
-                SQL.taken, {"pairs": as_json(pairs), "now": ledger.now}
-            ):
-                self._taken[heads[number].name, name] = Taken(owner, ref_of(heads[number], owner, custom), *rest)
+        heads = {queue: head for queue, _ in wanted if (head := ledger.head(queue)) is not None}
+        if not heads:
+            return
+        pairs = [(heads[queue].id, name) for queue, name in wanted if queue in heads]
+        numbered = {head.id: head for head in heads.values()}
+        for number, name, owner, custom, *rest in ledger.rows(SQL.taken, {"pairs": as_json(pairs), "now": ledger.now}):
+            head = numbered[number]
+            self._taken[head.name, name] = Taken(owner, ref_of(head, owner, custom), *rest)
 
     def find(self, job: NewJob) -> Taken | None:
         """The key of a job, if it is taken."""
