@@ -29,7 +29,10 @@ OPTIONS_PAGE: Final = "reference/options.md"
 SOURCES: Final = "repository"
 """Where files of the repository stand in the site."""
 HOW_TO: Final = (
-    ("Jobs", "tasks bulk your-own-transaction unique-ids delay priority retries timeouts results retention batch"),
+    (
+        "Jobs",
+        "tasks bulk your-own-transaction unique-ids dedup delay priority retries timeouts results retention batch",
+    ),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow"),
     ("Queues", "pause catch-all find-jobs administer events tallies"),

@@ -11,6 +11,7 @@ from headrace.core.jobs import Failure, JobRecord, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
 from headrace.core.settings import Retention, Settings
+from headrace.dedup import Dedup
 from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
@@ -38,6 +39,7 @@ __all__ = [
     "App",
     "Call",
     "Context",
+    "Dedup",
     "Event",
     "Exponential",
     "Failure",

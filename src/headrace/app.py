@@ -20,7 +20,7 @@ from headrace.engine.hooks import Hooks, Middleware
 from headrace.engine.registry import Registry
 from headrace.engine.sync import BlockingAs, blocking
 from headrace.flow import plan, plan_many
-from headrace.job import Job
+from headrace.job import Job, added_jobs
 from headrace.listeners import Happening, Listeners
 from headrace.place import place_of
 from headrace.queue import Queue, find_job
@@ -212,7 +212,7 @@ class App:
     async def enqueue(self, call: Call[R]) -> Job[R]:
         """Add the job of a call, or a whole flow, and give the job of its root."""
         added = await self._client.add(tuple(plan(call)))
-        return Job(self._client, added.jobs[0], call.name, call.load)
+        return added_jobs(self._client, added, [(0, call)])[0]
 
     @BlockingAs[EnqueueMany]
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
@@ -221,8 +221,8 @@ class App:
         jobs, roots = plan_many(given)
         if not jobs:
             return []
-        refs = (await self._client.add(tuple(jobs))).jobs
-        return [Job(self._client, refs[root], call.name, call.load) for root, call in zip(roots, given, strict=True)]
+        added = await self._client.add(tuple(jobs))
+        return added_jobs(self._client, added, zip(roots, given, strict=True))
 
     def within(self, connection: object) -> Within:
         """Add jobs in a transaction of yours: on SQLite, by an apsw connection to the same file. See `Within`."""

@@ -59,7 +59,8 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
 
     def jobs(self, parent: Parent | None = None) -> list[NewJob]:
         """What a store is asked to add for this call and all below it, its own job first."""
-        if not (self.children or self.wants or parent or self.choice.if_failed):
+        choice = self.choice
+        if not (self.children or self.wants or parent or choice.if_failed or choice.options.dedup):
             return [self.new_job()]  # nearly every call
         return laid_out(self, parent)
 

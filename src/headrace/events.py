@@ -12,7 +12,7 @@ from headrace.core import topics
 from headrace.core.commands import Entries, Read, Tree
 from headrace.core.errors import InvalidOption, NoSuchJob, Refused
 from headrace.core.jobs import FINISHED, STATES, Cause, JobRef, State
-from headrace.core.log import Change, Entry, Gap, Happening
+from headrace.core.log import ASIDES, Change, Entry, Gap, Happening
 from headrace.storage.protocol import Storage, granted
 
 PAGE: Final = 1_000
@@ -107,7 +107,7 @@ class _Members:
                 is_unsure |= event.was is None and event.state in STATES  # a new job: a child that was added later?
             elif event.state in _ENDS:
                 self._open.discard(event.job)
-            elif event.state != "progress":
+            elif event.state not in ASIDES:
                 self._open.add(event.job)
                 is_unsure |= event.state == "waiting-children"  # perhaps for children in queues that nobody reads yet
         if is_unsure:

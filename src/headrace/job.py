@@ -1,6 +1,6 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from headrace import annotations, reading
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Lines, Move, Moved, Node, Remove, Tree
+from headrace.core.commands import Added, Lines, Move, Moved, Node, Remove, Tree
 from headrace.core.errors import InvalidOption, Misuse, NoSuchJob
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, JobRecord, JobRef, Lease, Parent, State
 from headrace.core.log import Gap
@@ -46,7 +46,7 @@ class AddChildShape(Protocol):
 class Job(Generic[R]):
     """A job, by queue and id. What it looks like is asked of the store each time; `record` is what was seen last."""
 
-    __slots__ = ("_client", "_load", "_ref", "_seen", "name")
+    __slots__ = ("_client", "_load", "_ref", "_seen", "is_duplicate", "name", "replaced")
 
     def __init__(
         self,
@@ -55,12 +55,19 @@ class Job(Generic[R]):
         name: str,
         load: Callable[[str], R] | None = None,
         seen: JobRecord | Lease | None = None,
+        *,
+        is_duplicate: bool = False,
+        replaced: JobRef | None = None,
     ) -> None:
         self._client = client
         self._ref = ref
         self._load = load
         self._seen = seen
         self.name = name
+        self.is_duplicate = is_duplicate
+        """Whether the add that gave this job added nothing, because its `job_id` was there or its dedup key taken."""
+        self.replaced = replaced
+        """The job whose place this one took when it was added: see `Dedup`."""
 
     @property
     def queue(self) -> str:
@@ -265,6 +272,17 @@ class Job(Generic[R]):
         if moved.refusals[0] is not None:
             raise moved.refusals[0]
         return moved
+
+
+def added_jobs(client: Client, added: Added, calls: Iterable[tuple[int, Addable[R]]]) -> list[Job[R]]:
+    """The jobs of calls, by their positions in an Add that was answered: new ones, and those that were there."""
+    if not (added.existing or added.duplicates or added.replaced):
+        return [Job(client, added.jobs[at], call.name, call.load) for at, call in calls]  # nearly every Add
+    there, replaced = {*added.existing, *added.duplicates}, dict(added.replaced)
+    return [
+        Job(client, added.jobs[at], call.name, call.load, is_duplicate=at in there, replaced=replaced.get(at))
+        for at, call in calls
+    ]
 
 
 def known_job(client: Client, record: JobRecord) -> Job[Any]:

@@ -49,12 +49,13 @@ class Planned(Protocol):
 def laid_out(root: Planned, parent: Parent | None = None) -> list[NewJob]:
     """The jobs of a call, its own first, below `parent` if there is one.
 
-    `BadFlow` if the flow has a cycle, a call twice, or too many nodes; `Misuse` if a child is missing that an argument
-    is to come from.
+    `InvalidOption` if an option does not fit the place of a job; `BadFlow` if the flow has a cycle, a call twice, or
+    too many nodes; `Misuse` if a child is missing that an argument is to come from.
     """
     if root.choice.if_failed is not None and parent is None:
         raise InvalidOption(f"if_failed says what a child does to its parent; {root.name} has no parent here")
     tie = None if parent is None else _tie(root, parent.queue, parent.id, parent.policy)
+    _check_dedup(root, is_child=parent is not None)
     if root.children:
         return _flow(root, tie)
     _check_wants(root)
@@ -70,6 +71,7 @@ def _flow(root: Planned, tie: Parent | None) -> list[NewJob]:
         _check_wants(parent)
         for child, policy in parent.children:
             _check_new(child, parent, above)
+            _check_dedup(child, is_child=True)
             jobs.append(child.new_job(id=str(uuid4()), parent=_tie(child, job.queue, job.id, policy)))
             waiting.append((child, jobs[-1]))
             if len(jobs) > NODES_MAX:
@@ -93,6 +95,21 @@ def _check_wants(call: Planned) -> None:
                 f"an argument of {call.name} comes from a child of the task {wanted!r}, and {call.name} has {many} of "
                 "it; put one there with after(), or give the argument"
             )
+
+
+def _check_dedup(call: Planned, *, is_child: bool) -> None:
+    """`InvalidOption` if a job at this place cannot have the dedup key that it was given."""
+    name, choice, dedup = call.name, call.choice, call.choice.options.dedup
+    if dedup is None:
+        return
+    if is_child:
+        raise InvalidOption(f"{name} is a child and has a dedup key; its parent would wait for a job of others")
+    if call.children and (dedup.replaces or dedup.reschedules or dedup.keeps_last):
+        raise InvalidOption(f"{name} has children: a duplicate can only be dropped; leave the rest of its dedup out")
+    if (dedup.replaces or dedup.reschedules) and not choice.delay_ms:
+        raise InvalidOption(f"a duplicate of {name} is to meet a delayed job, and there is no delay; give delay, too")
+    if dedup.keeps_last and choice.job_id is not None:
+        raise InvalidOption(f"{name} has a job_id, which is taken when the one to be kept is added; leave it out")
 
 
 def _check_new(child: Planned, parent: Planned, above: dict[int, int | None]) -> None:

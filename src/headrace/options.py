@@ -11,6 +11,7 @@ from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.errors import InvalidOption
 from headrace.core.jobs import ATTEMPTS_MAX, POLICIES, PRIORITY_MAX, Options, Policy
 from headrace.core.names import check_id
+from headrace.dedup import Dedup
 from headrace.spans import Keep, Span, count_of, span_ms
 
 TIMEOUT_MIN_MS: Final = 1
@@ -39,6 +40,7 @@ class CallOptions(RunOptions, total=False):
 
     job_id: str | None
     if_failed: IfFailed | None
+    dedup: Dedup | None
 
 
 class Choice(Struct, frozen=True):
@@ -91,6 +93,12 @@ def _keep(name: str, value: Any, _: Pauses) -> Any:
     return value and value.stored()
 
 
+def _dedup(name: str, value: Any, _: Pauses) -> Any:
+    if value is not None and not isinstance(value, Dedup):
+        raise InvalidOption(f"{name} is {type(value).__name__}; use headrace.Dedup(key, …)")
+    return value and value.stored()
+
+
 def _flag(name: str, value: Any, _: Pauses) -> bool:
     if not isinstance(value, bool):
         raise InvalidOption(f"{name} is {type(value).__name__}; it is True or False")
@@ -109,8 +117,9 @@ _PARSERS: Final[Mapping[str, tuple[str, _Parse]]] = {
     "lifo": ("lifo", _flag),
     "keep_completed": ("keep_completed", _keep),
     "keep_failed": ("keep_failed", _keep),
+    "dedup": ("dedup", _dedup),
 }
 _OWN: Final = frozenset({"delay_ms", "priority", "job_id", "if_failed"})
 
-RUN_OPTIONS: Final = tuple(name for name in _PARSERS if name not in ("job_id", "if_failed"))
+RUN_OPTIONS: Final = tuple(name for name in _PARSERS if name not in ("job_id", "if_failed", "dedup"))
 CALL_OPTIONS: Final = tuple(_PARSERS)

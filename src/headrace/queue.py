@@ -11,7 +11,7 @@ from headrace.core.commands import Configure, Count, Forget, Get, Tallied, Tally
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.log import Gap
-from headrace.core.names import check_name, check_queue
+from headrace.core.names import check_dedup_key, check_name, check_queue
 from headrace.core.query import parse
 from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.core.terms import Text
@@ -19,7 +19,7 @@ from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, queue_events
 from headrace.flow import plan
-from headrace.job import Job, known_job
+from headrace.job import Job, added_jobs, known_job
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
@@ -51,11 +51,11 @@ class Queue:
 
     @blocking
     async def add(self, name: str, data: object = None, **options: Unpack[CallOptions]) -> Job[Any]:
-        """Add a job. If its `job_id` is there already nothing is added, and that job is given."""
+        """Add a job. If its `job_id` is there already, or its dedup key taken, nothing is added and that job given."""
         call = self.call(name, data)
         (job,) = plan(call.options(**options) if options else call)
         added = await self._client.add((job,))
-        return Job(self._client, added.jobs[0], name, call.load)
+        return added_jobs(self._client, added, [(0, call)])[0]
 
     @blocking
     async def pause(self) -> None:
@@ -165,6 +165,14 @@ class Queue:
                 yield event
         finally:
             await source.aclose()
+
+    @blocking
+    async def forget_dedup(self, key: str) -> JobRef | None:
+        """Forget a dedup key, so that the next add with it is no duplicate; the job that had it, None if none had.
+
+        That job stays as it is; one that `keep_last` kept for its end is forgotten. `NoSuchQueue` if there is none.
+        """
+        return (await self._client.run(Forget(self.name, dedup=check_dedup_key(key)))).job
 
     @blocking
     async def forget(self) -> None:

@@ -31,7 +31,7 @@ async def _delayed(client: Client, record: JobRecord) -> list[str]:
     last = record.failures[-1] if record.failures else None
     if last is not None:
         until += f", because attempt {last.attempt} of {record.options.attempts} failed: {last.reason}"
-    return [until, *await _standstill(client, record)]
+    return [until, *_duplicates(record), *await _standstill(client, record)]
 
 
 async def _active(_: Client, record: JobRecord) -> list[str]:
@@ -143,6 +143,14 @@ async def _place(client: Client, record: JobRecord) -> str:
 def _deferred(record: JobRecord) -> Iterator[str]:
     if record.failure is not None:
         yield f"it will not run: the next worker to take it records that it failed: {record.failure.reason}"
+
+
+def _duplicates(record: JobRecord) -> Iterator[str]:
+    """Why it may be delayed again and again."""
+    dedup = record.options.dedup
+    if dedup is not None and (dedup.replaces or dedup.reschedules):
+        does = "takes its place" if dedup.replaces else "lets its delay begin anew"
+        yield f"each job that is added meanwhile with its dedup key {dedup.key!r} {does}"
 
 
 def _runs_by_itself(child: Node) -> bool:

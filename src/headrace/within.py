@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, check_number
-from headrace.core.commands import Add
+from headrace.core.commands import Add, Added
 from headrace.core.errors import Misuse
-from headrace.core.jobs import JobRef, NewJob
+from headrace.core.jobs import NewJob
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs
 from headrace.flow import plan, plan_many
-from headrace.job import Job
+from headrace.job import Job, added_jobs
 from headrace.storage.protocol import Storage, Transactional, granted
 
 R = TypeVar("R")
@@ -37,8 +37,8 @@ class Within:
     @BlockingAs[Enqueue]
     async def enqueue(self, call: Call[R]) -> Job[R]:
         """Add the job of a call, or a whole flow, and give the job of its root."""
-        refs = await self._add(tuple(plan(call)))
-        return Job(self._client, refs[0], call.name, call.load)
+        added = await self._add(tuple(plan(call)))
+        return added_jobs(self._client, added, [(0, call)])[0]
 
     @BlockingAs[EnqueueMany]
     async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
@@ -47,12 +47,12 @@ class Within:
         jobs, roots = plan_many(given)
         if not jobs:
             return []
-        refs = await self._add(tuple(jobs))
-        return [Job(self._client, refs[root], call.name, call.load) for root, call in zip(roots, given, strict=True)]
+        added = await self._add(tuple(jobs))
+        return added_jobs(self._client, added, zip(roots, given, strict=True))
 
-    async def _add(self, jobs: tuple[NewJob, ...]) -> tuple[JobRef, ...]:
+    async def _add(self, jobs: tuple[NewJob, ...]) -> Added:
         check_number(jobs)
-        return granted(await self._store.run(Add(jobs))).jobs
+        return granted(await self._store.run(Add(jobs)))
 
 
 class _Nowhere(Home):

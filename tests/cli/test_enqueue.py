@@ -84,7 +84,7 @@ def test_what_cannot_be_added_is_said_in_a_sentence(
 
 def test_options_are_stored(call: Call, typed: str) -> None:
     added = call("enqueue", typed, "typed", "--delay", "1h", "--priority", "3", "--job-id", "mine", "--json").json
-    assert added == {"job": "typed/mine", "queue": "typed", "id": "mine", "name": "typed"}
+    assert added == {"job": "typed/mine", "queue": "typed", "id": "mine", "name": "typed", "is_duplicate": False}
     record = call("jobs", "show", "typed/mine", "--json").json
     assert (record["state"], record["priority"]) == ("delayed", 3)
     assert 3_590_000 < record["due_at"] - record["added_at"] <= 3_600_000
@@ -145,3 +145,14 @@ def test_a_fault_in_the_users_code_is_told_with_its_line(project: Project) -> No
     assert f"No module named 'nowhere_to_be_found' [{project.code}, line 2; --debug shows more]" in done.err
     assert "Traceback" not in done.err
     assert "Traceback" in project.run("enqueue", "jobs:app", "greet", "--debug").err
+
+
+def test_a_duplicate_is_named_and_not_added(call: Call, typed: str) -> None:
+    first = call("enqueue", typed, "typed", "--dedup", "a", "--dedup-ttl", "5m")
+    assert (first.out, first.err) == ("typed/1\n", "")
+    again = call("enqueue", typed, "typed", "--dedup", "a")
+    assert (again.code, again.out) == (0, "typed/1\n")
+    assert "nothing was added: typed/1 has its id or dedup key" in again.err
+    assert call("enqueue", typed, "typed", "--dedup", "a", "--json").json["is_duplicate"] is True
+    assert call("jobs", "show", "typed/1", "--json").json["options"]["dedup"]["ttl_ms"] == 300_000
+    assert "give --dedup, too" in call("enqueue", typed, "typed", "--dedup-ttl", "5m").err

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from headrace import App
+from headrace import App, Dedup
 from tests.cli.project import Ended, Project
 
 Call = Callable[..., Ended]
@@ -79,3 +79,15 @@ def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Pr
     tallies = call("queues", "show", "mail", "--json").json["tallies"]
     assert {tally["name"] for tally in tallies} == {"greet", "fail"}
     assert sum(tally["completed"] for tally in tallies) == 3
+
+
+def test_a_dedup_key_is_forgotten(call: Call, project: Project) -> None:
+    dedup = Dedup("a.png", ttl=60)
+    project.add(queue="mail", dedup=dedup)
+    assert "dedup     a.png, for 60 s" in call("jobs", "show", "mail/1").out
+    assert call("jobs", "show", "mail/1", "--json").json["options"]["dedup"] == {"key": "a.png", "ttl_ms": 60_000}
+    assert call("queues", "forget-dedup", "mail", "a.png").out == "a.png forgotten; mail/1 had it\n"
+    done = call("queues", "forget-dedup", "mail", "a.png")
+    assert (done.code, done.out, done.err) == (3, "", "headrace: no job of mail has the dedup key 'a.png'\n")
+    assert call("queues", "forget-dedup", "mail", "a.png", "--json").json["job"] is None
+    assert call("queues", "forget-dedup", "mial", "a.png").code == 3

@@ -6,7 +6,7 @@ import msgspec
 
 from headrace.core.commands import Count, Get, Queues, Read, Tree
 from headrace.core.jobs import STATES, JobRecord, JobRef, State
-from headrace.core.log import Change, Entry
+from headrace.core.log import ASIDES, Change, Entry
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
 
@@ -57,7 +57,7 @@ async def assert_events(desk: Desk, queue: str, found: dict[State, list[JobRecor
     last: dict[str, str] = {}
     for entry in entries:
         change = msgspec.json.decode(entry.body, type=Change)
-        if change.state != "progress":
+        if change.state not in ASIDES:
             last[entry.key] = change.state
     for state, jobs in found.items():
         for job in jobs:

@@ -52,6 +52,11 @@ RULES = {
     "a lease has a token and an end": "select key from leases where token = '' or expires_at < started_at",
     "a finished job has no lease and no deferred failure": """
         select key from finished where key in (select key from leases) or key in (select key from deferred)""",
+    "a dedup key until the end of its job has a job that has not finished": """
+        select name from dedups where expires_at is null and not is_forever
+          and (owner not in (select key from jobs) or owner in (select key from finished))""",
+    "a job is kept only for the end of another": """
+        select name from dedups where kept is not null and (expires_at is not null or is_forever)""",
     "entries of a log are consecutive": """
         select l.name from logs l where l.last - l.first + 1 <>
           (select count(*) from log e where e.channel = l.id and e.position between l.first and l.last)
@@ -61,7 +66,7 @@ RULES = {
         select j.queue, j.id, j.state, e.body from records j join logs l on l.queue = j.queue join log e
           on e.channel = l.id and e.position =
             (select max(position) from log x where x.channel = l.id and x.key = j.id
-              and json_extract(x.body, '$.state') <> 'progress')
+              and json_extract(x.body, '$.state') not in ('progress', 'deduplicated'))
         where json_extract(e.body, '$.state') <> j.state""",
 }
 

@@ -23,6 +23,9 @@ DAMAGE = {
     "an edge leads up to a parent": "delete from parents",
     "a lease has a token and an end": "update leases set token = ''",
     "a finished job has no lease and no deferred failure": "insert into deferred select key, '{}' from finished",
+    "a dedup key until the end of its job has a job that has not finished": """
+        update dedups set owner = (select max(key) from finished) where name = 'runs'""",
+    "a job is kept only for the end of another": "update dedups set is_forever = 1 where kept is not null",
     "entries of a log are consecutive": "delete from log where position = 2",
     "an entry belongs to a channel": "delete from channels",
     "the last event of a job says where it is": 'delete from ready; update log set body = \'{"state":"failed"}\'',

@@ -50,6 +50,7 @@ WRONG: list[tuple[dict[str, Any], type[Misuse], str]] = [
     ({"delay": "5"}, InvalidOption, "delay is str"),
     ({"job_id": "5"}, InvalidId, "is an integer"),
     ({"job_id": 5}, InvalidId, "is not text"),
+    ({"dedup": "a.png"}, InvalidOption, "dedup is str; use headrace.Dedup"),
     ({"if_failed": "keep"}, InvalidOption, "it is fail_parent, continue_parent, ignore, drop or wait"),
     ({"if_failed": "failparent"}, InvalidOption, "did you mean fail_parent"),
 ]

@@ -9,7 +9,7 @@ import msgspec
 
 from headrace.core.commands import Count, Find, Queues, Read
 from headrace.core.jobs import STATES, JobRecord, JobRef, State
-from headrace.core.log import Change, Entry
+from headrace.core.log import ASIDES, Change, Entry
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage, granted
 
@@ -35,7 +35,7 @@ class Final:
                 self.holes.append(f"{queue}: {entry.position} comes after {after}")
             after = entry.position
             change = msgspec.json.decode(entry.body, type=Change)
-            if change.state != "progress":
+            if change.state not in ASIDES:
                 self.events[JobRef(queue, entry.key)].append(change)
 
 

@@ -20,7 +20,7 @@ from headrace.core.commands import (
     Trim,
     WorkerRecord,
 )
-from headrace.core.jobs import POLICIES, STATES, Failure, JobRef, Keep, NewJob, Options
+from headrace.core.jobs import POLICIES, STATES, Dedup, Failure, JobRef, Keep, NewJob, Options
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.core.topics import job_events
@@ -78,8 +78,19 @@ wheres = st.one_of(
 cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 
 keeps = st.sampled_from((*(None,) * 6, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 40), Keep()))
+dedups = st.builds(
+    Dedup,
+    st.sampled_from(("k", "ü")),
+    ttl_ms=st.sampled_from((None, None, 20, 40)),
+    is_forever=st.sampled_from((False, False, False, True)),
+    extends=st.booleans(),
+    replaces=st.booleans(),
+    reschedules=st.booleans(),
+    keeps_last=st.booleans(),
+)
 options = st.builds(
     Options,
+    dedup=st.one_of(st.none(), st.none(), dedups),
     attempts=st.integers(1, 3),
     backoff=st.sampled_from((None, Fixed(20))),
     max_stalled=st.integers(0, 2),

@@ -227,7 +227,7 @@ class Machine(RuleBasedStateMachine):
         queue = draw(draws.queues)
         if draw(st.sampled_from((False, False, False, True))):
             self.run(Remove(queue=queue, states=STATES))
-        self.run(Forget(queue))
+        self.run(Forget(queue, draw(st.sampled_from((None, None, "k", "ü")))))
 
     def use_neighbours(self, draw: Draw) -> None:
         """What is beside the jobs: settings, channels, locks, workers."""

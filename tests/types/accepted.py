@@ -98,6 +98,7 @@ async def awaited() -> None:
     assert_type(resize("a.png"), int)
     assert_type(resize.call("a.png", 5), headrace.Call[int])
     assert_type(create.call("www").options(delay=5, priority=1, job_id="a"), headrace.Call[str])
+    assert_type(create.call("www").options(dedup=headrace.Dedup("a", ttl=timedelta(1))), headrace.Call[str])
     assert_type(create.call("www").after(resize.call("a"), if_failed="wait"), headrace.Call[str])
     assert_type(create.call("www").after(resize.call("a"), if_failed="continue_parent"), headrace.Call[str])
     assert_type(await app.enqueue(create.call("www")), headrace.Job[str])

@@ -14,6 +14,7 @@ from headrace.cli.options import SHOWN, Shown, seconds
 from headrace.cli.record import raw
 from headrace.cli.target import Target, load
 from headrace.core.results import JobFailed
+from headrace.dedup import Dedup
 from headrace.job import Job
 from headrace.options import CallOptions
 from headrace.task import AnyTask
@@ -32,6 +33,12 @@ async def enqueue(
         int | None, Parameter(metavar="N", help="1 is first; without one a job goes before all that have one.")
     ] = None,
     job_id: Annotated[str | None, Parameter(metavar="ID", help="The id; if it is taken, nothing is added.")] = None,
+    dedup: Annotated[
+        str | None, Parameter(metavar="KEY", help="The dedup key; while it is taken, nothing is added.")
+    ] = None,
+    dedup_ttl: Annotated[
+        str | None, Parameter(metavar="SPAN", help="Take the key for so long, not until the job has finished.")
+    ] = None,
     wait: Annotated[bool, Parameter(help="Wait for the result and print it; exit 1 if the job failed.")] = False,
     timeout: Annotated[str | None, Parameter(metavar="SPAN", help="Wait no longer than this.")] = None,
     common: Shown = SHOWN,
@@ -49,15 +56,22 @@ async def enqueue(
         options["priority"] = priority
     if job_id is not None:
         options["job_id"] = job_id
+    if dedup is not None:
+        options["dedup"] = Dedup(dedup, None if dedup_ttl is None else seconds("--dedup-ttl", dedup_ttl))
+    elif dedup_ttl is not None:
+        raise Stop("--dedup-ttl is how long a key is taken; give --dedup, too")
     limit = None if timeout is None else seconds("--timeout", timeout)
     async with load(app, common.url) as opened:
         call = _call(opened, task, values or ())
         job = await opened.enqueue(call.options(**options))
+        if job.is_duplicate:
+            say(f"nothing was added: {job.ref} has its id or dedup key")
         if wait:
-            say(f"added {job.ref}; waiting for its result")
+            say(f"{'found' if job.is_duplicate else 'added'} {job.ref}; waiting for its result")
             return await _outcome(job, limit, common.json)
         if common.json:
-            output.document({"job": str(job.ref), "queue": job.queue, "id": job.id, "name": job.name})
+            identity = {"job": str(job.ref), "queue": job.queue, "id": job.id, "name": job.name}
+            output.document(identity | {"is_duplicate": job.is_duplicate})
         else:
             output.line(str(job.ref))
     return Exit.OK

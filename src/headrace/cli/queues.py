@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.cli import emptying, output, rates
+from headrace.cli import emptying, keys, output, rates
 from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.store import ask, known, opened
@@ -88,6 +88,7 @@ async def resume(
 
 
 emptying.register(app)
+keys.register(app)
 
 
 async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from headrace.cli.failure import Stop
 from headrace.cli.text import instant
-from headrace.core.jobs import Failure, JobRecord, JobRef
+from headrace.core.jobs import Dedup, Failure, JobRecord, JobRef
 
 
 def ref(text: str) -> JobRef:
@@ -48,6 +48,8 @@ def as_pairs(record: JobRecord) -> Iterator[tuple[str, str]]:
         yield "parent", f"{record.parent.queue}/{record.parent.id} (on failure: {record.parent.policy})"
     if record.children:
         yield "children", f"{record.children}, {record.children_pending} not done"
+    if record.options.dedup:
+        yield "dedup", scope(record.options.dedup)
     yield from _times(record)
     for name in ("worker", "progress", "notes", "result"):
         if (value := getattr(record, name)) is not None:
@@ -60,6 +62,13 @@ def as_pairs(record: JobRecord) -> Iterator[tuple[str, str]]:
         yield "failure", told(record.failure)
     for failure in record.failures:
         yield f"attempt {failure.attempt}", told(failure)
+
+
+def scope(dedup: Dedup) -> str:
+    """A dedup key, and how long no other job of it is taken."""
+    if dedup.is_forever:
+        return f"{dedup.key}, for ever"
+    return f"{dedup.key}, " + ("until it has finished" if dedup.ttl_ms is None else f"for {dedup.ttl_ms / 1000:g} s")
 
 
 def told(failure: Failure) -> str:

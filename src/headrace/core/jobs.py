@@ -61,6 +61,28 @@ class Keep(Struct, frozen=True, omit_defaults=True):
     age_ms: int | None = None
 
 
+class Dedup(Struct, frozen=True, omit_defaults=True):
+    """The key of which a queue takes one job only, for how long, and what another job of the key does.
+
+    The key is taken until its job has finished; with `ttl_ms` for that time from the add, whatever becomes of the job;
+    with `is_forever` until somebody forgets it. A job whose key is taken is a duplicate and is not stored, but see
+    `lifecycle.reception`; with `extends` it lets a key that was taken for a time last for `ttl_ms` from now.
+    """
+
+    key: str
+    ttl_ms: int | None = None
+    is_forever: bool = False
+    extends: bool = False
+    replaces: bool = False
+    reschedules: bool = False
+    keeps_last: bool = False
+
+    @property
+    def is_until_finished(self) -> bool:
+        """Whether the end of the job ends it."""
+        return self.ttl_ms is None and not self.is_forever
+
+
 class Options(Struct, frozen=True, omit_defaults=True):
     """How a job is to be run; written once when it is added."""
 
@@ -71,6 +93,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     lifo: bool = False
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
+    dedup: Dedup | None = None
 
 
 DEFAULTS: Final = Options()

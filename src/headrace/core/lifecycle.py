@@ -20,9 +20,10 @@ from msgspec import Struct
 
 from headrace.core.backoff import pause_ms
 from headrace.core.commands.jobs import Settlement
-from headrace.core.jobs import Failure, Keep, Lease, Options, State
+from headrace.core.jobs import Failure, Keep, Lease, NewJob, Options, State
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 
+Reception: TypeAlias = Literal["dropped", "replaces", "reschedules", "kept"]
 Action: TypeAlias = Literal["retry", "promote", "cancel", "delay", "prioritise", "move", "remove", "obliterate"]
 
 
@@ -95,6 +96,23 @@ To move a job to another queue changes no state; one that waits for children bel
 To obliterate is to remove by force what its worker still runs."""
 
 STALLED_REASON: Final = "job stalled more than allowable limit"  # BullMQ's words: people search for them
+
+
+def reception(new: NewJob, owner: State | None, *, is_until_finished: bool) -> Reception:
+    """What becomes of a new job whose dedup key is taken by one in the state `owner` (None: it is gone).
+
+    It is dropped; or takes the place of a job that is delayed; or hands its delay on to that; or is kept while the
+    other runs, to be added when that has finished, unless a later one is kept instead. `is_until_finished` is of the
+    key. A job of a flow is only ever dropped.
+    """
+    dedup = new.options.dedup
+    if dedup is None or new.parent is not None or new.has_children:
+        return "dropped"
+    if owner == "delayed" and dedup.replaces:
+        return "replaces"
+    if owner == "delayed" and dedup.reschedules:
+        return "reschedules"
+    return "kept" if owner == "active" and dedup.keeps_last and is_until_finished else "dropped"
 
 
 def settle(lease: Lease, outcome: Outcome, chance: float) -> Settlement:
@@ -172,4 +190,5 @@ def _settlement(
         keep,
         lease.name,
         lease.waited_ms,
+        lease.options.dedup is not None,
     )

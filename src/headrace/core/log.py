@@ -10,7 +10,9 @@ EVENTS_MAX: Final = 10_000  # events kept per queue, at least; trimming goes in 
 EVENTS_SLACK: Final = 1_000
 ENTRY_MAX: Final = 1 << 20  # bytes of one body
 
-Happening: TypeAlias = State | Literal["removed", "progress"]
+Happening: TypeAlias = State | Literal["removed", "progress", "deduplicated"]
+ASIDES: Final[frozenset[Happening]] = frozenset({"progress", "deduplicated"})
+"""What happens to a job without giving it another state: `deduplicated` is that an add found its dedup key taken."""
 
 
 class Entry(Struct, frozen=True):

@@ -44,6 +44,14 @@ def check_id(job_id: str) -> str:
     return job_id
 
 
+def check_dedup_key(key: str) -> str:
+    """A dedup key, if it may be one: any text up to 256 bytes without control characters."""
+    problem = _text_problem(key, ID_MAX)
+    if problem:
+        raise InvalidName(what="the dedup key", value=key, problem=problem)
+    return key
+
+
 def _text_problem(text: object, limit: int) -> str | None:
     if not isinstance(text, str):
         return f"is not text but {type(text).__name__}"

@@ -22,7 +22,7 @@ class Enqueued:
 
     def __init__(self) -> None:
         self.jobs: list[tuple[JobRef, NewJob]] = []
-        """All of them, in order. A job whose custom id was there already was not stored, and is not here."""
+        """All of them, in order. Those that were not stored, because their id or dedup key was taken, are not here."""
 
     def __call__(
         self,
@@ -57,7 +57,7 @@ class Enqueued:
     def note(self, command: Command[Any], reply: object) -> None:
         """Take note of an answered command; for stores."""
         if isinstance(command, Add) and isinstance(reply, Added):
-            there = set(reply.existing)
+            there = {*reply.existing, *reply.duplicates}
             pairs = zip(reply.jobs, command.jobs, strict=True)
             self.jobs += [pair for at, pair in enumerate(pairs) if at not in there]
 

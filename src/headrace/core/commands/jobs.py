@@ -20,10 +20,17 @@ Target: TypeAlias = Literal["completed", "failed", "waiting", "delayed", "waitin
 
 
 class Added(Struct, frozen=True):
-    """The identity of each job, in the order of the `Add`; `existing` lists the positions whose id was there before."""
+    """The identity of each job, in the order of the `Add`; `existing` lists the positions whose id was there before.
+
+    `duplicates` lists the positions of jobs that were not stored because their dedup key is taken, and of all that
+    stand below such a job; their ref is that of the job that took the key, which may be gone. `replaced` has the
+    position of each job that took the place of another, and the identity which that had.
+    """
 
     jobs: tuple[JobRef, ...]
     existing: tuple[int, ...] = ()
+    duplicates: tuple[int, ...] = ()
+    replaced: tuple[tuple[int, JobRef], ...] = ()
 
 
 class Add(Command[Added], frozen=True):
@@ -35,6 +42,9 @@ class Add(Command[Added], frozen=True):
     to a parent that is in the store makes that parent wait for it, if the parent is `waiting-children` or `active`;
     a parent in another state: `WrongState`. With `token` only while that lease on every such parent holds:
     `LeaseLost`.
+
+    A job with a `dedup` whose key is taken in its queue is a duplicate: `lifecycle.reception` says what becomes of it.
+    An id that is there already comes before the key. A duplicate with children is dropped with all that stand below.
 
     Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer.
     """
@@ -88,7 +98,7 @@ class Settlement(Struct, frozen=True, gc=False):
     nothing to wait for. `rest_ms` rests the whole queue. `keep` is the job's own retention, applied when it finishes:
     `Keep(count=0)` removes it at once. A job that fails without a `failure` has failed for `UNTOLD`. `name` and
     `waited_ms` are those of the lease: a job that finishes is counted by them, and the store need not look them up
-    again.
+    again. `has_dedup` says that the job was added with a dedup key.
     """
 
     queue: str
@@ -104,6 +114,7 @@ class Settlement(Struct, frozen=True, gc=False):
     keep: Keep | None = None
     name: str = ""
     waited_ms: int = 0
+    has_dedup: bool = False
 
 
 class Settled(Struct, frozen=True):
@@ -130,7 +141,8 @@ class Settle(Command[Settled], frozen=True):
     The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with
     no child pending releases the job at once, or after `delay_ms`.
     With `to="failed"`, `failure` becomes the job's failure too. With `keep`, finished jobs of the same queue and state
-    beyond its bounds are removed, oldest first, up to PAGE_MAX. What finishes is counted; see `Tally`.
+    beyond its bounds are removed, oldest first, up to PAGE_MAX. What finishes is counted; see `Tally`. A dedup key that
+    was taken until the job has finished is free again, and the job that was kept for it is added.
     """
 
     settlements: tuple[Settlement, ...]

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from headrace.core.commands.command import Command
-from headrace.core.jobs import State
+from headrace.core.jobs import JobRef, State
 
 
 class QueueRecord(Struct, frozen=True):
@@ -39,13 +39,19 @@ class Queues(Command[QueueList], frozen=True):
 
 
 class Forgotten(Struct, frozen=True):
-    """Done."""
+    """Done. `job` is the one that had the dedup key, None if the key was free."""
+
+    job: JobRef | None = None
 
 
 class Forget(Command[Forgotten], frozen=True):
     """Forget a queue that has no job: `QueueNotEmpty` otherwise, `NoSuchQueue` if there is none.
 
-    Its settings, its events and its tallies go. Its counter stays, so that ids are never used twice.
+    Its settings, its events, its tallies and its dedup keys go. Its counter stays, so that ids are never used twice.
+
+    With `dedup` only this key is forgotten, whatever jobs there are: the next add with it is no duplicate. A job that
+    was kept for the end of its owner goes with it.
     """
 
     queue: str
+    dedup: str | None = None

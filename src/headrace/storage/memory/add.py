@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
-from headrace.storage.memory import kin
+from headrace.storage.memory import dedup, kin
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
 
@@ -18,23 +18,44 @@ def add(world: World, command: Add, now: int) -> Added | Refused:
     refusal = _refusal(world, command)
     if refusal:
         return refusal
-    refs: list[JobRef] = []
-    parents: list[Job] = []
-    existing: list[int] = []
-    for place, new in enumerate(command.jobs):
-        if new.id is not None and world.job(JobRef(new.queue, new.id)):
-            existing.append(place)
-            refs.append(JobRef(new.queue, new.id))
-        else:
-            job = _store(world, new, now)
-            refs.append(job.ref)
-            parents += [job] if new.has_children else []
-    for parent in parents:
-        kin.release(world, parent, now)
-    added = Added(tuple(refs), tuple(existing))
+    added = store(world, command.jobs, now)
     if command.request_id is not None:
         world.requests[command.request_id] = (now, added)
     return added
+
+
+def store(world: World, jobs: tuple[NewJob, ...], now: int) -> Added:
+    """Store the jobs that are neither there nor duplicates; nothing speaks against the others."""
+    refs: list[JobRef] = []
+    parents: list[Job] = []
+    existing: list[int] = []
+    duplicates: list[int] = []
+    replaced: list[tuple[int, JobRef]] = []
+    dropped: dict[JobRef, JobRef] = {}  # the nodes of flows whose root is a duplicate, and of what
+    for place, new in enumerate(jobs):
+        ref = JobRef(new.queue, new.id) if new.id is not None else None
+        if ref and world.job(ref):
+            existing.append(place)
+            refs.append(ref)
+            continue
+        owner = dropped.get(JobRef(new.parent.queue, new.parent.id)) if new.parent else None
+        key = None if owner else dedup.taken(world, new.queue, new.options.dedup, now)
+        if key and dedup.receive(world, key, new, now) == "replaces":
+            replaced.append((place, key.ref))
+        elif key:
+            owner = key.ref
+        if owner:
+            duplicates.append(place)
+            refs.append(owner)
+            dropped |= {ref: owner} if ref and new.has_children else {}
+            continue
+        job = _store(world, new, now)
+        dedup.take(world, job, now, key)
+        refs.append(job.ref)
+        parents += [job] if new.has_children else []
+    for parent in parents:
+        kin.release(world, parent, now)
+    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced))
 
 
 def next_number(world: World, queue: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from headrace.core import topics
-from headrace.core.jobs import Cause, State
+from headrace.core.jobs import Cause, JobRef, State
 from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Change, Entry, Happening
 from headrace.storage.memory.world import Job, Log, World
 
@@ -28,7 +28,11 @@ def trim(log: Log, keep: int) -> int:
 def happened(
     world: World, job: Job, now: int, state: Happening, was: State | None = None, cause: Cause | None = None
 ) -> None:
-    body = msgspec.json.encode(Change(state, was, cause)).decode()
-    log = append(world, topics.job_events(job.ref.queue), (body,), job.ref.id, now)
+    tell(world, job.ref, now, Change(state, was, cause))
+
+
+def tell(world: World, job: JobRef, now: int, change: Change) -> None:
+    """Append what happened to a job, which may be gone."""
+    log = append(world, topics.job_events(job.queue), (msgspec.json.encode(change).decode(),), job.id, now)
     if len(log.entries) > EVENTS_MAX + EVENTS_SLACK:
         trim(log, EVENTS_MAX)

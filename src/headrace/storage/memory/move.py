@@ -5,7 +5,8 @@ from headrace.core.commands import Move, Moved
 from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import STARTS
-from headrace.storage.memory import kin
+from headrace.storage.memory import dedup, kin
+from headrace.storage.memory.add import store
 from headrace.storage.memory.match import matches
 from headrace.storage.memory.places import leave, ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.rehome import rehome
@@ -66,6 +67,7 @@ def _retry(world: World, job: Job, now: int) -> None:
     else:
         to_ready(world, job, now, leave(world, job))
     kin.tell_retried(world, job)
+    dedup.retake(world, job, now)
 
 
 def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
@@ -86,4 +88,5 @@ def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
         return
     fail(world, job, failure, now)
     kin.tell_failed(world, [job], now)
+    store(world, dedup.finish(world, [job]), now)
     retain(world, job, job.options.keep_failed, now)

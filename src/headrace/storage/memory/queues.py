@@ -3,6 +3,7 @@
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.storage.memory.dedup import free
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
 
@@ -21,10 +22,12 @@ def queues(world: World, command: Queues, now: int) -> QueueList:
     return QueueList(tuple(_record(world.queues[name], now) for name in sorted(wanted) if name in world.queues))
 
 
-def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
+def forget(world: World, command: Forget, now: int) -> Forgotten | Refused:
     queue = world.queues.get(command.queue)
     if queue is None:
         return NoSuchQueue(queue=command.queue)
+    if command.dedup is not None:
+        return Forgotten(free(queue, command.dedup, now))
     if queue.jobs:
         return QueueNotEmpty(queue=command.queue)
     del world.queues[command.queue]

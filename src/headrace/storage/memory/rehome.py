@@ -6,6 +6,7 @@ from headrace.core.jobs import FINISHED, JobRef
 from headrace.storage.memory import kin
 from headrace.storage.memory.add import next_number
 from headrace.storage.memory.journal import happened
+from headrace.storage.memory.remove import lose_key
 from headrace.storage.memory.world import Job, World
 
 
@@ -19,6 +20,8 @@ def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
     kin.orphan(world, job)
     job.dropped.clear()
     happened(world, job, now, "removed", job.state)
+    if job.state not in FINISHED:
+        lose_key(world, job)
     world.queues[old.queue].orders[job.state].take(job.key)
     del world.queues[old.queue].jobs[old.id]
     queue = world.queue(to)

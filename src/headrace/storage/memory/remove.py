@@ -11,7 +11,7 @@ from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.match import matches
-from headrace.storage.memory.world import Job, Queue, World
+from headrace.storage.memory.world import Job, Queue, Taken, World
 
 
 def remove(world: World, command: Remove, now: int) -> Removed:
@@ -36,13 +36,35 @@ def remove(world: World, command: Remove, now: int) -> Removed:
             refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))
         else:
             refusals.append(None)
-            gone += _remove(world, doomed, now)
+            gone += remove_all(world, doomed, now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
     if queue:
         for state in command.states:
             if state in STARTS["remove"]:
-                gone += _remove(world, _page(queue, state, command, now, command.limit - len(gone)), now)
+                gone += remove_all(world, _page(queue, state, command, now, command.limit - len(gone)), now)
     return Removed(tuple(gone), tuple(refusals))
+
+
+def remove_all(world: World, jobs: list[Job], now: int) -> list[JobRef]:
+    """Remove jobs by hand. What has not finished takes its dedup key along: its work was not done."""
+    for job in jobs:
+        happened(world, job, now, "removed", job.state)
+        if job.state not in FINISHED:
+            lose_key(world, job)
+    erase(world, jobs, now)
+    return [job.ref for job in jobs]
+
+
+def lose_key(world: World, job: Job) -> None:
+    """The dedup key of a job is free, and what was kept for its end is forgotten."""
+    if job.options.dedup is not None and key_of(world, job) is not None:
+        del world.queues[job.ref.queue].dedups[job.options.dedup.key]
+
+
+def key_of(world: World, job: Job) -> Taken | None:
+    """The dedup key of a job, if it has it."""
+    found = world.queues[job.ref.queue].dedups.get(job.options.dedup.key) if job.options.dedup else None
+    return found if found is not None and found.owner == job.serial else None
 
 
 def erase(world: World, jobs: list[Job], now: int) -> None:
@@ -52,13 +74,6 @@ def erase(world: World, jobs: list[Job], now: int) -> None:
         queue.orders[job.state].take(job.key)
         del queue.jobs[job.ref.id]
     kin.part(world, jobs, now)
-
-
-def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
-    for job in jobs:
-        happened(world, job, now, "removed", job.state)
-    erase(world, jobs, now)
-    return [job.ref for job in jobs]
 
 
 def _family(world: World, job: Job) -> list[Job]:

@@ -1,7 +1,8 @@
 """Settle: record outcomes, each guarded by the token of its lease.
 
 First every job moves, in the order of the command. Then parents hear of the completed children, then of the failed
-ones; then those are released that wait for nothing; then retention has its due. A store may so work set by set.
+ones; then those are released that wait for nothing; then dedup keys are free and what was kept for it is added; then
+retention has its due. A store may so work set by set.
 """
 
 from msgspec.structs import replace
@@ -10,7 +11,8 @@ from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.commands.jobs import PAGE_MAX, UNTOLD
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
-from headrace.storage.memory import kin
+from headrace.storage.memory import dedup, kin
+from headrace.storage.memory.add import store
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
 from headrace.storage.memory.remove import erase
 from headrace.storage.memory.tally import count
@@ -39,6 +41,8 @@ def settle(world: World, command: Settle, now: int) -> Settled:
         if settlement.to == "waiting-children":
             is_hurried = job in hurried
             kin.release(world, job, now, is_hurried=is_hurried, delay_ms=0 if is_hurried else settlement.delay_ms)
+    finished = [job for job, settlement in settled if settlement.to in FINISHED and settlement.has_dedup]
+    store(world, dedup.finish(world, finished), now)
     for job, settlement in settled:
         retain(world, job, settlement.keep, now)
     return Settled(tuple(refusals))

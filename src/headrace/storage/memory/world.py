@@ -67,6 +67,24 @@ class Sums:
 
 
 @dataclass(slots=True, eq=False)
+class Taken:
+    """A dedup key that is taken: the serial and identity of the job that has it, which may be gone or elsewhere now."""
+
+    owner: int
+    ref: JobRef
+    expires_at: int | None
+    is_forever: bool
+    kept: NewJob | None = None  # to be added when the owner has finished
+
+    @property
+    def is_until_finished(self) -> bool:
+        return self.expires_at is None and not self.is_forever
+
+    def is_over(self, now: int) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(slots=True, eq=False)
 class Queue:
     """A queue, its jobs by id in the order in which they were added, and the order of each state."""
 
@@ -78,6 +96,7 @@ class Queue:
     jobs: dict[str, Job] = field(default_factory=dict)
     orders: dict[State, Ordered[Job]] = field(default_factory=lambda: {state: Ordered() for state in STATES})
     tallies: dict[int, dict[str, Sums]] = field(default_factory=dict)  # by minute, then name
+    dedups: dict[str, Taken] = field(default_factory=dict)
 
     def counts(self) -> dict[State, int]:
         return {state: len(order) for state, order in self.orders.items()}

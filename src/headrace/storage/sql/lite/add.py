@@ -15,8 +15,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
-from headrace.core.jobs import DEFAULTS, JobRef, NewJob, State
+from headrace.core.errors import Refused
+from headrace.core.jobs import DEFAULTS, JobRef, NewJob
+from headrace.storage.sql.lite.addguards import refusal_of
+from headrace.storage.sql.lite.dedup import SQL as DEDUP
+from headrace.storage.sql.lite.dedup import Keys, Row
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
@@ -60,6 +63,7 @@ class Rows:
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
+    dedups: list[Row] = field(default_factory=list)
     requests: list[tuple[str, Added | Runs]] = field(default_factory=list)
 
     def write(self, ledger: Ledger) -> None:
@@ -73,6 +77,7 @@ class Rows:
             ledger.insert(SQL.first_children, self.edges)
             ledger.insert(SQL.edges, self.edges)
             ledger.insert(SQL.pending, self.edges)
+        ledger.insert(DEDUP.take, self.dedups)
         ledger.insert(SQL.requests, self.requests)
         if self.requests and ledger.db.changes() != len(self.requests):
             raise Repeated
@@ -83,16 +88,14 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     fresh = is_fresh(command.jobs)
     if not fresh or ledger.is_alone:
         ledger.flush()
-        answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
+        answer = _answered(ledger, command.request_id) or refusal_of(ledger, command)
         if answer is not None:
             return answer
     if fresh:
         return added(join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
-    rows = _rows(ledger)
-    reply = _store_any(ledger, rows, command.jobs)
+    reply, parents = store(ledger, command.jobs)
     if command.request_id is not None:
-        rows.requests.append((command.request_id, reply))
-    parents = [row[0] for row in rows.parents]
+        _rows(ledger).requests.append((command.request_id, reply))
     ledger.flush()
     release(ledger, parents)
     return reply
@@ -120,6 +123,7 @@ def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
             or job.has_children
             or job.parent is not None
             or job.options.lifo
+            or job.options.dedup is not None
         ):
             return False
     return True
@@ -190,27 +194,57 @@ def _write_fresh(ledger: Ledger, fresh: Fresh) -> None:
     head.is_woken = True
 
 
-def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
-    known = _taken(ledger, jobs)
+def store(ledger: Ledger, jobs: tuple[NewJob, ...]) -> tuple[Added, list[int]]:
+    """Store the jobs that are neither there nor duplicates; nothing speaks against the others.
+
+    What is new in tables, until it is flushed, waits in the ledger. With the reply come the keys of new parents.
+    """
+    known, keys = _taken(ledger, jobs), Keys(ledger, jobs)
     refs: list[JobRef] = []
     existing: list[int] = []
+    duplicates: list[int] = []
+    replaced: list[tuple[int, JobRef]] = []
+    parents: list[int] = []
+    dropped: dict[JobRef, JobRef] = {}  # the nodes of flows whose root is a duplicate, and of what
     for at, job in enumerate(jobs):
-        head = ledger.made_head(job.queue)
-        if job.id is not None and (head.id, job.id) in known:
+        if job.id is not None and (ref := JobRef(job.queue, job.id)) in known:
             existing.append(at)
-            refs.append(JobRef(job.queue, job.id))
+            refs.append(ref)
             continue
-        head.number += 1
-        key = head.base + head.number
-        job_id = job.id or str(head.number)
-        if job.id is not None:
-            rows.ids.append((head.id, job.id, key))
-            known[head.id, job.id] = key
-        if job.parent is not None:
-            _attach(ledger, rows, known, key, job)
-        _store(ledger, rows, head, key, job_id, job)
-        refs.append(JobRef(job.queue, job_id))
-    return Added(tuple(refs), tuple(existing))
+        owner = dropped.get(JobRef(job.parent.queue, job.parent.id)) if job.parent is not None else None
+        before = keys.find(job) if owner is None else None
+        if before is not None:
+            owner = before.ref
+            if keys.receive(before, job) == "replaces":
+                replaced.append((at, owner))
+                known.pop(owner, None)
+                owner = None
+        if owner is not None:
+            duplicates.append(at)
+            refs.append(owner)
+            if job.has_children and job.id is not None:
+                dropped[JobRef(job.queue, job.id)] = owner
+            continue
+        key, ref = _enter(ledger, known, job)
+        refs.append(ref)
+        _rows(ledger).dedups.extend(keys.take(key, ref, job, before))
+        if job.has_children:
+            parents.append(key)
+    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced)), parents
+
+
+def _enter(ledger: Ledger, known: dict[JobRef, int], job: NewJob) -> tuple[int, JobRef]:
+    rows, head = _rows(ledger), ledger.made_head(job.queue)
+    head.number += 1
+    key = head.base + head.number
+    ref = JobRef(job.queue, job.id or str(head.number))
+    if job.id is not None:
+        rows.ids.append((head.id, job.id, key))
+        known[ref] = key
+    if job.parent is not None:
+        _attach(ledger, rows, known, key, job)
+    _store(ledger, rows, head, key, ref.id, job)
+    return key, ref
 
 
 def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: NewJob) -> None:
@@ -231,19 +265,21 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
         ledger.event(head, job_id, state)
 
 
-def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: int, job: NewJob) -> None:
+def _attach(ledger: Ledger, rows: Rows, known: dict[JobRef, int], key: int, job: NewJob) -> None:
     assert job.parent is not None
-    head = ledger.head(job.parent.queue)
-    parent = known.get((head.id, job.parent.id)) if head is not None else None
-    if parent is None:
-        parent = existing_key(ledger, JobRef(job.parent.queue, job.parent.id))
+    ref = JobRef(job.parent.queue, job.parent.id)
+    parent = known.get(ref) or existing_key(ledger, ref)
     assert parent is not None  # `_refusal` looked
     rows.edges.append((parent, key, job.id, job.name))
 
 
-def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[tuple[int, str], int]:
-    pairs = [(ledger.made_head(job.queue).id, job.id) for job in jobs if job.id is not None]
-    return {(queue, job_id): key for queue, job_id, key in ledger.rows(SQL.taken, {"pairs": as_json(pairs)})}
+def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[JobRef, int]:
+    """The jobs whose custom ids are there already, and their keys."""
+    heads = {job.queue: ledger.head(job.queue) for job in jobs if job.id is not None}
+    names = {head.id: queue for queue, head in heads.items() if head is not None}
+    pairs = [(head.id, job.id) for job in jobs if job.id is not None and (head := heads[job.queue]) is not None]
+    rows = ledger.rows(SQL.taken, {"pairs": as_json(pairs)}) if pairs else []
+    return {JobRef(names[queue], job_id): key for queue, job_id, key in rows}
 
 
 def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
@@ -256,42 +292,3 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     if isinstance(reply, Added):
         return reply
     return added(reply)
-
-
-def _refusal(ledger: Ledger, command: Add) -> Refused | None:
-    """Why this Add must not happen; nothing is written yet."""
-    seen: dict[tuple[str, str], NewJob] = {}
-    for job in command.jobs:
-        is_node = job.parent is not None or job.has_children
-        is_known = job.id is not None and ((job.queue, job.id) in seen or _is_there(ledger, job.queue, job.id))
-        if is_node and is_known:
-            return DuplicateId(queue=job.queue, id=job.id)
-        if job.parent is not None:
-            parent = JobRef(job.parent.queue, job.parent.id)
-            refusal = _parent_refusal(ledger, parent, seen.get((parent.queue, parent.id)), command.token)
-            if refusal is not None:
-                return refusal
-        if job.id is not None and not is_known:
-            seen[job.queue, job.id] = job
-    return None
-
-
-def _first_state(job: NewJob) -> State:
-    return "delayed" if job.delay_ms > 0 else "prioritized" if job.priority else "waiting"
-
-
-def _is_there(ledger: Ledger, queue: str, job_id: str) -> bool:
-    return existing_key(ledger, JobRef(queue, job_id)) is not None
-
-
-def _parent_refusal(ledger: Ledger, parent: JobRef, new: NewJob | None, token: str | None) -> Refused | None:
-    if new is not None:
-        return None if new.has_children else WrongState(queue=parent.queue, id=parent.id, state=_first_state(new))
-    key = existing_key(ledger, parent)
-    if key is None:
-        return NoSuchParent(queue=parent.queue, id=parent.id)
-    state, held = ledger.row(SQL.parent_state, {"key": key})
-    if token is not None and token != held:
-        return LeaseLost(queue=parent.queue, id=parent.id)
-    is_open = state in ("waiting-children", "active")
-    return None if is_open else WrongState(queue=parent.queue, id=parent.id, state=state)

@@ -16,6 +16,7 @@ from headrace.storage.sql.script import load
 RENEW: Final = load("renew")
 RECOVER: Final = load("recover")
 TALLY: Final = load("tally")
+DEDUP: Final = load("dedup")
 REQUEST_AGE_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is remembered
 
 
@@ -42,6 +43,7 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
 def recover(ledger: Ledger, command: Recover) -> Recovered:
     """Give back jobs whose lease ended; see `core.commands.jobs.Recover`."""
     ledger.run(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
+    ledger.run(DEDUP.forget_old, {"now": ledger.now})
     _forget_tallies(ledger)
     rows = ledger.rows(RECOVER.ended, {"now": ledger.now, "limit": command.limit})
     if not rows:

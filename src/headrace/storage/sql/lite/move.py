@@ -8,7 +8,9 @@ from headrace.core.errors import NoMatch, Refused, WrongState
 from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import STARTS
 from headrace.core.topics import CONTROL
-from headrace.storage.sql.lite.keys import keys_of, no_such
+from headrace.storage.sql.lite.add import store
+from headrace.storage.sql.lite.dedup import finish, retake
+from headrace.storage.sql.lite.keys import keys_of, no_such, number_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.parents import child_runs_again, children_failed, reclaim_children
@@ -66,6 +68,8 @@ def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     take(ledger, standing)
     if standing.parent is not None:
         child_runs_again(ledger, standing.parent, standing.key)
+    custom = None if number_of(standing.id) else standing.id
+    retake(ledger, standing.head, standing.key, custom, options(standing.options).dedup)
     carried = standing.carried._replace(made=0, stalls=0)
     if reclaim_children(ledger, standing.key):
         ledger.run(SQL.wait_again, {"key": standing.key, "now": ledger.now} | carried._asdict())
@@ -109,7 +113,11 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
     if standing.parent is not None:
         children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id), failure.reason)])
-    apply_keep(ledger, standing.head, standing.key, "failed", options(standing.options).keep_failed)
+    chosen = options(standing.options)
+    if chosen.dedup is not None:
+        store(ledger, finish(ledger, [standing.key]))
+        ledger.flush_places()
+    apply_keep(ledger, standing.head, standing.key, "failed", chosen.keep_failed)
 
 
 def _request_cancel(ledger: Ledger, standing: Standing, command: Move) -> None:

@@ -4,12 +4,14 @@ from typing import Final
 
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
-from headrace.core.jobs import STATES
+from headrace.core.jobs import STATES, JobRef
+from headrace.storage.sql.lite.keys import id_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.script import load
 
 LIST: Final = load("queues")
 FORGET: Final = load("forget")
+DEDUP: Final = load("dedup")
 
 
 def configure(ledger: Ledger, command: Configure) -> Configured:
@@ -39,11 +41,21 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     row = ledger.row(LIST.all, {"names": as_json([command.queue])})
     if row is None:
         return NoSuchQueue(queue=command.queue)
+    if command.dedup is not None:
+        return Forgotten(_free(ledger, command.queue, command.dedup))
     if any(row[3:]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
     ledger.run(FORGET.log, step)
     ledger.run(FORGET.tallies, step)
+    ledger.run(FORGET.dedups, step)
     ledger.run(FORGET.queue, step)
     ledger.forget_heads()
     return Forgotten()
+
+
+def _free(ledger: Ledger, queue: str, name: str) -> JobRef | None:
+    row = ledger.row(DEDUP.free, {"queue": queue, "name": name})
+    if row is None or (row[2] is not None and row[2] <= ledger.now):
+        return None
+    return JobRef(queue, id_of(row[0], row[1]))

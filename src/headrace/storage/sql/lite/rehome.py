@@ -5,11 +5,12 @@ from typing import Final
 from headrace.core.errors import DuplicateId, InFlow, Refused
 from headrace.core.jobs import FINISHED, JobRef
 from headrace.storage.sql.lite.keys import existing_key, id_of
-from headrace.storage.sql.lite.ledger import Ledger
+from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.standing import Standing, take
 from headrace.storage.sql.script import load
 
 SQL: Final = load("move")
+DEDUP: Final = load("dedup")
 _REKEY: Final = (
     SQL.rekey_job,
     SQL.rekey_id,
@@ -40,6 +41,7 @@ def rehome(ledger: Ledger, standing: Standing, to: str) -> JobRef | Refused:
         ledger.enter(new, standing.state)
     else:
         take(ledger, standing)
+        ledger.run(DEDUP.lose, {"keys": as_json([standing.key])})
         if standing.state == "delayed":
             ledger.enter_delayed(new, key, standing.carried, due_at)
         else:

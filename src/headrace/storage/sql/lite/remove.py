@@ -12,7 +12,9 @@ from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_o
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.retention import SQL, erase
+from headrace.storage.sql.script import load
 
+DEDUP: Final = load("dedup")
 _PAGES: Final[dict[State, str]] = {
     "waiting": SQL.ready_page,
     "prioritized": SQL.ready_page,
@@ -55,7 +57,7 @@ def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bo
         if state not in starts:
             fixed = ref_of(ledger.head_of(one), one, custom)
             return WrongState(queue=fixed.queue, id=fixed.id, state=state)
-    return _drop(ledger, keys)
+    return drop(ledger, keys)
 
 
 def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
@@ -67,18 +69,20 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
         page = SQL.finished_page_sparing if command.spares_kept and state in FINISHED else _PAGES[state]
         keys = [row[0] for row in ledger.rows(page, step)]
-        gone += _drop(ledger, keys) if keys else []
+        gone += drop(ledger, keys) if keys else []
     return gone
 
 
-def _drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
+def drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
+    """Remove jobs by hand. What has not finished takes its dedup key along: its work was not done."""
     rows = ledger.rows(SQL.known, {"keys": as_json(keys)})
     is_finished = [state in FINISHED for _, _, state in rows]
     if any(is_finished):
         ledger.run(SQL.finished, {"keys": as_json(keys)})
     if not all(is_finished):
-        for step in (SQL.ready, SQL.delayed, SQL.leases):
-            ledger.run(step, {"keys": as_json(keys)})
+        unfinished = [row[0] for row, is_over in zip(rows, is_finished, strict=True) if not is_over]
+        for step in (SQL.ready, SQL.delayed, SQL.leases, DEDUP.lose):
+            ledger.run(step, {"keys": as_json(unfinished)})
     refs: list[JobRef] = []
     for key, custom, state in rows:
         head = ledger.head_of(key)

@@ -10,6 +10,8 @@ from headrace.core.commands.jobs import UNTOLD
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
 from headrace.core.tallies import bucket
+from headrace.storage.sql.lite.add import store
+from headrace.storage.sql.lite.dedup import finish
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
@@ -33,6 +35,7 @@ class Moves:
     awaiting: list[tuple[int, ...]] = field(default_factory=list)
     hurried: set[int] = field(default_factory=set)
     pauses: dict[int, int] = field(default_factory=dict)
+    keyed: list[int] = field(default_factory=list)  # finished, with a dedup key
     keeping: list[tuple[Head, int, Settlement]] = field(default_factory=list)
 
 
@@ -111,6 +114,8 @@ def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlem
         else:
             reason = (settlement.failure or UNTOLD).reason
             moves.failed.append((key, JobRef(settlement.queue, settlement.id), reason))
+    if settlement.has_dedup:
+        moves.keyed.append(key)
     if settlement.keep is not None:
         moves.keeping.append((head, key, settlement))
 
@@ -132,6 +137,9 @@ def _write(ledger: Ledger, moves: Moves) -> None:
     if moves.awaiting:
         ledger.flush_places()
         release(ledger, [row[0] for row in moves.awaiting], moves.hurried, moves.pauses)
+    if moves.keyed:
+        store(ledger, finish(ledger, moves.keyed))
+        ledger.flush_places()
     for head, key, settlement in moves.keeping:
         state: State = "completed" if settlement.to == "completed" else "failed"
         apply_keep(ledger, head, key, state, settlement.keep)
