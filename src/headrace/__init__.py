@@ -7,19 +7,22 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
-from headrace.core.jobs import Failure, JobRecord, JobRef, State
+from headrace.core.jobs import Failure, JobRecord, JobRef, Slot, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
+from headrace.core.schedules import ScheduleRecord
 from headrace.core.settings import Retention, Settings
 from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
 from headrace.queue import Queue
+from headrace.schedule import Schedules
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
 from headrace.sweep import Swept
 from headrace.task import Task
+from headrace.timing import Cron, Every
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -38,7 +41,9 @@ __all__ = [
     "App",
     "Call",
     "Context",
+    "Cron",
     "Event",
+    "Every",
     "Exponential",
     "Failure",
     "Fixed",
@@ -52,8 +57,11 @@ __all__ = [
     "Queue",
     "RateLimited",
     "Retention",
+    "ScheduleRecord",
+    "Schedules",
     "Selection",
     "Settings",
+    "Slot",
     "State",
     "Swept",
     "Task",

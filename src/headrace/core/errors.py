@@ -121,6 +121,12 @@ class BadQuery(Misuse):
     says = "{term!r}, at {position} of the query, {problem}"
 
 
+class BadSchedule(Misuse):
+    """A schedule has no cron expression or time zone that we know, or would never add a job."""
+
+    code = "bad-schedule"
+
+
 class BadUrl(Misuse):
     """The address of the store cannot be understood."""
 
@@ -166,6 +172,21 @@ class NoSuchQueue(Refused):
 
     code = "no-such-queue"
     says = "there is no queue {queue!r}"
+
+
+class NoSuchSchedule(Refused):
+    """There is no schedule of this name."""
+
+    code = "no-such-schedule"
+    says = "there is no schedule {name!r}"
+
+
+class ScheduleChanged(Refused):
+    """Somebody else has changed the schedule, or fired it, since it was read."""
+
+    code = "schedule-changed"
+    retryable = True
+    says = "the schedule {name!r} has changed meanwhile; read it again"
 
 
 class NoSuchChild(Refused):

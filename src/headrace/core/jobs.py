@@ -61,6 +61,13 @@ class Keep(Struct, frozen=True, omit_defaults=True):
     age_ms: int | None = None
 
 
+class Slot(Struct, frozen=True):
+    """The instant at which a schedule added a job, or was to add it."""
+
+    schedule: str
+    at: int
+
+
 class Options(Struct, frozen=True, omit_defaults=True):
     """How a job is to be run; written once when it is added."""
 
@@ -71,6 +78,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     lifo: bool = False
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
+    slot: Slot | None = None  # of a schedule's job
 
 
 DEFAULTS: Final = Options()
