@@ -4,7 +4,6 @@ from headrace.core.errors import (
     BadConfig,
     BadFlow,
     BadQuery,
-    BadSchedule,
     BadUrl,
     CannotOpen,
     Conflict,
@@ -25,7 +24,6 @@ from headrace.core.errors import (
     NoSuchJob,
     NoSuchParent,
     NoSuchQueue,
-    NoSuchSchedule,
     NotAnObject,
     NotImportable,
     NotSerialisable,
@@ -33,7 +31,6 @@ from headrace.core.errors import (
     QueueFull,
     QueueNotEmpty,
     Refused,
-    ScheduleChanged,
     SchemaTooNew,
     StorageFull,
     TooDeep,
@@ -42,6 +39,7 @@ from headrace.core.errors import (
     WrongState,
 )
 from headrace.core.results import JobError, JobFailed, ResultTimeout
+from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
 
 __all__ = [
     "BadConfig",

@@ -11,8 +11,9 @@ from headrace.client import Client
 from headrace.core.commands import DropSchedule, Fire, PutSchedule
 from headrace.core.commands import Schedules as Asked
 from headrace.core.commands.schedules import SCHEDULES_MAX
-from headrace.core.errors import InvalidOption, Misuse, NoSuchSchedule, ScheduleChanged
+from headrace.core.errors import InvalidOption, Misuse
 from headrace.core.names import check_schedule
+from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 from headrace.core.schedules import (
     CATCH_UPS,
     OVERLAPS,
@@ -68,11 +69,13 @@ class Schedules:
         """Add a job of this call whenever it is time; a schedule of this name gets the new plan.
 
         A plan with the same times goes on where it was; with other times it begins anew. A schedule that is paused
-        stays so. `start` and `end` are the first and the last instant at which there may be a slot, `count` ends it
-        after so many jobs, `immediate` adds one when it is put for the first time, `jitter` delays each job by up to
-        so many seconds. `catch_up` says which slots are made up for that came while no worker was there: the `latest`,
-        `all`, or `none`. `overlap` says what a slot does while the job before has not finished: `allow` adds another, `skip`
-        does not, `queue` waits.
+        stays so.
+
+        `start` and `end` are the first and the last instant at which there may be a slot. `count` ends it after so many
+        jobs. `immediate` adds one when it is put for the first time. `jitter` delays each job by up to so many seconds.
+        `catch_up` says which slots are made up for that came while no worker was there: the `latest`, `all`, or `none`.
+        `overlap` says what a slot does while the job before has not finished: `allow` adds another, `skip` does not,
+        `queue` waits.
 
         `BadSchedule` if there would never be a slot; `InvalidOption` for what is out of bounds; `Misuse` for a flow, or
         a call with a `job_id`, which could be added only once.

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 from zoneinfo import available_timezones
 
 from headrace.core import cron
-from headrace.core.errors import BadSchedule, InvalidOption
+from headrace.core.errors import InvalidOption
+from headrace.core.schedule_errors import BadSchedule
 from headrace.core.schedules import CronTiming, EveryTiming, Timing
 from headrace.spans import Span, count_of, span_ms
 
@@ -29,8 +30,9 @@ class Cron:
     or hour, follows the clock as it is.
 
     Examples:
-        >>> headrace.Cron("30 3 * * mon-fri", tz="Europe/Berlin").next(2, after=datetime(2026, 1, 1, tzinfo=UTC))
-        [datetime(2026, 1, 1, 2, 30, tzinfo=UTC), datetime(2026, 1, 2, 2, 30, tzinfo=UTC)]
+        >>> nightly = headrace.Cron("30 3 * * mon-fri", tz="Europe/Berlin")
+        >>> app.schedules.put.sync("thumbnails", nightly, resize.call("a.png")).fired
+        0
     """
 
     text: str
@@ -63,7 +65,8 @@ class Every:
     """Every so many seconds, a second at least, counted from the start of the schedule.
 
     Examples:
-        >>> await app.schedules.put("pulse", headrace.Every(60), beat.call())
+        >>> app.schedules.put.sync("thumbnails", headrace.Every(60), resize.call("a.png")).fired
+        0
     """
 
     span: Span

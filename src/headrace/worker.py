@@ -182,12 +182,11 @@ class Worker:
         Slots of schedules that have come are fired first. A delayed job is not waited for, a retry without pause is. A
         worker that was not started is closed again.
         """
-        if not self._is_started:
+        if self._is_started:
+            await self._idle()
+        else:
             async with self:
-                return await self.run_until_idle()
-        with suppress(Unavailable):  # the loop of the scheduler goes on trying
-            await self._scheduler.fire_due()
-        await self._pump.idle()
+                await self._idle()
         return self.processed
 
     async def __aenter__(self) -> Self:
@@ -202,6 +201,11 @@ class Worker:
                 await self.drain()
         finally:
             await self.close()
+
+    async def _idle(self) -> None:
+        with suppress(Unavailable):  # the loop of the scheduler goes on trying
+            await self._scheduler.fire_due()
+        await self._pump.idle()
 
     def _executors(
         self, registry: Registry, apart: tuple[Handler, ...], place: Callable[[tuple[Handler, ...]], Setup] | None

@@ -1,7 +1,7 @@
 """DropSchedule: forget a schedule."""
 
 from headrace.core.commands import Dropped, DropSchedule, Fire, Schedules
-from headrace.core.errors import NoSuchSchedule
+from headrace.core.schedule_errors import NoSuchSchedule
 
 from .desk import Desk, ref
 from .plans import put

@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from headrace.core.commands import Configure, Fire, Fired
-from headrace.core.errors import NoSuchParent, NoSuchSchedule, ScheduleChanged
+from headrace.core.errors import NoSuchParent
 from headrace.core.jobs import Parent, Slot
+from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 
 from .clock import FrozenClock
 from .desk import Desk, child, new, ref

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from headrace.core.commands import Fire, Put, PutSchedule
-from headrace.core.errors import ScheduleChanged
 from headrace.core.jobs import JobRef
+from headrace.core.schedule_errors import ScheduleChanged
 
 from .desk import Desk
 from .plans import plan, put, read, schedule

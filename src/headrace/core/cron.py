@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from headrace.core.errors import BadSchedule
+from headrace.core.schedule_errors import BadSchedule
 
 TEXT_MAX: Final = 1_000  # characters
 YEARS_MAX: Final = 50  # an expression that does not come true in so many years never does

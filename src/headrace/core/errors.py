@@ -121,12 +121,6 @@ class BadQuery(Misuse):
     says = "{term!r}, at {position} of the query, {problem}"
 
 
-class BadSchedule(Misuse):
-    """A schedule has no cron expression or time zone that we know, or would never add a job."""
-
-    code = "bad-schedule"
-
-
 class BadUrl(Misuse):
     """The address of the store cannot be understood."""
 
@@ -172,21 +166,6 @@ class NoSuchQueue(Refused):
 
     code = "no-such-queue"
     says = "there is no queue {queue!r}"
-
-
-class NoSuchSchedule(Refused):
-    """There is no schedule of this name."""
-
-    code = "no-such-schedule"
-    says = "there is no schedule {name!r}"
-
-
-class ScheduleChanged(Refused):
-    """Somebody else has changed the schedule, or fired it, since it was read."""
-
-    code = "schedule-changed"
-    retryable = True
-    says = "the schedule {name!r} has changed meanwhile; read it again"
 
 
 class NoSuchChild(Refused):

@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headrace.core import cron
-from headrace.core.errors import BadSchedule
 from headrace.core.jobs import JobRef, NewJob, Slot
+from headrace.core.schedule_errors import BadSchedule
 
 LATE_MAX_MS: Final = 60_000  # a slot that is later than this was missed
 

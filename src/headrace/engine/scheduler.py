@@ -12,7 +12,8 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Fire, Schedules
-from headrace.core.errors import BadSchedule, NoSuchSchedule, Refused, ScheduleChanged, Unavailable
+from headrace.core.errors import Refused, Unavailable
+from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
 from headrace.core.schedules import ScheduleRecord, aim
 from headrace.engine.leader import Leader
 from headrace.engine.ticker import Ticker

@@ -4,8 +4,9 @@ from msgspec.structs import replace
 
 from headrace.core import topics
 from headrace.core.commands import Add, Dropped, DropSchedule, Fire, Fired, Put, PutSchedule, ScheduleList, Schedules
-from headrace.core.errors import NoSuchSchedule, Refused, ScheduleChanged
+from headrace.core.errors import Refused
 from headrace.core.jobs import FINISHED
+from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 from headrace.core.schedules import ScheduleRecord, slot_job
 from headrace.storage.memory.add import add
 from headrace.storage.memory.world import World

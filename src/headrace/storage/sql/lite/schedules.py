@@ -5,8 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from headrace.core.commands import Add, Dropped, DropSchedule, Fire, Fired, Put, PutSchedule, ScheduleList, Schedules
-from headrace.core.errors import NoSuchSchedule, Refused, ScheduleChanged
+from headrace.core.errors import Refused
 from headrace.core.jobs import JobRef
+from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 from headrace.core.schedules import Plan, ScheduleRecord, slot_job
 from headrace.core.topics import SCHEDULES
 from headrace.storage.sql.lite.add import add
