@@ -51,7 +51,7 @@ class TaskOptions(RunOptions, PlaceOptions, total=False):
 
 PLACE_OPTIONS: Final = ("executor", *LIMIT_OPTIONS)
 TIME_OPTIONS: Final = ("cron", "every")
-TASK_OPTIONS: Final = ("name", "queue", *TIME_OPTIONS, *PLACE_OPTIONS, *RUN_OPTIONS)
+TASK_OPTIONS: Final = ("name", "queue", *PLACE_OPTIONS, *RUN_OPTIONS, *TIME_OPTIONS)
 
 
 class Task(Generic[P, R]):
