@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ async def test_a_slot_in_line_fires_soon_after_the_job_before_has_finished() -> 
     async with Worker(store, registry(slow)):
         await asyncio.sleep(100)
     assert sorted(await slots(store, "completed")) == [first + n * 10 * SECOND for n in range(3)]
-    gaps = [later - sooner for sooner, later in zip(began, began[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(began)]
     assert all(25 * SECOND <= gap <= 27 * SECOND for gap in gaps)
 
 
