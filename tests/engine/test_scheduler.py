@@ -213,11 +213,12 @@ async def test_jitter_delays_jobs_and_moves_no_slot() -> None:
 
 @simulated
 async def test_more_than_a_page_fires_in_one_beat() -> None:
-    store = await memory()
+    store = Watched(await memory())
     for number in range(1_100):
         await put(store, f"s{number}")
     await asyncio.sleep(10)
     await Scheduler(store, "me").fire_due()
+    assert sum(isinstance(command, Acquire) for call in store.calls for command in call) == 3  # one a page
     assert len(await slots(store)) == 1_000  # a page of Find
     assert len({job.options.slot.schedule for job in await jobs(store) if job.options.slot}) == 1_000
 

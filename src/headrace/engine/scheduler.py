@@ -65,12 +65,14 @@ class Scheduler:
         while is_more:
             reply = await self._storage.run(Schedules(order="time", after=after, limit=PAGE))
             found = granted(reply)
+            is_elected = False
             for schedule in found.schedules:
                 next_at = schedule.next_at or 0
                 after = (next_at, schedule.name)
                 if next_at > found.now:
                     return 0 if has_fired else min(wait_ms, next_at - found.now)
-                if not await self._leader.lead():
+                is_elected = is_elected or await self._leader.lead()
+                if not is_elected:
                     return TTL_MS // 2
                 if await self._fire(schedule, found.now):
                     has_fired = True
