@@ -7,9 +7,10 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
-from headrace.core.jobs import Failure, JobRecord, JobRef, State
+from headrace.core.jobs import Failure, JobRecord, JobRef, Slot, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
+from headrace.core.schedules import ScheduleRecord
 from headrace.core.settings import Retention, Settings
 from headrace.dedup import Dedup
 from headrace.engine.context import Context
@@ -17,10 +18,12 @@ from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
 from headrace.queue import Queue
+from headrace.schedule import Schedules
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
 from headrace.sweep import Swept
 from headrace.task import Task
+from headrace.timing import Cron, Every
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -39,8 +42,10 @@ __all__ = [
     "App",
     "Call",
     "Context",
+    "Cron",
     "Dedup",
     "Event",
+    "Every",
     "Exponential",
     "Failure",
     "Fixed",
@@ -54,8 +59,11 @@ __all__ = [
     "Queue",
     "RateLimited",
     "Retention",
+    "ScheduleRecord",
+    "Schedules",
     "Selection",
     "Settings",
+    "Slot",
     "State",
     "Swept",
     "Task",

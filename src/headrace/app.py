@@ -21,9 +21,10 @@ from headrace.engine.registry import Registry
 from headrace.engine.sync import BlockingAs, blocking
 from headrace.flow import plan, plan_many
 from headrace.job import Job, added_jobs
-from headrace.listeners import Happening, Listeners
+from headrace.listeners import Happening, Listeners, refuse_function
 from headrace.place import place_of
 from headrace.queue import Queue, find_job
+from headrace.schedule import Schedules
 from headrace.selection import Selection
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlaceOptions, PlainTask, TaskDecorator, TaskOptions, catch_all
@@ -156,7 +157,7 @@ class App:
         Options say where it runs, as for a task (`executor`, …). `Misuse` for a function that takes anything else,
         `InvalidName` if no queue may be called so.
         """
-        _refuse_function("handler", queue)
+        refuse_function("handler", queue)
 
         def register(function: H) -> H:
             self.registry.add(catch_all(self._client, queue, function, options))
@@ -170,7 +171,7 @@ class App:
         It is given the number of the attempt that failed and its failure, and answers the pause in seconds, or None
         if no attempt will help. `Misuse` if another function has the name.
         """
-        _refuse_function("backoff", name)
+        refuse_function("backoff", name)
 
         def register(function: F) -> F:
             self._client.pauses.register(function, name)
@@ -189,7 +190,7 @@ class App:
         `failed`: (job, failure), a job failed for good. `stalled`: (job), its worker was lost and it is given back.
         `started`, `stopped`: (), the worker. What the function raises is logged and changes nothing.
         """
-        _refuse_function("on", happening)
+        refuse_function("on", happening)
         functions = self._listeners.of(happening)
 
         def register(function: L) -> L:
@@ -235,6 +236,11 @@ class App:
     def select(self, query: str = "") -> Selection:
         """All jobs that fit a query, over all queues, to be looked at or acted on; `BadQuery` says what is wrong."""
         return Selection(self._client, parse(query))
+
+    @property
+    def schedules(self) -> Schedules:
+        """What adds jobs by the clock."""
+        return Schedules(self._client)
 
     @blocking
     async def queues(self) -> list[QueueRecord]:
@@ -282,15 +288,10 @@ class App:
             middleware=self.middlewares,
             hooks=self.hooks,
             place=partial(place_of, self),
+            tasks=self.tasks,
         )
 
     def _register(self, task: AnyTask) -> None:
         self.tasks[task.name] = task
         self._client.loaders[task.queue, task.name] = task.load_result
         self.registry.add(task.handler)
-
-
-def _refuse_function(decorator: str, value: object) -> None:
-    """Without its parentheses a decorator would take the function for a name, and register nothing."""
-    if callable(value):
-        raise Misuse(f"@app.{decorator} stands without its parentheses; write @app.{decorator}(…)")

@@ -39,11 +39,13 @@ from headrace.core.errors import (
     WrongState,
 )
 from headrace.core.results import JobError, JobFailed, ResultTimeout
+from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
 
 __all__ = [
     "BadConfig",
     "BadFlow",
     "BadQuery",
+    "BadSchedule",
     "BadUrl",
     "CannotOpen",
     "Conflict",
@@ -66,6 +68,7 @@ __all__ = [
     "NoSuchJob",
     "NoSuchParent",
     "NoSuchQueue",
+    "NoSuchSchedule",
     "NotAnObject",
     "NotImportable",
     "NotSerialisable",
@@ -74,6 +77,7 @@ __all__ = [
     "QueueNotEmpty",
     "Refused",
     "ResultTimeout",
+    "ScheduleChanged",
     "SchemaTooNew",
     "StorageFull",
     "TooDeep",

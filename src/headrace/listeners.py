@@ -54,3 +54,9 @@ class Listeners:
             return function(Job[Any](self._client, ref, ""))
 
         return call
+
+
+def refuse_function(decorator: str, value: object) -> None:
+    """Without its parentheses a decorator would take the function for a name, and register nothing."""
+    if callable(value):
+        raise Misuse(f"@app.{decorator} stands without its parentheses; write @app.{decorator}(…)")

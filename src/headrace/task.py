@@ -10,16 +10,19 @@ from headrace.call import Call
 from headrace.childlimits import LIMIT_OPTIONS, limits_of
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.errors import InvalidOption, Misuse
+from headrace.core.errors import InvalidData, InvalidOption, Misuse
 from headrace.core.jobs import JobRef, Lease, NewJob
 from headrace.core.names import check_name, check_queue
+from headrace.core.schedules import Plan
 from headrace.engine.registry import Arguments, ExecutorName, Handler
 from headrace.engine.sync import blocking
 from headrace.executors.limits import Limits
 from headrace.job import Job
 from headrace.options import RUN_OPTIONS, Choice, RunOptions, unknown_option
 from headrace.place import check_importable
+from headrace.schedule import plan_of
 from headrace.spans import Span
+from headrace.timing import Cron, Every
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,14 +41,17 @@ class PlaceOptions(TypedDict, total=False):
 
 
 class TaskOptions(RunOptions, PlaceOptions, total=False):
-    """What a task can say of all its jobs; a call may say otherwise."""
+    """What a task can say of all its jobs; a call may say otherwise. With `cron` or `every` it has a schedule."""
 
     name: str
     queue: str
+    cron: str | Cron
+    every: Span
 
 
 PLACE_OPTIONS: Final = ("executor", *LIMIT_OPTIONS)
-TASK_OPTIONS: Final = ("name", "queue", *PLACE_OPTIONS, *RUN_OPTIONS)
+TIME_OPTIONS: Final = ("cron", "every")
+TASK_OPTIONS: Final = ("name", "queue", *PLACE_OPTIONS, *RUN_OPTIONS, *TIME_OPTIONS)
 
 
 class Task(Generic[P, R]):
@@ -77,12 +83,14 @@ class Task(Generic[P, R]):
         self.shape: Final = shape or function  # whose arguments and result a job has
         self._signature: Final = Signature(self.name, self.shape)
         place: dict[str, Any] = {name: given.pop(name) for name in PLACE_OPTIONS if name in given}
+        times = {name: given.pop(name) for name in TIME_OPTIONS if given.get(name) is not None}
         executor, limits = _place(self.name, function, place)
         self._executor: Final = executor
         self._limits: Final = limits
         if inspect.isfunction(given.get("backoff")):
             given["backoff"] = client.pauses.register(given["backoff"]).name
         self._choice: Final = Choice().changed(given, client.pauses, RUN_OPTIONS)
+        self.plan: Final = self._plan(times) if times else None
         wrapper: Any = self
         update_wrapper(wrapper, function, updated=())  # attributes of the function are not ours
 
@@ -137,6 +145,23 @@ class Task(Generic[P, R]):
         return Handler(
             self.queue, self.name, self.function, parse, dump, self._executor, pauses, children, self._limits
         )
+
+    def _plan(self, times: dict[str, Any]) -> Plan:
+        """The schedule of the task, which calls it without arguments."""
+        if len(times) > 1:
+            raise InvalidOption(f"the task {self.name!r} has cron and every; leave out one")
+        if self._signature.from_children:
+            raise Misuse(f"the task {self.name!r} has a schedule, and so no children to take arguments from")
+        try:
+            call = self.call()  # type: ignore[call-arg]
+        except InvalidData as error:
+            raise Misuse(
+                f"the task {self.name!r} has a schedule, which calls it without arguments; give them defaults,"
+                f" or put the schedule yourself, by app.schedules.put: {error.problem}"
+            ) from None
+        cron = times.get("cron")
+        when = Every(times["every"]) if cron is None else cron if isinstance(cron, Cron) else Cron(cron)
+        return plan_of(when, call, {}, self.function.__module__)
 
     def _direct(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the function here and now."""

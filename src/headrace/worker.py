@@ -7,11 +7,12 @@ import random
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from headrace.core.commands import WorkerRecord
-from headrace.core.errors import InvalidOption, Misuse, NotImportable
+from headrace.core.errors import InvalidOption, Misuse, NotImportable, Unavailable
 from headrace.core.jobs import Failure, JobRef, Keep, Lease
 from headrace.engine.control import Control
 from headrace.engine.errand import errands
@@ -23,6 +24,7 @@ from headrace.engine.presence import Presence
 from headrace.engine.pump import Pump
 from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
+from headrace.engine.scheduler import Scheduler
 from headrace.engine.signals import Signals
 from headrace.executors.batch import BatchExecutor
 from headrace.executors.inline import InlineExecutor
@@ -99,6 +101,7 @@ class Worker:
             keep={"completed": keep_completed, "failed": keep_failed},
             stalled=self._on_stalled,
         )
+        self._scheduler = Scheduler(storage, self.id, chance=chance)
         self._control = Control(storage, self._leases.poke)
         self._presence = Presence(storage, self._describe)
         self._telling: set[asyncio.Task[None]] = set()
@@ -136,6 +139,7 @@ class Worker:
         self._leases.start()
         self._pump.start()
         self._janitor.start()
+        self._scheduler.start()
         self._control.start()
         self._presence.start()
         await tell(self._hooks.started)
@@ -175,13 +179,14 @@ class Worker:
     async def run_until_idle(self) -> int:
         """Work until nothing runs and nothing can be claimed, for tests: the number of outcomes recorded so far.
 
-        A delayed job is not waited for, a retry without pause is. A worker that was not started is closed again.
+        Slots of schedules that have come are fired first. A delayed job is not waited for, a retry without pause is. A
+        worker that was not started is closed again.
         """
         if self._is_started:
-            await self._pump.idle()
+            await self._idle()
         else:
             async with self:
-                await self._pump.idle()
+                await self._idle()
         return self.processed
 
     async def __aenter__(self) -> Self:
@@ -196,6 +201,11 @@ class Worker:
                 await self.drain()
         finally:
             await self.close()
+
+    async def _idle(self) -> None:
+        with suppress(Unavailable):  # the loop of the scheduler goes on trying
+            await self._scheduler.fire_due()
+        await self._pump.idle()
 
     def _executors(
         self, registry: Registry, apart: tuple[Handler, ...], place: Callable[[tuple[Handler, ...]], Setup] | None
@@ -215,6 +225,7 @@ class Worker:
         await self._control.stop()
         await self._leases.stop()
         await self._janitor.stop()
+        await self._scheduler.stop()
         await self._presence.stop()
         self._threads.close()
         if self._processes is not None:

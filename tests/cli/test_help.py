@@ -65,6 +65,13 @@ def test_these_are_the_commands() -> None:
         "queues resume",
         "queues retry-all",
         "queues show",
+        "schedules list",
+        "schedules next",
+        "schedules pause",
+        "schedules remove",
+        "schedules resume",
+        "schedules run",
+        "schedules show",
         "worker",
     ]
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from headrace.core import commands
 from headrace.core.commands import (
     Acquire,
@@ -15,7 +17,9 @@ from headrace.core.commands import (
     Commit,
     Configure,
     Count,
+    DropSchedule,
     Find,
+    Fire,
     Forget,
     Get,
     Hold,
@@ -23,12 +27,14 @@ from headrace.core.commands import (
     Lines,
     Move,
     Publish,
+    PutSchedule,
     Queues,
     Read,
     Recover,
     Release,
     Remove,
     Renew,
+    Schedules,
     Settle,
     Source,
     Tally,
@@ -42,6 +48,7 @@ from headrace.core.query import parse
 from headrace.core.topics import job_events
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, child, done, failed, keep, later, new, parent, put_back, ref
+from tests.conformance.plans import plan, schedule
 from tests.crash.dedups import dedup_calls, deduplicated
 from tests.crash.families import families, family_calls
 
@@ -91,9 +98,18 @@ async def world(desk: Desk, clock: FrozenClock) -> Known:
     await desk.run(Commit("bus", "reader", 1))
     await desk.run(Acquire("lock", "me", 1_000))
     await desk.run(Beat(worker("w"), 60_000))
+    for made in SCHEDULED.values():
+        await desk.run(PutSchedule(made))
+    await desk.run(Fire("skips", 1, slot=100, next_at=200))
     clock.advance(7)
     leases = {lease.name: lease for lease in (*over, *kept)} | {"leaf": leaf, "bad-leaf": bad_leaf} | kin
     return Known(leases, finished=jobs[0])
+
+
+SCHEDULED = {
+    "plain": schedule("plain", plan(count=1)),
+    "skips": schedule("skips", plan(job=new("work", queue="clockwork", delay_ms=5), overlap="skip")),
+}
 
 
 def below(id: str) -> dict[str, Any]:
@@ -157,6 +173,15 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
             "Read": (Read("bus"),),
             "Channels": (Channels(),),
             "Workers": (Workers(),),
+            "PutSchedule": (
+                PutSchedule(schedule("new")),
+                PutSchedule(replace(SCHEDULED["plain"], version=1, next_at=300)),
+            ),
+            "DropSchedule": (DropSchedule("plain"),),
+            "Fire": (Fire("plain", 1, slot=100, next_at=200),),
+            "Fire, though the job before has not finished": (Fire("skips", 2, slot=200, next_at=300),),
+            "Fire, by hand": (Fire("skips", request_id="by hand"), Fire("plain", request_id="by hand, too")),
+            "Schedules": (Schedules(),),
         }
         | family_calls(known.leases)
         | dedup_calls(known.leases)

@@ -26,6 +26,7 @@ from tests.crash.scenes import KINDS, SCENES
 from tests.crash.statements import watched
 from tests.crash.tables import copied
 from tests.house.source import ROOT
+from tests.house.test_commands import snake
 
 HEADER, FRAME = 32, 24 + 4096  # bytes of a write-ahead log: once, and a page
 SHARED = ("keys", "ledger", "match", "parents", "tally")  # what several commands use
@@ -77,7 +78,7 @@ async def test_every_statement_of_a_command_that_writes_is_in_a_scene(base: Base
     seen: set[str] = set()
     for number, scene in enumerate(SCENES):
         seen |= set(map(bare, (await turn(base, scene, tmp_path / str(number))).statements))
-    stems = [*(kind.__name__.lower() for kind in WRITES), *SHARED]
+    stems = [*(snake(kind.__name__) for kind in WRITES), *SHARED]
     steps = {f"{stem}.{name}": bare(text) for stem in stems for name, text in vars(load(stem)).items()}
     assert {step for step, text in steps.items() if text not in seen} == UNSEEN
 

@@ -15,8 +15,10 @@ from tests.docs.page import ROOT, blocks, pages
 API = ROOT / "docs" / "reference" / "api"
 _SHOWN = re.compile(r"^::: (\S+)$", re.MULTILINE)
 GIVEN = {"JobRecord", "JobRef", "Context", "Page", "Queue", "State", "Task", "Event", "Worker"}
+GIVEN |= {"ScheduleRecord", "Schedules", "Slot"}
 """What nobody makes: examples are given these, and have no need to name them."""
 INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored", "Dedup.stored"}
+INSIDE |= {"Cron.stored", "Every.stored"}
 """What the package asks of values that users make."""
 NAMES = [name for name in headrace.__all__ if name != "errors"]
 

@@ -12,8 +12,11 @@ from headrace.core.commands import (
     Command,
     Commit,
     Configure,
+    DropSchedule,
+    Fire,
     Leave,
     Publish,
+    PutSchedule,
     Release,
     Remove,
     Source,
@@ -23,10 +26,12 @@ from headrace.core.commands import (
 from headrace.core.jobs import POLICIES, STATES, Dedup, Failure, JobRef, Keep, NewJob, Options
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
+from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
 from headrace.core.topics import job_events
 
 QUEUES = ("q", "r", "{s} ü")
 READERS = ("me", "you")
+CLOCKWORK = ("s", "t")
 
 WEIGHTS = {
     "add_jobs": 4,
@@ -46,6 +51,7 @@ WEIGHTS = {
     "annotate": 2,
     "forget": 1,
     "use_neighbours": 2,
+    "use_schedules": 2,
     "turn_pages": 2,
 }
 DEEDS = tuple(deed for deed, weight in WEIGHTS.items() for _ in range(weight))
@@ -193,3 +199,32 @@ neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     ),
     st.builds(Leave, st.sampled_from(READERS)),
 )
+
+plans = st.builds(
+    Plan,
+    st.just(EveryTiming(20)),
+    jobs(id=st.just(None)),
+    count=st.sampled_from((None, None, 2)),
+    overlap=st.sampled_from(("allow", "skip", "queue")),
+)
+names = st.sampled_from(CLOCKWORK)
+instants = st.sampled_from((None, 20, 40, 60))
+versions = st.sampled_from((0, 0, 0, 0, 1))
+"""How far a version lies behind the present one."""
+
+puts = st.builds(
+    PutSchedule,
+    st.builds(
+        ScheduleRecord, names, plans, st.just(0), few, instants, st.sampled_from((None, None, "by hand", "gone"))
+    ),
+)
+fires = st.builds(
+    Fire,
+    names,
+    st.sampled_from((0, 0, 0, None)),
+    st.sampled_from((20, 40, 60, None)),
+    instants,
+    st.sampled_from((0, 0, 20)),
+    requests,
+)
+drops = st.builds(DropSchedule, names)

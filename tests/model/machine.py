@@ -20,13 +20,17 @@ from headrace.core.commands import (
     Claim,
     Command,
     Configure,
+    Fire,
+    Fired,
     Forget,
     Get,
     Hold,
     Move,
+    PutSchedule,
     Recover,
     Remove,
     Renew,
+    Schedules,
     Settle,
     Settled,
     Settlement,
@@ -232,6 +236,23 @@ class Machine(RuleBasedStateMachine):
     def use_neighbours(self, draw: Draw) -> None:
         """What is beside the jobs: settings, channels, locks, workers."""
         self.run(draw(draws.neighbours))
+
+    def use_schedules(self, draw: Draw) -> None:
+        """Mostly of the present version, so that most of it happens."""
+        command = draw(st.one_of(draws.puts, draws.fires, draws.fires, draws.fires, draws.drops))
+        behind = draw(draws.versions)
+        if isinstance(command, PutSchedule):
+            version = self.version(command.schedule.name) - behind
+            command = PutSchedule(replace(command.schedule, version=version))
+        elif isinstance(command, Fire) and command.version is not None:
+            command = replace(command, version=self.version(command.name) - behind)
+        reply = self.run(command)
+        if isinstance(reply, Fired) and reply.job:
+            self.know(Added((reply.job,)))
+
+    def version(self, name: str) -> int:
+        found = self.run(Schedules((name,))).schedules
+        return found[0].version if found else 0
 
     def turn_pages(self, draw: Draw) -> None:
         queue, state, page = draw(draws.queues), draw(st.sampled_from(STATES)), draw(st.integers(1, 3))

@@ -71,7 +71,7 @@ def test_a_store_that_has_jobs_is_refused_and_left_alone(tmp_path: Path) -> None
     with headrace.App(url) as app:
         app.queue("mine").add.sync("precious")
     done = pytest_in(tmp_path, "--headrace-url", url)
-    assert "has jobs, in mine; give your tests a store of their own" in done.stdout
+    assert "has jobs or schedules, in mine; give your tests a store of their own" in done.stdout
     with headrace.App(url) as app:
         assert app.queue("mine").counts.sync()["waiting"] == 1
 

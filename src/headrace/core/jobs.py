@@ -83,6 +83,13 @@ class Dedup(Struct, frozen=True, omit_defaults=True):
         return self.ttl_ms is None and not self.is_forever
 
 
+class Slot(Struct, frozen=True):
+    """The instant at which a schedule added a job, or was to add it."""
+
+    schedule: str
+    at: int
+
+
 class Options(Struct, frozen=True, omit_defaults=True):
     """How a job is to be run; written once when it is added."""
 
@@ -94,6 +101,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
     dedup: Dedup | None = None
+    slot: Slot | None = None  # of a schedule's job
 
 
 DEFAULTS: Final = Options()

@@ -36,6 +36,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_schedule(name: str) -> str:
+    """The name of a schedule, if it may be one: any text up to 512 bytes without control characters."""
+    problem = _text_problem(name, NAME_MAX)
+    if problem:
+        raise InvalidName(what="the name of the schedule", value=name, problem=problem)
+    return name
+
+
 def check_id(job_id: str) -> str:
     """A custom job id, if it may be one: not an integer, not reserved, no `:` unless it has the form `a:b:c`."""
     problem = _text_problem(job_id, ID_MAX) or _id_problem(job_id)

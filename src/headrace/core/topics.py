@@ -3,6 +3,7 @@
 from typing import Final
 
 CONTROL: Final = "control"  # moves when a running job is asked to stop, or a worker is
+SCHEDULES: Final = "schedules"  # moves when a schedule was put
 
 
 def ready(queue: str) -> str:

@@ -10,7 +10,7 @@ from headrace.core import codec
 from headrace.core.commands import Add, Annotate, Get, Node, Tree
 from headrace.core.commands.reads import TREE_MAX
 from headrace.core.errors import DuplicateId, LeaseLost, Misuse, NoSuchChild, Unavailable
-from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, State
+from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Parent, Policy, Slot, State
 from headrace.engine.failures import head
 from headrace.engine.home import Home
 from headrace.engine.run import Run, running
@@ -86,6 +86,11 @@ class Context:
     def attempt(self) -> int:
         """The number of this attempt, from 1."""
         return self.job.attempts_made + 1
+
+    @property
+    def slot(self) -> Slot | None:
+        """The slot of which this is the job: the name of the `schedule`, and the instant `at` in milliseconds."""
+        return self.job.options.slot
 
     @property
     def cancelled(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypeVar
 
 from headrace import storage
 from headrace.app import App
-from headrace.core.commands import Forget, Queues, Recover, Remove
+from headrace.core.commands import DropSchedule, Forget, Queues, Recover, Remove, Schedules
 from headrace.core.errors import Misuse
 from headrace.core.jobs import STATES
 from headrace.core.settings import masked
@@ -110,11 +110,13 @@ async def _check_empty(url: str) -> None:
     await store.open()
     try:
         queues = granted(await store.run(Queues())).queues
+        schedules = granted(await store.run(Schedules())).schedules
     finally:
         await store.close()
-    full = [queue.name for queue in queues if any(queue.counts.values())]
+    full = [queue.name for queue in queues if any(queue.counts.values())] + [one.name for one in schedules]
     if full:
-        raise Misuse(f"the store at {masked(url)} has jobs, in {', '.join(full)}; give your tests a store of their own")
+        where = f"the store at {masked(url)} has jobs or schedules, in {', '.join(full)}"
+        raise Misuse(f"{where}; give your tests a store of their own")
 
 
 async def _empty(url: str, later: int) -> None:
@@ -125,6 +127,9 @@ async def _empty(url: str, later: int) -> None:
             pass
         for queue in granted(await store.run(Queues())).queues:
             await _remove_all(store, queue.name)
+        while schedules := granted(await store.run(Schedules())).schedules:
+            for schedule in schedules:
+                granted(await store.run(DropSchedule(schedule.name)))
     finally:
         await store.close()
 

@@ -53,6 +53,16 @@ from headrace.core.commands.reads import (
     TallyRecord,
     Tree,
 )
+from headrace.core.commands.schedules import (
+    Dropped,
+    DropSchedule,
+    Fire,
+    Fired,
+    Put,
+    PutSchedule,
+    ScheduleList,
+    Schedules,
+)
 from headrace.core.commands.workers import Beat, Beaten, Leave, Left, WorkerList, WorkerRecord, Workers
 
 __all__ = [
@@ -76,8 +86,12 @@ __all__ = [
     "Configured",
     "Count",
     "Counted",
+    "DropSchedule",
+    "Dropped",
     "Entries",
     "Find",
+    "Fire",
+    "Fired",
     "Forget",
     "Forgotten",
     "Found",
@@ -94,6 +108,8 @@ __all__ = [
     "Node",
     "Publish",
     "Published",
+    "Put",
+    "PutSchedule",
     "QueueList",
     "QueueRecord",
     "Queues",
@@ -106,6 +122,8 @@ __all__ = [
     "Removed",
     "Renew",
     "Renewed",
+    "ScheduleList",
+    "Schedules",
     "Settle",
     "Settled",
     "Settlement",

@@ -20,6 +20,7 @@ from headrace.storage.memory import (
     queues,
     reads,
     remove,
+    schedules,
     settle,
     tally,
     workers,
@@ -55,6 +56,10 @@ FUNCTIONS: Final[dict[type[Command[Any]], Callable[[World, Any, int], Any]]] = {
     commands.Beat: workers.beat,
     commands.Leave: workers.leave,
     commands.Workers: workers.workers,
+    commands.PutSchedule: schedules.put_schedule,
+    commands.DropSchedule: schedules.drop_schedule,
+    commands.Fire: schedules.fire,
+    commands.Schedules: schedules.schedules,
 }
 
 

@@ -6,6 +6,7 @@ from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
 from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, NewJob, Options, Parent, State
 from headrace.core.log import Entry
+from headrace.core.schedules import ScheduleRecord
 from headrace.storage.memory.ordered import Key, Ordered
 
 
@@ -133,6 +134,7 @@ class World:
     readers: dict[tuple[str, str], int] = field(default_factory=dict)
     locks: dict[str, Lock] = field(default_factory=dict)
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
+    schedules: dict[str, ScheduleRecord] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
 
     def job(self, ref: JobRef) -> Job | None:

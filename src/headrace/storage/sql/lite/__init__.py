@@ -15,6 +15,7 @@ from headrace.storage.sql.lite.move import move
 from headrace.storage.sql.lite.queues import configure, forget, queues
 from headrace.storage.sql.lite.reads import count, find, get, lines, tally, tree
 from headrace.storage.sql.lite.remove import remove
+from headrace.storage.sql.lite.schedules import drop_schedule, fire, put_schedule, schedules
 from headrace.storage.sql.lite.settle import settle
 from headrace.storage.sql.lite.workers import beat, leave, workers
 
@@ -31,6 +32,7 @@ READS: Final[dict[type[commands.Command[Any]], Apply]] = {
     commands.Read: read,
     commands.Channels: channels,
     commands.Workers: workers,
+    commands.Schedules: schedules,
 }
 WRITES: Final[dict[type[commands.Command[Any]], Apply]] = {
     commands.Add: add,
@@ -50,6 +52,9 @@ WRITES: Final[dict[type[commands.Command[Any]], Apply]] = {
     commands.Release: release,
     commands.Beat: beat,
     commands.Leave: leave,
+    commands.PutSchedule: put_schedule,
+    commands.DropSchedule: drop_schedule,
+    commands.Fire: fire,
 }
 _APPLY: Final = READS | WRITES
 _TURN: Final = frozenset({commands.Claim, commands.Settle, commands.Renew, commands.Recover})

@@ -1,0 +1,4 @@
+-- DropSchedule
+
+-- step: drop
+delete from schedules where name = :name returning name;
