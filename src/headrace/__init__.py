@@ -7,6 +7,7 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
+from headrace.core.commands import LockRecord
 from headrace.core.jobs import Failure, JobRecord, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
@@ -15,6 +16,7 @@ from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
+from headrace.lock import Lock, Locks
 from headrace.queue import Queue
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
@@ -48,6 +50,9 @@ __all__ = [
     "JobRef",
     "Keep",
     "Later",
+    "Lock",
+    "LockRecord",
+    "Locks",
     "Page",
     "Queue",
     "RateLimited",

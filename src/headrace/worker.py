@@ -6,9 +6,9 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from headrace.core.commands import WorkerRecord
 from headrace.core.errors import InvalidOption, Misuse, NotImportable
@@ -24,6 +24,7 @@ from headrace.engine.pump import Pump
 from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.signals import Signals
+from headrace.engine.undisturbed import undisturbed
 from headrace.executors.batch import BatchExecutor
 from headrace.executors.inline import InlineExecutor
 from headrace.executors.messages import Setup
@@ -161,7 +162,7 @@ class Worker:
                 return
             self._is_closed = True
             # A task of its own: to cancel the caller must not leave half of this undone.
-            await _undisturbed(self._close())
+            await undisturbed(self._close())
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then let running jobs end; a second signal hands them back at once.
@@ -273,13 +274,3 @@ def _check_numbers(concurrency: int, lease_ms: int, poll_ms: int) -> None:
         raise InvalidOption(f"a lease must be of {LEASE_MIN_MS} ms or more, not {lease_ms}")
     if poll_ms <= 0:
         raise InvalidOption(f"the poll interval must be positive, not {poll_ms} ms")
-
-
-async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
-    """Finish this even if the caller is cancelled meanwhile."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

@@ -55,6 +55,8 @@ def test_these_are_the_commands() -> None:
         "jobs set",
         "jobs show",
         "jobs why",
+        "locks list",
+        "locks release",
         "queues clean",
         "queues drain",
         "queues list",

@@ -21,6 +21,7 @@ from headrace.core.commands import (
     Hold,
     Leave,
     Lines,
+    Locks,
     Move,
     Publish,
     Queues,
@@ -139,7 +140,8 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),
         "Trim": (Trim("bus", 1), Trim(job_events("q"), 2)),
         "Commit": (Commit("bus", "reader", 2), Commit("bus", "other", 3)),
-        "Acquire": (Acquire("lock", "me", 9_000), Acquire("free", "me", 1_000)),
+        "Acquire": (Acquire("lock", "me", 9_000), Acquire("free", "me", 1_000), Acquire("lock", "you", 1_000, limit=2)),
+        "Acquire, with the fence": (Acquire("lock", "me", 9_000, fence=1),),
         "Release": (Release("lock", "me"),),
         "Beat": (Beat(worker("w"), 90_000), Beat(worker("x"), 90_000)),
         "Leave": (Leave("w"),),
@@ -152,6 +154,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         "Tally": (Tally("q", 60),),
         "Read": (Read("bus"),),
         "Channels": (Channels(),),
+        "Locks": (Locks(),),
         "Workers": (Workers(),),
     } | family_calls(known.leases)
 

@@ -52,6 +52,7 @@ RULES = {
     "a lease has a token and an end": "select key from leases where token = '' or expires_at < started_at",
     "a finished job has no lease and no deferred failure": """
         select key from finished where key in (select key from leases) or key in (select key from deferred)""",
+    "a fence is given once": "select fence from locks where fence > (select last from fences)",
     "entries of a log are consecutive": """
         select l.name from logs l where l.last - l.first + 1 <>
           (select count(*) from log e where e.channel = l.id and e.position between l.first and l.last)

@@ -14,7 +14,20 @@ from tests.docs.page import ROOT, blocks, pages
 
 API = ROOT / "docs" / "reference" / "api"
 _SHOWN = re.compile(r"^::: (\S+)$", re.MULTILINE)
-GIVEN = {"JobRecord", "JobRef", "Context", "Page", "Queue", "State", "Task", "Event", "Worker"}
+GIVEN = {
+    "JobRecord",
+    "JobRef",
+    "Context",
+    "Page",
+    "Queue",
+    "State",
+    "Task",
+    "Event",
+    "Worker",
+    "Lock",
+    "LockRecord",
+    "Locks",
+}
 """What nobody makes: examples are given these, and have no need to name them."""
 INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored"}
 """What the package asks of values that users make."""

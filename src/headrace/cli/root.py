@@ -25,6 +25,7 @@ COMMANDS: Final = (
     ("jobs", "jobs:app", LOOK),
     ("queues", "queues:app", LOOK),
     ("flows", "flows:app", LOOK),
+    ("locks", "locks:app", LOOK),
     ("doctor", "doctor:doctor", LOOK),
     ("config", "config:app", MORE),
     ("bench", "bench:bench", MORE),
