@@ -1,12 +1,16 @@
 """What an app has beside its tasks and queues: what several programs do together on one store."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
+from types import ModuleType
+from typing import Any, Self
 
 from headrace.client import Client, Door
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking_context
 from headrace.lock import Holder, Lock, Locks
+from headrace.plugins import load
 from headrace.spans import Span
 
 
@@ -36,6 +40,26 @@ class Commons:
         only whether fewer than its own hold the lock. `InvalidName` for no name, `InvalidOption` for a wrong number.
         """
         return self._holder.hold(name, ttl, limit, timeout)
+
+    def plugin(self, plugin: ModuleType | Callable[[Self], object] | str | None = None, /) -> None:
+        """Let a plugin register its tasks, handlers, middleware and hooks with this app.
+
+        It is a module that has a function `register(app)`, such a function itself, or the name of a plugin that an
+        installed package brings, by an entry point in the group `headrace.plugins`; without an argument, each of
+        those, by name. What this app has already is not registered twice. Ask for plugins where the tasks are
+        defined, before there is a worker.
+
+        `PluginFailed` says which plugin of which package cannot be loaded, and then nothing is registered; or which
+        has failed to register, and then the app is half made and should not be used.
+        """
+        for each in load(plugin):
+            if each.register not in self._plugged:
+                each.attach(self)
+                self._plugged.append(each.register)
+
+    @cached_property
+    def _plugged(self) -> list[Callable[[Any], object]]:
+        return []
 
     @cached_property
     def locks(self) -> Locks:

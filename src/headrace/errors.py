@@ -40,6 +40,7 @@ from headrace.core.errors import (
     WrongState,
 )
 from headrace.core.results import JobError, JobFailed, ResultTimeout
+from headrace.plugins import PluginFailed
 
 __all__ = [
     "BadConfig",
@@ -71,6 +72,7 @@ __all__ = [
     "NotAnObject",
     "NotImportable",
     "NotSerialisable",
+    "PluginFailed",
     "QueueBusy",
     "QueueFull",
     "QueueNotEmpty",

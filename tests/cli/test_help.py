@@ -57,6 +57,7 @@ def test_these_are_the_commands() -> None:
         "jobs why",
         "locks list",
         "locks release",
+        "plugins list",
         "queues clean",
         "queues drain",
         "queues list",

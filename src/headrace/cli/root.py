@@ -27,6 +27,7 @@ COMMANDS: Final = (
     ("flows", "flows:app", LOOK),
     ("locks", "locks:app", LOOK),
     ("doctor", "doctor:doctor", LOOK),
+    ("plugins", "plugins:app", MORE),
     ("config", "config:app", MORE),
     ("bench", "bench:bench", MORE),
     ("demo", "demo:demo", MORE),
