@@ -7,7 +7,7 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
-from headrace.core.commands import LockRecord
+from headrace.core.commands import LockRecord, WorkerRecord
 from headrace.core.jobs import Failure, JobRecord, JobRef, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
@@ -22,6 +22,7 @@ from headrace.selection import Page, Selection
 from headrace.spans import Keep
 from headrace.sweep import Swept
 from headrace.task import Task
+from headrace.workers import Workers
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -65,6 +66,8 @@ __all__ = [
     "Unrecoverable",
     "WaitForChildren",
     "Worker",
+    "WorkerRecord",
+    "Workers",
     "context",
     "errors",
     "from_child",

@@ -12,6 +12,7 @@ from headrace.engine.sync import blocking_context
 from headrace.lock import Holder, Lock, Locks
 from headrace.plugins import load
 from headrace.spans import Span
+from headrace.workers import Workers
 
 
 class Commons:
@@ -65,6 +66,11 @@ class Commons:
     def locks(self) -> Locks:
         """The locks of the store: who holds them, and taking them away by hand."""
         return Locks(self._door, self._home)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """The workers that live, wherever they run: who they are, and telling them what to do."""
+        return Workers(self._door, self._home)
 
     @cached_property
     def _holder(self) -> Holder:

@@ -39,6 +39,7 @@ from headrace.core.errors import (
     Unavailable,
     WrongState,
 )
+from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused
 from headrace.core.results import JobError, JobFailed, ResultTimeout
 from headrace.plugins import PluginFailed
 
@@ -64,14 +65,17 @@ __all__ = [
     "LeaseLost",
     "LockLost",
     "Misuse",
+    "NoAnswer",
     "NoMatch",
     "NoSuchChild",
     "NoSuchJob",
     "NoSuchParent",
     "NoSuchQueue",
+    "NoSuchWorker",
     "NotAnObject",
     "NotImportable",
     "NotSerialisable",
+    "OrderRefused",
     "PluginFailed",
     "QueueBusy",
     "QueueFull",

@@ -68,6 +68,15 @@ def test_these_are_the_commands() -> None:
         "queues retry-all",
         "queues show",
         "worker",
+        "workers drain",
+        "workers list",
+        "workers pause",
+        "workers ping",
+        "workers resume",
+        "workers set",
+        "workers show",
+        "workers stacks",
+        "workers stop",
     ]
 
 

@@ -27,6 +27,8 @@ GIVEN = {
     "Lock",
     "LockRecord",
     "Locks",
+    "WorkerRecord",
+    "Workers",
 }
 """What nobody makes: examples are given these, and have no need to name them."""
 INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored"}

@@ -21,6 +21,7 @@ from headrace.core.errors import (
     SchemaTooNew,
     Unavailable,
 )
+from headrace.core.orders import NoSuchWorker
 
 
 class Exit(IntEnum):
@@ -40,6 +41,7 @@ class Exit(IntEnum):
 _EXITS: Final[tuple[tuple[type[HeadraceError], Exit], ...]] = (
     (NoSuchJob, Exit.NOT_FOUND),
     (NoSuchQueue, Exit.NOT_FOUND),
+    (NoSuchWorker, Exit.NOT_FOUND),
     (Denied, Exit.DENIED),
     (Unavailable, Exit.UNREACHABLE),
     (BadConfig, Exit.MISCONFIGURED),

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     ("jobs", "jobs:app", LOOK),
     ("queues", "queues:app", LOOK),
     ("flows", "flows:app", LOOK),
+    ("workers", "workers:app", LOOK),
     ("locks", "locks:app", LOOK),
     ("doctor", "doctor:doctor", LOOK),
     ("plugins", "plugins:app", MORE),

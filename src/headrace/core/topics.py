@@ -6,6 +6,8 @@ from typing import Final
 CONTROL: Final = "control"  # moves when a running job is asked to stop, or a worker is
 
 LOCKS: Final = 64
+ORDERS: Final = "control/orders"  # the channel of what workers are told
+ANSWERS: Final = "control/answers"  # and of what they say to that
 
 
 def ready(queue: str) -> str:
