@@ -14,10 +14,10 @@ def ready(running: Running) -> str:
     return running.line(" ready: ").split()[2]
 
 
-def seen(call: Call, id: str) -> None:
+def seen(call: Call, name: str) -> None:
     """Wait until the worker is in the list; it is there a moment after it is ready."""
     for _ in range(100):
-        if id in [worker["id"] for worker in call("workers", "list", "--json").json["workers"]]:
+        if name in [worker["id"] for worker in call("workers", "list", "--json").json["workers"]]:
             return
     raise AssertionError(f"{name} is not listed")
 
