@@ -7,6 +7,7 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
+from headrace.core.commands import LockRecord, WorkerRecord
 from headrace.core.jobs import Failure, JobRecord, JobRef, Slot, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
@@ -17,6 +18,7 @@ from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
+from headrace.lock import Lock, Locks
 from headrace.queue import Queue
 from headrace.schedule import Schedules
 from headrace.selection import Page, Selection
@@ -24,6 +26,7 @@ from headrace.spans import Keep
 from headrace.sweep import Swept
 from headrace.task import Task
 from headrace.timing import Cron, Every
+from headrace.workers import Workers
 
 if TYPE_CHECKING:
     from headrace.worker import Worker
@@ -55,6 +58,9 @@ __all__ = [
     "JobRef",
     "Keep",
     "Later",
+    "Lock",
+    "LockRecord",
+    "Locks",
     "Page",
     "Queue",
     "RateLimited",
@@ -70,6 +76,8 @@ __all__ = [
     "Unrecoverable",
     "WaitForChildren",
     "Worker",
+    "WorkerRecord",
+    "Workers",
     "context",
     "errors",
     "from_child",

@@ -10,12 +10,12 @@ from headrace.backoff import F
 from headrace.batch import AsyncBatchTask, BatchDecorator, BatchOptions, PlainBatchTask, batch_decorator
 from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, Door
+from headrace.commons import Commons
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
 from headrace.core.errors import Misuse, NoSuchJob
 from headrace.core.jobs import JobRef
 from headrace.core.query import parse
 from headrace.core.settings import Settings
-from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware
 from headrace.engine.registry import Registry
 from headrace.engine.sync import BlockingAs, blocking
@@ -40,7 +40,7 @@ M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
 
 
-class App:
+class App(Commons):
     """Tasks, queues and workers on one store. Nothing is opened before the first use; `async with app` closes it."""
 
     def __init__(
@@ -79,10 +79,6 @@ class App:
         is open.
         """
         return self._client.use_store(make)
-
-    @property
-    def _home(self) -> Home:
-        return self._client.home
 
     @blocking
     async def open(self) -> None:

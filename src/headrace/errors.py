@@ -18,6 +18,7 @@ from headrace.core.errors import (
     InvalidName,
     InvalidOption,
     LeaseLost,
+    LockLost,
     Misuse,
     NoMatch,
     NoSuchChild,
@@ -38,8 +39,10 @@ from headrace.core.errors import (
     Unavailable,
     WrongState,
 )
+from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused
 from headrace.core.results import JobError, JobFailed, ResultTimeout
 from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
+from headrace.plugins import PluginFailed
 
 __all__ = [
     "BadConfig",
@@ -62,16 +65,21 @@ __all__ = [
     "JobError",
     "JobFailed",
     "LeaseLost",
+    "LockLost",
     "Misuse",
+    "NoAnswer",
     "NoMatch",
     "NoSuchChild",
     "NoSuchJob",
     "NoSuchParent",
     "NoSuchQueue",
     "NoSuchSchedule",
+    "NoSuchWorker",
     "NotAnObject",
     "NotImportable",
     "NotSerialisable",
+    "OrderRefused",
+    "PluginFailed",
     "QueueBusy",
     "QueueFull",
     "QueueNotEmpty",

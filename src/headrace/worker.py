@@ -6,15 +6,17 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from headrace.core.commands import WorkerRecord
-from headrace.core.errors import InvalidOption, Misuse, NotImportable, Unavailable
+from headrace.core.errors import Misuse, NotImportable, Unavailable
 from headrace.core.jobs import Failure, JobRef, Keep, Lease
+from headrace.engine.bounds import check_concurrency, check_numbers
 from headrace.engine.control import Control
+from headrace.engine.deeds import deeds
 from headrace.engine.errand import errands
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware, tell
@@ -26,6 +28,8 @@ from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.signals import Signals
+from headrace.engine.undisturbed import undisturbed
+from headrace.engine.vitals import memory, version
 from headrace.executors.batch import BatchExecutor
 from headrace.executors.inline import InlineExecutor
 from headrace.executors.messages import Setup
@@ -34,8 +38,7 @@ from headrace.executors.protocol import Executor, Unready
 from headrace.executors.threads import ThreadExecutor
 from headrace.storage.protocol import Storage
 
-CONCURRENCY_MAX: Final = 10_000
-LEASE_MIN_MS: Final = 100
+NAMED_MAX: Final = 100  # jobs in the record of a worker
 
 _log: Final = logging.getLogger("headrace")
 
@@ -71,10 +74,10 @@ class Worker:
         sources = registry.sources(wanted)
         if not sources:
             raise Misuse(f"no task or handler is registered for {', '.join(wanted) or 'any queue'}")
-        _check_numbers(concurrency, lease_ms, poll_ms)
+        check_numbers(concurrency, lease_ms, poll_ms)
         # The random part keeps tokens apart: two workers of one name must never settle for each other.
         self.id: Final = f"{name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self.concurrency: Final = concurrency
+        self._concurrency = concurrency
         self._sources = sources
         self._hooks = hooks or Hooks()
         self._home = Home()
@@ -102,12 +105,18 @@ class Worker:
             stalled=self._on_stalled,
         )
         self._scheduler = Scheduler(storage, self.id, chance=chance)
-        self._control = Control(storage, self._leases.poke)
         self._presence = Presence(storage, self._describe)
+        orders = deeds(self._pump, self._describe, self._resize)
+        self._control = Control(storage, self.id, self._leases.poke, orders, self._presence.start)
         self._telling: set[asyncio.Task[None]] = set()
         self._is_started = self._is_closed = False
         self._signals = 0
         self._closing = asyncio.Lock()
+
+    @property
+    def concurrency(self) -> int:
+        """How many jobs it runs at once, over all its queues; `app.workers.set_concurrency` changes it."""
+        return self._concurrency
 
     @property
     def processed(self) -> int:
@@ -140,8 +149,7 @@ class Worker:
         self._pump.start()
         self._janitor.start()
         self._scheduler.start()
-        self._control.start()
-        self._presence.start()
+        self._control.start()  # the worker is announced once it hears what it is told
         await tell(self._hooks.started)
 
     async def drain(self) -> None:
@@ -165,7 +173,7 @@ class Worker:
                 return
             self._is_closed = True
             # A task of its own: to cancel the caller must not leave half of this undone.
-            await _undisturbed(self._close())
+            await undisturbed(self._close())
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then let running jobs end; a second signal hands them back at once.
@@ -211,12 +219,12 @@ class Worker:
         self, registry: Registry, apart: tuple[Handler, ...], place: Callable[[tuple[Handler, ...]], Setup] | None
     ) -> dict[ExecutorName, Executor]:
         inline = InlineExecutor()
-        batches = BatchExecutor(self.concurrency, inline, self._threads)
-        made: dict[ExecutorName, Executor] = {"inline": inline, "thread": self._threads, "batch": batches}
+        self._batches = BatchExecutor(self._concurrency, inline, self._threads)
+        made: dict[ExecutorName, Executor] = {"inline": inline, "thread": self._threads, "batch": self._batches}
         if apart and place is None:
             raise NotImportable(task=apart[0].title, problem="this worker does not know where its code is")
         if apart and place is not None:
-            made["process"] = self._processes = ProcessExecutor(self.concurrency, place(apart), errands(registry))
+            made["process"] = self._processes = ProcessExecutor(self._concurrency, place(apart), errands(registry))
         return made
 
     async def _close(self) -> None:
@@ -260,10 +268,22 @@ class Worker:
             host=socket.gethostname(),
             pid=os.getpid(),
             sources=self._sources,
-            concurrency=self.concurrency,
+            concurrency=self._concurrency,
             running=self.running,
             processed=self.processed,
+            state=self._pump.state,
+            version=version(),
+            memory=memory(),
+            lag_ms=self._presence.lag.ms,
+            jobs=tuple(JobRef(run.lease.queue, run.lease.id) for run in self._leases.runs()[:NAMED_MAX]),
         )
+
+    def _resize(self, concurrency: int) -> None:
+        check_concurrency(concurrency)
+        self._concurrency = self._threads.size = self._batches.most = concurrency
+        if self._processes is not None:
+            self._processes.size = concurrency
+        self._pump.resize(concurrency)
 
     def _on_failed(self, lease: Lease, failure: Failure | None) -> None:
         if self._hooks.failed and failure is not None:
@@ -275,22 +295,3 @@ class Worker:
         _log.warning("%d jobs stalled and were given back: %s", len(refs), ", ".join(map(str, refs[:10])))
         for ref in refs if self._hooks.stalled else ():
             await tell(self._hooks.stalled, ref)
-
-
-def _check_numbers(concurrency: int, lease_ms: int, poll_ms: int) -> None:
-    if not 1 <= concurrency <= CONCURRENCY_MAX:
-        raise InvalidOption(f"concurrency must be from 1 to {CONCURRENCY_MAX}, not {concurrency}")
-    if lease_ms < LEASE_MIN_MS:
-        raise InvalidOption(f"a lease must be of {LEASE_MIN_MS} ms or more, not {lease_ms}")
-    if poll_ms <= 0:
-        raise InvalidOption(f"the poll interval must be positive, not {poll_ms} ms")
-
-
-async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
-    """Finish this even if the caller is cancelled meanwhile."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise

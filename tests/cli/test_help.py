@@ -55,6 +55,9 @@ def test_these_are_the_commands() -> None:
         "jobs set",
         "jobs show",
         "jobs why",
+        "locks list",
+        "locks release",
+        "plugins list",
         "queues clean",
         "queues drain",
         "queues forget-dedup",
@@ -73,6 +76,15 @@ def test_these_are_the_commands() -> None:
         "schedules run",
         "schedules show",
         "worker",
+        "workers drain",
+        "workers list",
+        "workers pause",
+        "workers ping",
+        "workers resume",
+        "workers set",
+        "workers show",
+        "workers stacks",
+        "workers stop",
     ]
 
 

@@ -3,11 +3,25 @@
 from msgspec.structs import replace
 
 from headrace.core.commands import Beat, Beaten, Source, WorkerRecord, Workers
+from headrace.core.jobs import JobRef
 
 from .clock import FrozenClock
 from .desk import Desk
 
-WORKER = WorkerRecord("w", "host", 7, (Source("q", ("a", "b")), Source("r")), concurrency=5, running=2, processed=9)
+WORKER = WorkerRecord(
+    "w",
+    "host",
+    7,
+    (Source("q", ("a", "b")), Source("r")),
+    concurrency=5,
+    running=2,
+    processed=9,
+    state="paused",
+    version="1",
+    memory=5,
+    lag_ms=3,
+    jobs=(JobRef("q", "1"),),
+)
 
 
 async def test_the_store_adds_its_times_to_what_a_worker_says_of_itself(desk: Desk, clock: FrozenClock) -> None:

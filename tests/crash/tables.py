@@ -57,6 +57,7 @@ RULES = {
           and (owner not in (select key from jobs) or owner in (select key from finished))""",
     "a job is kept only for the end of another": """
         select name from dedups where kept is not null and (expires_at is not null or is_forever)""",
+    "a fence is given once": "select fence from locks where fence > (select last from fences)",
     "entries of a log are consecutive": """
         select l.name from logs l where l.last - l.first + 1 <>
           (select count(*) from log e where e.channel = l.id and e.position between l.first and l.last)

@@ -9,6 +9,7 @@ from tests.crash.base import Base, made
 from tests.crash.tables import RULES, faults
 
 DAMAGE = {
+    "a fence is given once": "update fences set last = 0",
     "a job is in exactly one place": "update ready set key = (select min(key) from ready)",
     "what is in a place is a job": "delete from jobs where key in (select key from ready)",
     "what hangs on a job has a job": "insert into deferred values (7, '{}')",

@@ -6,8 +6,9 @@ from typing import Any
 from headrace.core.commands import Claim, Command, Move, Recover, Recovered, Renew, Renewed
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import Failure, JobRef
+from headrace.engine.aside import STOP_MAX_S
 from headrace.engine.home import Home
-from headrace.engine.leases import STOP_MAX_S, Leases
+from headrace.engine.leases import Leases
 from headrace.engine.run import Run
 from headrace.storage.protocol import Storage, granted
 from tests.engine.simulation import simulated

@@ -32,6 +32,8 @@ from headrace.core.topics import job_events
 QUEUES = ("q", "r", "{s} ü")
 READERS = ("me", "you")
 CLOCKWORK = ("s", "t")
+LOCKS = ("lock", "Schloß")
+OWNERS = (*READERS, "them")
 
 WEIGHTS = {
     "add_jobs": 4,
@@ -182,8 +184,15 @@ neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     ),
     st.builds(Trim, st.sampled_from(("bus", "nowhere", job_events("r"))), st.sampled_from((0, 2, 50))),
     st.builds(Commit, st.just("bus"), st.sampled_from(READERS), st.sampled_from((None, 0, 1, 5))),
-    st.builds(Acquire, st.just("lock"), st.sampled_from(READERS), spans),
-    st.builds(Release, st.just("lock"), st.sampled_from(READERS)),
+    st.builds(
+        Acquire,
+        st.sampled_from(LOCKS),
+        st.sampled_from(OWNERS),
+        spans,
+        limit=st.sampled_from((1, 1, 2)),
+        fence=st.sampled_from((None, None, None, 1, 2, 3)),
+    ),
+    st.builds(Release, st.sampled_from(LOCKS), st.sampled_from(OWNERS)),
     st.builds(
         Beat,
         st.builds(

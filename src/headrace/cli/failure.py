@@ -21,6 +21,7 @@ from headrace.core.errors import (
     SchemaTooNew,
     Unavailable,
 )
+from headrace.core.orders import NoSuchWorker
 from headrace.core.schedule_errors import NoSuchSchedule
 
 
@@ -42,6 +43,7 @@ _EXITS: Final[tuple[tuple[type[HeadraceError], Exit], ...]] = (
     (NoSuchJob, Exit.NOT_FOUND),
     (NoSuchQueue, Exit.NOT_FOUND),
     (NoSuchSchedule, Exit.NOT_FOUND),
+    (NoSuchWorker, Exit.NOT_FOUND),
     (Denied, Exit.DENIED),
     (Unavailable, Exit.UNREACHABLE),
     (BadConfig, Exit.MISCONFIGURED),

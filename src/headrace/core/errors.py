@@ -254,11 +254,18 @@ class StorageFull(Refused):
 
 
 class Held(Refused):
-    """Another owner holds the lock."""
+    """Others hold the lock: `owner` is the one whose hold ends first, at `until_at`, if it is not renewed."""
 
     code = "held"
     retryable = True
-    says = "the lock {name!r} is held by {owner!r}"
+    says = "the lock {name!r} is held by {owner!r}; if it is not renewed, that ends in {ends_in_ms} ms"
+
+
+class LockLost(Refused):
+    """The hold has expired, or somebody has released it: another may hold the lock by now."""
+
+    code = "lock-lost"
+    says = "{owner!r} holds the lock {name!r} no longer"
 
 
 class Conflict(Refused):

@@ -11,6 +11,7 @@ from headrace.core.errors import InvalidId, InvalidName
 QUEUE_MAX: Final = 200  # bytes
 NAME_MAX: Final = 512  # bytes
 ID_MAX: Final = 256  # bytes
+OWN_LOCKS: Final = "headrace-"  # how the names of the engine's own locks begin
 
 RESERVED_IDS: Final = frozenset(
     "active wait waiting-children paused id delayed prioritized stalled-check completed failed stalled repeat "
@@ -41,6 +42,16 @@ def check_schedule(name: str) -> str:
     problem = _text_problem(name, NAME_MAX)
     if problem:
         raise InvalidName(what="the name of the schedule", value=name, problem=problem)
+    return name
+
+
+def check_lock(name: str) -> str:
+    """The name of a lock, if it may be one: as the name of a job, and not one of those that workers use."""
+    problem = _text_problem(name, NAME_MAX)
+    if not problem and name.startswith(OWN_LOCKS):
+        problem = f"begins with {OWN_LOCKS!r}; those are the locks of the workers. Choose another"
+    if problem:
+        raise InvalidName(what="the lock name", value=name, problem=problem)
     return name
 
 

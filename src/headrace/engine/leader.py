@@ -2,6 +2,7 @@
 
 from headrace.core.commands import Acquire, Release
 from headrace.core.errors import Held
+from headrace.core.names import OWN_LOCKS
 from headrace.storage.protocol import Storage, granted
 
 
@@ -17,7 +18,7 @@ class Leader:
         self.ttl_ms = ttl_ms
         self._storage = storage
         self._owner = owner
-        self._lock = f"headrace-{duty}"
+        self._lock = f"{OWN_LOCKS}{duty}"
 
     async def lead(self) -> bool:
         """Whether this candidate is elected now; takes or extends the lock."""

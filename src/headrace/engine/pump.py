@@ -17,6 +17,7 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Claim, Settle, Settled, Settlement, Source
+from headrace.core.commands.workers import WorkerState
 from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle
@@ -80,7 +81,7 @@ class Pump:
         self._is_claiming = False
         self._claims = 0
         self._is_stale = True  # something was settled since the last claim left
-        self._is_draining = False
+        self._is_paused = self._is_draining = False
         self._is_handing_back = False
         self._quiet = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
@@ -89,6 +90,20 @@ class Pump:
     def running(self) -> int:
         """Jobs in hand: they run, or their outcome is not recorded yet."""
         return len(self._leases)
+
+    @property
+    def state(self) -> WorkerState:
+        return "draining" if self._is_draining else "paused" if self._is_paused else "running"
+
+    def pause(self, *, is_paused: bool) -> None:
+        """Claim nothing, or claim again; what runs goes on."""
+        self._is_paused = is_paused
+        self._free_slot.ring()
+
+    def resize(self, concurrency: int) -> None:
+        """Run so many jobs at once; of those beyond, none is stopped."""
+        self._concurrency = concurrency
+        self._free_slot.ring()
 
     def start(self) -> None:
         """Begin to claim, on the running loop."""
@@ -133,7 +148,7 @@ class Pump:
         """Wait until nothing runs and nothing can be claimed now. A delayed job is not waited for."""
         while True:
             await self._quiet.wait()
-            if not self._is_stale:
+            if not self._is_stale or self._is_paused:
                 return
             self._quiet.clear()
             self._thirst.quench()
@@ -175,7 +190,7 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        if self._thirst.is_dry or self._is_draining or self._outbox.is_careful:
+        if self._thirst.is_dry or self._is_paused or self._is_draining or self._outbox.is_careful:
             return 0
         return min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
 
@@ -275,7 +290,7 @@ class Pump:
             loop.cancel()
 
     async def _rest(self, bell: Bell) -> None:
-        if self._thirst.is_dry and self._is_empty:
+        if (self._thirst.is_dry or self._is_paused) and self._is_empty:
             self._quiet.set()
         await bell.rest()
         self._quiet.clear()

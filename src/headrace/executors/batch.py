@@ -31,7 +31,7 @@ class BatchExecutor:
     """Gathers calls; `most` is how many there can be at once, so that nobody waits when so many do."""
 
     def __init__(self, most: int, inline: Executor, threads: Executor) -> None:
-        self._most = most
+        self.most = most
         self._inline, self._threads = inline, threads
         self._gathering: dict[Batched, _Batch] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -55,7 +55,7 @@ class BatchExecutor:
         batch.places[place] = item
         if len(batch.places) >= function.size:
             self._begin(function)
-        elif sum(len(other.places) for other in self._gathering.values()) >= self._most:
+        elif sum(len(other.places) for other in self._gathering.values()) >= self.most:
             for full in list(self._gathering):  # whoever waits, waits for slots that they hold themselves
                 self._begin(full)
         try:

@@ -23,7 +23,7 @@ class ProcessExecutor:
     """Up to `size` children; `errand` makes of the run that is under way what a child is given."""
 
     def __init__(self, size: int, setup: Setup, errand: Callable[[], Errand]) -> None:
-        self._size = size
+        self.size = size
         self._setup = setup
         self._errand = errand
         self._rope: Rope | None = None
@@ -78,7 +78,7 @@ class ProcessExecutor:
             if limits.recycle is None or child.jobs < limits.recycle:
                 self._idle.remove(child)
                 return child
-        if self._idle and len(self._children) >= self._size:
+        if self._idle and len(self._children) >= self.size:
             self._idle.pop(0).kill()
         return await self._start()
 

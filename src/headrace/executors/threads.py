@@ -30,7 +30,7 @@ class ThreadExecutor:
     def __init__(self, size: int) -> None:
         self.strays = 0
         """Threads that still run although their call was given up."""
-        self._size = size
+        self.size = size
         self._threads = 0
         self._idle = 0
         self._calls: SimpleQueue[Call | None] = SimpleQueue()
@@ -61,7 +61,7 @@ class ThreadExecutor:
             raise
 
     def _make_room(self) -> None:
-        if self._idle <= 0 and self._threads < self._size + min(self.strays, STRAYS_MAX):
+        if self._idle <= 0 and self._threads < self.size + min(self.strays, STRAYS_MAX):
             self._threads += 1
             name = f"headrace-job-{next(_numbers)}"
             threading.Thread(target=self._serve, name=name, daemon=True).start()

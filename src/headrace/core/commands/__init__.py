@@ -22,7 +22,7 @@ from headrace.core.commands.jobs import (
     Settlement,
     Source,
 )
-from headrace.core.commands.locks import Acquire, Acquired, Release, Released
+from headrace.core.commands.locks import Acquire, Acquired, LockList, LockRecord, Locks, Release, Released
 from headrace.core.commands.log import (
     ChannelList,
     ChannelRecord,
@@ -103,6 +103,9 @@ __all__ = [
     "Left",
     "LineList",
     "Lines",
+    "LockList",
+    "LockRecord",
+    "Locks",
     "Move",
     "Moved",
     "Node",

@@ -1,13 +1,21 @@
 """Commands about workers."""
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct
 
 from headrace.core.commands.command import Command
 from headrace.core.commands.jobs import Source
+from headrace.core.jobs import JobRef
+
+WorkerState: TypeAlias = Literal["running", "paused", "draining"]
 
 
 class WorkerRecord(Struct, frozen=True):
-    """A worker as it describes itself. `sources` is what it serves; `seen_at` and `expires_at` are set by the store."""
+    """A worker as it describes itself. `sources` is what it serves; `seen_at` and `expires_at` are set by the store.
+
+    `memory` is that of its process, in bytes; `lag_ms` how late its event loop is; `jobs` the first of those in hand.
+    """
 
     id: str
     host: str
@@ -19,6 +27,11 @@ class WorkerRecord(Struct, frozen=True):
     processed: int = 0
     seen_at: int = 0
     expires_at: int = 0
+    state: WorkerState = "running"
+    version: str = ""
+    memory: int = 0
+    lag_ms: int = 0
+    jobs: tuple[JobRef, ...] = ()
 
 
 class Beaten(Struct, frozen=True):

@@ -53,6 +53,7 @@ FUNCTIONS: Final[dict[type[Command[Any]], Callable[[World, Any, int], Any]]] = {
     commands.Channels: log.channels,
     commands.Acquire: locks.acquire,
     commands.Release: locks.release,
+    commands.Locks: locks.locks,
     commands.Beat: workers.beat,
     commands.Leave: workers.leave,
     commands.Workers: workers.workers,

@@ -117,8 +117,11 @@ class Log:
 
 @dataclass(slots=True, eq=False)
 class Lock:
+    """One owner's hold of a lock."""
+
     owner: str
     fence: int
+    taken_at: int
     expires_at: int
 
 
@@ -132,7 +135,8 @@ class World:
     requests: dict[str, tuple[int, Added]] = field(default_factory=dict)  # when an Add was answered, and what
     logs: dict[str, Log] = field(default_factory=dict)
     readers: dict[tuple[str, str], int] = field(default_factory=dict)
-    locks: dict[str, Lock] = field(default_factory=dict)
+    locks: dict[str, list[Lock]] = field(default_factory=dict)  # who holds it, by name, in the order of taking
+    fence: int = 0  # the last one given, of whatever lock
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
     schedules: dict[str, ScheduleRecord] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
 -- Release
 
 -- step: give
-update locks set expires_at = 0 where name = :name and owner = :owner and expires_at > :now returning name;
+delete from locks where name = :name and owner = :owner and expires_at > :now returning fence;

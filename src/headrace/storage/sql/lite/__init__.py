@@ -9,7 +9,7 @@ from headrace.storage.sql.lite.annotate import annotate
 from headrace.storage.sql.lite.claim import claim
 from headrace.storage.sql.lite.leases import recover, renew
 from headrace.storage.sql.lite.ledger import Ledger
-from headrace.storage.sql.lite.locks import acquire, release
+from headrace.storage.sql.lite.locks import acquire, locks, release
 from headrace.storage.sql.lite.log import channels, commit, publish, read, trim
 from headrace.storage.sql.lite.move import move
 from headrace.storage.sql.lite.queues import configure, forget, queues
@@ -31,6 +31,7 @@ READS: Final[dict[type[commands.Command[Any]], Apply]] = {
     commands.Queues: queues,
     commands.Read: read,
     commands.Channels: channels,
+    commands.Locks: locks,
     commands.Workers: workers,
     commands.Schedules: schedules,
 }

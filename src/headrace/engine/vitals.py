@@ -1,0 +1,85 @@
+"""How a process is: how late its event loop is, what memory it has, and where its threads are."""
+
+import asyncio
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Final
+
+from headrace.core.orders import ANSWER_MAX
+
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+DEPTH_MAX: Final = 100  # frames of one task
+_STATM: Final = Path("/proc/self/statm")
+
+
+class Lag:
+    """How late the loop comes to what it is told from another thread; may be asked from any thread."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._asked_at: float | None = None
+
+    @property
+    def ms(self) -> int:
+        """The delay that was measured last, or the present one, if the loop has not come yet and that is longer."""
+        asked_at = self._asked_at
+        present = 0.0 if asked_at is None else monotonic() - asked_at
+        return round(max(self._last, present) * 1000)
+
+    def measure(self, tell: Callable[[Callable[[], object]], object]) -> None:
+        """Measure once more, unless the loop has not come yet; `tell` has it call a function."""
+        if self._asked_at is None:
+            self._asked_at = monotonic()
+            tell(self._heard)
+
+    def _heard(self) -> None:
+        if self._asked_at is not None:
+            self._last = monotonic() - self._asked_at
+            self._asked_at = None
+
+
+@cache
+def version() -> str:
+    """The version of Headrace that runs here."""
+    from importlib.metadata import version as installed  # it takes a while
+
+    return installed("headrace")
+
+
+def memory() -> int:
+    """The bytes of memory that this process has in use; zero where the system does not say."""
+    try:
+        return int(_STATM.read_text().split()[1]) * PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def stacks() -> str:
+    """Where each thread and each task of the running loop is, as Python writes it."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = [
+        f"Thread {names.get(number, number)}:\n{''.join(traceback.format_stack(frame))}"
+        for number, frame in sys._current_frames().items()  # pyright: ignore[reportPrivateUsage]
+    ]
+    parts += [f"Task {task.get_name()}:\n{_stack(task)}" for task in asyncio.all_tasks()]
+    text = "\n".join(parts)
+    return text if len(text) <= ANSWER_MAX else f"{text[:ANSWER_MAX]}\n… cut"
+
+
+def _stack(task: "asyncio.Task[object]") -> str:
+    """Through all that it awaits, where `Task.get_stack` ends at the first."""
+    frames: list[tuple[FrameType, int]] = []
+    inner: object = task.get_coro()
+    while inner is not None and len(frames) < DEPTH_MAX:
+        frame = getattr(inner, "cr_frame", None) or getattr(inner, "gi_frame", None)
+        if isinstance(frame, FrameType):
+            frames.append((frame, frame.f_lineno))
+        inner = getattr(inner, "cr_await", None) or getattr(inner, "gi_yieldfrom", None)
+    return "".join(traceback.StackSummary.extract(iter(frames)).format())
