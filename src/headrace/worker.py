@@ -15,6 +15,7 @@ from headrace.core.errors import InvalidOption, Misuse, NotImportable
 from headrace.core.jobs import Failure, JobRef, Keep, Lease
 from headrace.engine.control import Control
 from headrace.engine.errand import errands
+from headrace.engine.expired import Expired
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware, tell
 from headrace.engine.janitor import Janitor
@@ -98,6 +99,7 @@ class Worker:
             lease_ms,
             keep={"completed": keep_completed, "failed": keep_failed},
             stalled=self._on_stalled,
+            expired=Expired(storage, self._hooks),
         )
         self._control = Control(storage, self._leases.poke)
         self._presence = Presence(storage, self._describe)

@@ -52,6 +52,10 @@ RULES = {
     "a lease has a token and an end": "select key from leases where token = '' or expires_at < started_at",
     "a finished job has no lease and no deferred failure": """
         select key from finished where key in (select key from leases) or key in (select key from deferred)""",
+    "somebody will look whether a job with a deadline was started": """
+        select key from records r where started = 0 and finished_at is null and failure is null
+          and options ->> '$.expires_ms' is not null and not exists (select 1 from deadlines d
+            where d.key = r.key and d.expires_at = r.added_at + (r.options ->> '$.expires_ms'))""",
     "entries of a log are consecutive": """
         select l.name from logs l where l.last - l.first + 1 <>
           (select count(*) from log e where e.channel = l.id and e.position between l.first and l.last)

@@ -23,6 +23,7 @@ DAMAGE = {
     "an edge leads up to a parent": "delete from parents",
     "a lease has a token and an end": "update leases set token = ''",
     "a finished job has no lease and no deferred failure": "insert into deferred select key, '{}' from finished",
+    "somebody will look whether a job with a deadline was started": "delete from deadlines",
     "entries of a log are consecutive": "delete from log where position = 2",
     "an entry belongs to a channel": "delete from channels",
     "the last event of a job says where it is": 'delete from ready; update log set body = \'{"state":"failed"}\'',

@@ -86,6 +86,7 @@ options = st.builds(
     lifo=st.sampled_from((False, False, True)),
     keep_completed=keeps,
     keep_failed=keeps,
+    expires_ms=st.sampled_from((None, None, None, 20, 40, 1_000)),
 )
 
 

@@ -32,6 +32,9 @@ async def enqueue(
         int | None, Parameter(metavar="N", help="1 is first; without one a job goes before all that have one.")
     ] = None,
     job_id: Annotated[str | None, Parameter(metavar="ID", help="The id; if it is taken, nothing is added.")] = None,
+    expires: Annotated[
+        str | None, Parameter(metavar="SPAN", help="Let it fail if nobody has started it this long after now.")
+    ] = None,
     wait: Annotated[bool, Parameter(help="Wait for the result and print it; exit 1 if the job failed.")] = False,
     timeout: Annotated[str | None, Parameter(metavar="SPAN", help="Wait no longer than this.")] = None,
     common: Shown = SHOWN,
@@ -45,6 +48,8 @@ async def enqueue(
     options = CallOptions()
     if delay is not None:
         options["delay"] = seconds("--delay", delay)
+    if expires is not None:
+        options["expires"] = seconds("--expires", expires)
     if priority is not None:
         options["priority"] = priority
     if job_id is not None:

@@ -71,6 +71,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     lifo: bool = False
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
+    expires_ms: int | None = None  # from the add; what nobody has started by then fails
 
 
 DEFAULTS: Final = Options()

@@ -115,6 +115,7 @@ class World:
     locks: dict[str, Lock] = field(default_factory=dict)
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
+    deadlines: list[tuple[int, int, JobRef]] = field(default_factory=list)  # sorted; with the serial of the job
 
     def job(self, ref: JobRef) -> Job | None:
         queue = self.queues.get(ref.queue)

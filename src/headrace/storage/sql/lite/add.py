@@ -120,6 +120,7 @@ def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
             or job.has_children
             or job.parent is not None
             or job.options.lifo
+            or job.options.expires_ms is not None
         ):
             return False
     return True
@@ -218,6 +219,7 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
     parent = policy = None
     if job.parent is not None:
         parent, policy = rows.edges[-1][0], job.parent.policy
+    ledger.watch(key, job.options)
     rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))
@@ -263,7 +265,7 @@ def _refusal(ledger: Ledger, command: Add) -> Refused | None:
     seen: dict[tuple[str, str], NewJob] = {}
     for job in command.jobs:
         is_node = job.parent is not None or job.has_children
-        is_known = job.id is not None and ((job.queue, job.id) in seen or _is_there(ledger, job.queue, job.id))
+        is_known = (job.queue, job.id) in seen or (job.id is not None and _is_there(ledger, job.queue, job.id))
         if is_node and is_known:
             return DuplicateId(queue=job.queue, id=job.id)
         if job.parent is not None:

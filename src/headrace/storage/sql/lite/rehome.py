@@ -10,6 +10,7 @@ from headrace.storage.sql.lite.standing import Standing, take
 from headrace.storage.sql.script import load
 
 SQL: Final = load("move")
+DEADLINES: Final = load("deadlines")
 _REKEY: Final = (
     SQL.rekey_job,
     SQL.rekey_id,
@@ -18,6 +19,7 @@ _REKEY: Final = (
     SQL.rekey_failures,
     SQL.rekey_annotations,
     SQL.rekey_lines,
+    DEADLINES.watch_again,
 )
 
 
