@@ -65,8 +65,8 @@ class Choice(Struct, frozen=True):
         changed = structs.replace(self, **own, options=options)
         if options.expires_ms is not None and options.expires_ms <= changed.delay_ms:
             raise InvalidOption(
-                f"expires is {options.expires_ms / 1000:g} s and delay {changed.delay_ms / 1000:g} s: the job would expire"
-                " before it may run; let it expire later"
+                f"expires is {options.expires_ms / 1000:g} s and delay {changed.delay_ms / 1000:g} s: the job would"
+                " expire before it may run; let it expire later"
             )
         return changed
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from difflib import get_close_matches
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from headrace.call import Call
 from headrace.client import Client
@@ -22,7 +22,7 @@ from headrace.flow import plan
 from headrace.job import Job, known_job
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
-from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
+from headrace.spans import AGE_MAX_MS, COUNT_MAX, Keep, Span, count_of, kept, span_ms
 from headrace.sweep import REMOVABLE, Progress, Removable, Swept, clean, obliterate
 
 
@@ -66,6 +66,20 @@ class Queue:
     async def resume(self) -> None:
         """Give out jobs again."""
         await self._client.run(Configure(self.name, is_paused=False))
+
+    @blocking
+    async def retain(
+        self, *, completed: Keep | Literal["default"] | None = None, failed: Keep | Literal["default"] | None = None
+    ) -> None:
+        """Say what stays of the finished jobs of this queue; what is not given stays as it is.
+
+        It takes the place of the settings, for jobs whose task and call say nothing, also for those that have finished.
+        `"default"` goes back to the settings, `Keep()` keeps all. A worker applies it, in short steps, and never
+        touches a job that has not finished. `InvalidOption` for anything else.
+        """
+        await self._client.run(
+            Configure(self.name, keep_completed=kept("completed", completed), keep_failed=kept("failed", failed))
+        )
 
     @blocking
     async def counts(self) -> dict[State, int]:

@@ -79,3 +79,28 @@ def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Pr
     tallies = call("queues", "show", "mail", "--json").json["tallies"]
     assert {tally["name"] for tally in tallies} == {"greet", "fail"}
     assert sum(tally["completed"] for tally in tallies) == 3
+
+
+def test_retain_says_what_stays(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    done = call("queues", "retain", "mail", "--completed", "12h", "--failed", "forever", "--failed-count", "9")
+    assert done.out == "mail: completed for 12h; failed the newest 9\n"
+    assert "keeps             completed for 12h; failed the newest 9\n" in call("queues", "show", "mail").out
+    kept = call("queues", "retain", "mail", "--failed", "forever", "--json").json
+    assert kept == {"queue": "mail", "keep": {"completed": {"age_ms": 43_200_000}, "failed": {}}}
+    both = call("queues", "retain", "mail", "--failed", "default", "--completed", "default")
+    assert both.out == "mail: as in the settings\n"
+
+
+def test_retain_wants_something_it_can_mean(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    for tokens, message in (
+        (("mail",), "give one of --completed"),
+        (("mail", "--failed", "soon"), "--failed 'soon' is no span"),
+        (("mail", "--failed", "default", "--failed-count", "1"), "give one of them"),
+        (("mail", "--failed-count", "-1"), "count is -1"),
+    ):
+        done = call("queues", "retain", *tokens)
+        assert (done.code, done.out) == (2, "")
+        assert message in done.err
+    assert call("queues", "retain", "mial", "--failed", "1h").code == 3

@@ -208,3 +208,11 @@ async def test_jobs_without_a_deadline_do_not_notice(desk: Desk, clock: FrozenCl
     clock.advance(100)
     leases = (await desk.run(Claim((Source("q"),), 9, "t", 30_000))).leases
     assert [lease.deferred is None for lease in leases] == [True, False, True]
+
+
+async def test_a_parent_whose_worker_was_lost_was_started(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(parent("p", expires_ms=100), child("p", queue="r"))
+    await desk.finish("r")
+    await desk.claim_one(lease_ms=1)
+    clock.advance(100)
+    assert await recovered(desk) == Recovered(jobs=(ref("p"),))

@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 
-from headrace.core.commands import Claim
+from headrace.core.commands import Claim, Configure, Count, Remove
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import JobRef, Keep
 from headrace.engine.hooks import Hooks
 from headrace.engine.janitor import Janitor
 from headrace.engine.leader import Leader
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, granted
 from headrace.worker import Worker
 from tests.engine.simulation import simulated
 from tests.engine.workshop import Watched, add, get, memory, registry, run_until_idle
@@ -177,3 +177,46 @@ async def test_a_worker_does_not_run_what_is_late() -> None:
     await run_until_idle(store, registry(run))
     assert ran == [1]
     assert [(await get(store, ref)).state for ref in (*late, *soon)] == ["failed", "completed"]
+
+
+@simulated
+async def test_a_queue_keeps_what_it_was_told_to_and_the_others_what_the_settings_say() -> None:
+    store = await memory()
+    for queue in ("ours", "theirs", "all"):
+        await add(store, *["noop"] * 4, queue=queue)
+        await run_until_idle(store, registry(noop, queue=queue))
+        await add(store, "noop", "noop", queue=queue)
+    await store.run(Configure("ours", keep_completed=Keep(1)))
+    await store.run(Configure("all", keep_completed=Keep()))
+    mine = Janitor(store, "me", 10_000, keep={"completed": Keep(3)}, stalled=ignore, expired=ignore)
+    await mine.beat()
+    counts = granted(await store.run(Count(("ours", "theirs", "all")))).queues
+    assert [found["completed"] for found in counts.values()] == [1, 3, 4]
+    assert [found["waiting"] for found in counts.values()] == [2, 2, 2]
+    await mine.stop()
+
+
+@simulated
+async def test_the_pruner_takes_pages_and_leaves_what_has_not_finished_or_keeps_itself() -> None:
+    store = Watched(await memory())
+    await add(store, *["noop"] * 1_200)
+    await add(store, "noop", "noop", keep_completed=Keep())
+    await run_until_idle(store, registry(noop))
+    await add(store, "noop", "noop", "noop")
+    await add(store, "noop", delay_ms=60_000)
+    await store.run(Claim(registry(noop).sources(["q"]), 1, "t", 60_000, "w"))
+    await store.run(Configure("q", keep_completed=Keep(age_ms=1_000)))
+    await asyncio.sleep(2)
+    store.calls.clear()
+    mine = Janitor(store, "me", 10_000, keep={}, stalled=ignore, expired=ignore)
+    await mine.beat()
+    removes = [command for call in store.calls for command in call if isinstance(command, Remove)]
+    assert [remove.limit <= 500 for remove in removes] == [True] * 3
+    counts = granted(await store.run(Count(("q",)))).queues["q"]
+    assert {state: count for state, count in counts.items() if count} == {
+        "waiting": 2,
+        "delayed": 1,
+        "active": 1,
+        "completed": 2,
+    }
+    await mine.stop()

@@ -158,6 +158,12 @@ pages = st.builds(
 neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     st.builds(Configure, queues, st.sampled_from((None, True, False, False))),
     st.builds(
+        Configure,
+        queues,
+        keep_completed=st.sampled_from((None, "default", Keep(3), Keep())),
+        keep_failed=st.sampled_from((None, "default", Keep(age_ms=20), Keep(0, 7))),
+    ),
+    st.builds(
         Publish,
         st.sampled_from(("bus", job_events("q"))),
         st.integers(0, 3).map(lambda count: ('{"state":"progress"}',) * count),

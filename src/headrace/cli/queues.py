@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.cli import emptying, output, rates
+from headrace.cli import emptying, output, rates, retaining
 from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.store import ask, known, opened
@@ -55,6 +55,8 @@ async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")],
     if found.resting_until is not None:
         lines.append(("rests until", instant(found.resting_until)))
     lines += [(state, str(found.counts[state])) for state in STATES if state in found.counts]
+    if found.keep:
+        lines.append(("keeps", retaining.said(found.keep)))
     lines += [("worker", f"{worker.id}, {worker.running} of {worker.concurrency} busy") for worker in serving]
     lines += [] if serving else [("worker", "none serves it")]
     if not tallied.tallies:
@@ -88,6 +90,7 @@ async def resume(
 
 
 emptying.register(app)
+retaining.register(app)
 
 
 async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None:

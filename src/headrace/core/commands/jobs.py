@@ -163,8 +163,8 @@ class Renew(Command[Renewed], frozen=True):
 class Recovered(Struct, frozen=True):
     """The jobs that were given back after their lease had ended. As many as the limit: there may be more.
 
-    `expired` are the jobs that have failed because nobody had started them in time; with `is_more` as many deadlines had
-    come as the limit.
+    `expired` are the jobs that have failed because nobody had started them in time; `is_more` says that as many
+    deadlines as the limit were looked at.
     """
 
     jobs: tuple[JobRef, ...] = ()
@@ -177,7 +177,8 @@ class Recover(Command[Recovered], frozen=True):
 
     A job that stalled more than its `max_stalled` comes back with the deferred failure of `lifecycle.revive`.
     Jobs that nobody has started by their deadline, and that are not to fail anyhow, fail with `lifecycle.expiry`, as if
-    they had been claimed and settled so; `limit` deadlines are looked at, those that came first before others. Answers to `Add` requests and tallies that have grown old are forgotten here too, some at a time.
+    they had been claimed and settled so; `limit` deadlines are looked at, the first ones first. Answers to `Add`
+    requests and tallies that have grown old are forgotten here too, some at a time.
     """
 
     limit: int = PAGE_MAX

@@ -13,6 +13,11 @@ def configure(world: World, command: Configure, _now: int) -> Configured:
         if queue.is_paused and not command.is_paused:
             world.wake(topics.ready(queue.name))
         queue.is_paused = command.is_paused
+    for state, keep in command.keeps.items():
+        if keep == "default":
+            queue.keep.pop(state, None)
+        else:
+            queue.keep[state] = keep
     return Configured()
 
 
@@ -36,4 +41,4 @@ def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
-    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until)
+    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until, dict(queue.keep))

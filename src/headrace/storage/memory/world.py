@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
-from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, NewJob, Options, Parent, State
+from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, NewJob, Options, Parent, State
 from headrace.core.log import Entry
 from headrace.storage.memory.ordered import Key, Ordered
 
@@ -73,6 +73,7 @@ class Queue:
     name: str
     is_paused: bool = False
     resting_until: int = 0
+    keep: dict[State, Keep] = field(default_factory=dict)  # what was set for the queue
     back: int = 0  # the last position given at the back of a class
     front: int = 0  # the last position given at the front of a class
     jobs: dict[str, Job] = field(default_factory=dict)

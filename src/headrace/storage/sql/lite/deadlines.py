@@ -23,6 +23,7 @@ def expire(ledger: Ledger, limit: int) -> tuple[tuple[JobRef, ...], bool]:
     come = ledger.rows(SQL.come, {"now": ledger.now, "limit": limit})
     if not come:
         return (), limit == 0
+    ledger.flush_places()  # what was given back just now is seen in its place
     ledger.run(SQL.forget, {"rows": as_json(come)})
     rows = ledger.rows(SQL.late, {"rows": as_json(come)})
     refs = _fail(ledger, rows, {key: at for at, key in come}) if rows else ()

@@ -2,14 +2,18 @@
 
 from typing import Final
 
+import msgspec
+
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
-from headrace.core.jobs import STATES
+from headrace.core.jobs import STATES, Keep, State
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.script import load
 
 LIST: Final = load("queues")
 FORGET: Final = load("forget")
+CONFIGURE: Final = load("configure")
+_keeps: Final = msgspec.json.Decoder(dict[State, Keep])
 
 
 def configure(ledger: Ledger, command: Configure) -> Configured:
@@ -20,6 +24,12 @@ def configure(ledger: Ledger, command: Configure) -> Configured:
         if head.is_paused and not command.is_paused:
             head.is_woken = True
         head.is_paused = command.is_paused
+    for state, keep in command.keeps.items():
+        step = {"queue": head.id, "state": state}
+        if keep == "default":
+            ledger.run(CONFIGURE.keep_by_default, step)
+        else:
+            ledger.run(CONFIGURE.keep, step | {"count": keep.count, "age_ms": keep.age_ms})
     return Configured()
 
 
@@ -28,9 +38,9 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     names = None if command.names is None else as_json(command.names)
     records = []
     for row in ledger.rows(LIST.all, {"names": names}):
-        counts = dict(zip(STATES, row[3:], strict=True))
+        counts = dict(zip(STATES, row[3:10], strict=True))
         resting_until = row[2] if row[2] > ledger.now else None
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until))
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, _keeps.decode(row[10])))
     return QueueList(tuple(records))
 
 
@@ -39,11 +49,12 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     row = ledger.row(LIST.all, {"names": as_json([command.queue])})
     if row is None:
         return NoSuchQueue(queue=command.queue)
-    if any(row[3:]):
+    if any(row[3:10]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
     ledger.run(FORGET.log, step)
     ledger.run(FORGET.tallies, step)
+    ledger.run(FORGET.retention, step)
     ledger.run(FORGET.queue, step)
     ledger.forget_heads()
     return Forgotten()
