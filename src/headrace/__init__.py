@@ -18,6 +18,7 @@ from headrace.job import Job
 from headrace.queue import Queue
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
+from headrace.stats import Stats
 from headrace.sweep import Swept
 from headrace.task import Task
 
@@ -55,6 +56,7 @@ __all__ = [
     "Selection",
     "Settings",
     "State",
+    "Stats",
     "Swept",
     "Task",
     "Unrecoverable",

@@ -23,6 +23,7 @@ from headrace.job import Job, known_job
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Keep, Span, count_of, kept, span_ms
+from headrace.stats import Stats, stats_of
 from headrace.sweep import REMOVABLE, Progress, Removable, Swept, clean, obliterate
 
 
@@ -85,6 +86,11 @@ class Queue:
     async def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         return (await self._client.run(Count((self.name,)))).queues[self.name]
+
+    @blocking
+    async def stats(self) -> Stats:
+        """Jobs by state, the longest wait, rates, waits and runs, failures, workers; no job is looked at for it."""
+        return await stats_of(self._client, self.name)
 
     @blocking
     async def tallies(self, minutes: int = 60) -> Tallied:

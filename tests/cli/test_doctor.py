@@ -289,6 +289,12 @@ def test_a_job_that_waits_too_long(call: Call, project: Project) -> None:
     assert verdicts(call("doctor", "--json"))["oldest"] == "warn"
 
 
+def test_a_job_that_was_delayed_for_long_has_not_waited_for_long(call: Call, project: Project) -> None:
+    run(project, Add((NewJob("q", "x", delay_ms=HOUR_MS),)), ago_ms=2 * HOUR_MS)
+    run(project, Claim((Source("q", ()),), 1, "t", 60_000))  # promotes it, and takes none
+    assert verdicts(call("doctor", "--json"))["oldest"] == "ok"
+
+
 @pytest.mark.parametrize(("ago_ms", "verdict"), [(0, "warn"), (HOUR_MS, "fail")])
 def test_jobs_of_a_worker_that_is_gone(call: Call, project: Project, ago_ms: int, verdict: str) -> None:
     run(project, Add((NewJob("q", "x"),)), Claim((Source("q"),), 1, "t", 60_000, "gone"), ago_ms=ago_ms)

@@ -1,5 +1,6 @@
 """`headrace queues`: what is in them, and holding them."""
 
+import re
 from collections.abc import Callable
 
 from headrace import App
@@ -13,8 +14,9 @@ def test_list_counts_by_state(call: Call, project: Project) -> None:
     project.add(queue="mail", delay=60)
     project.add(queue="post")
     rows = [line.split() for line in call("queues", "list").out.splitlines()]
+    assert all(re.fullmatch(r"\d+m?s", row.pop()) for row in rows[1:])
     assert rows == [
-        ["QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED"],
+        ["QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED", "OLDEST"],
         ["mail", "-", "1", "0", "1", "0", "0", "0", "0"],
         ["post", "-", "1", "0", "0", "0", "0", "0", "0"],
     ]
@@ -46,7 +48,9 @@ def test_a_slip_of_the_pen_makes_no_queue(call: Call, project: Project) -> None:
 
 def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
     project.add(queue="mail")
-    assert call("queues", "show", "mail").out.splitlines() == [
+    shown = call("queues", "show", "mail").out.splitlines()
+    assert re.fullmatch(r"oldest            \d+m?s", shown.pop(-2))
+    assert shown == [
         "queue             mail",
         "paused            no",
         "waiting           1",
@@ -58,7 +62,10 @@ def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
         "failed            0",
         "worker            none serves it",
     ]
-    assert call("queues", "show", "mail", "--json").json["workers"] == []
+    found = call("queues", "show", "mail", "--json").json
+    assert found["workers"] == []
+    assert (found["stats"]["rates"], found["stats"]["failed_share"]) == ({"1": 0.0, "5": 0.0, "15": 0.0}, None)
+    assert found["stats"]["oldest"] >= 0
 
 
 def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Project) -> None:
@@ -73,6 +80,10 @@ def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Pr
     assert len(hour) == 60
     assert set(hour) <= {"·", *"▁▂▃▄▅▆▇█"}
     assert "█" in hour[-2:]
+    assert "failed of them  25.0%" in shown
+    assert any(
+        re.fullmatch(r"jobs a minute   [\d.]+ in 1 min, [\d.]+ in 5 min, [\d.]+ in 15 min", line) for line in shown
+    )
     table = [line.split() for line in shown[shown.index("") + 1 :]]
     assert table[0] == ["TASK", "DONE", "FAILED", "WAIT", "p50", "p95", "RUN", "p50", "p95"]
     assert [row[:3] for row in table[1:]] == [["greet", "3", "0"], ["fail", "0", "1"]]

@@ -69,16 +69,18 @@ def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
-    """How long the jobs that are next have been there."""
-    held = {queue.name for queue in store.queues if queue.is_paused}
-    first = [jobs[0] for queue, jobs in store.next.items() if jobs and queue not in held]
-    if not first:
+    """How long the ready job that waits longest has stood ready."""
+    waits = [
+        (queue.oldest_ms, queue.name) for queue in store.queues if queue.oldest_ms is not None and not queue.is_paused
+    ]
+    if not waits:
         return "ok", "no job waits", ""
-    job = min(first, key=lambda job: job.added_at)
-    age_ms = store.now - job.added_at
-    said = f"the oldest of the jobs that are next, {job.queue}/{job.id}, was added {age_ms / 60_000:.0f} min ago"
+    age_ms, name = max(waits)
+    said = f"the job that waits longest, in the queue {name}, has been ready for {age_ms / 60_000:.0f} min"
     if age_ms > OLD_MS:
-        return "warn", said, f"more workers, or a look: headrace jobs why {job.queue}/{job.id}"
+        first = store.next.get(name, ())[:1]
+        look = f"jobs why {name}/{first[0].id}" if first else f"queues show {name}"
+        return "warn", said, f"more workers, or a look: headrace {look}"
     return "ok", said, ""
 
 

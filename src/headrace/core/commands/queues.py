@@ -11,7 +11,8 @@ from headrace.core.jobs import Keep, State
 class QueueRecord(Struct, frozen=True):
     """A queue and how many jobs it has in each state; `resting_until` is an instant while the queue rests.
 
-    `keep` is the retention that was set for this queue, by state.
+    `keep` is the retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits
+    longest has stood ready, as far as the clock ran evenly; None if none is ready.
     """
 
     name: str
@@ -19,6 +20,7 @@ class QueueRecord(Struct, frozen=True):
     counts: dict[State, int]
     resting_until: int | None = None
     keep: dict[State, Keep] = {}
+    oldest_ms: int | None = None
 
 
 class Configured(Struct, frozen=True):

@@ -1,10 +1,15 @@
 """Configure, Queues, Forget."""
 
+from typing import Final
+
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.core.jobs import State
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
+
+READY: Final[tuple[State, ...]] = ("waiting", "prioritized")
 
 
 def configure(world: World, command: Configure, _now: int) -> Configured:
@@ -41,4 +46,11 @@ def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
-    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until, dict(queue.keep))
+    return QueueRecord(
+        queue.name, queue.is_paused, queue.counts(), resting_until, dict(queue.keep), _oldest_ms(queue, now)
+    )
+
+
+def _oldest_ms(queue: Queue, now: int) -> int | None:
+    ready = [job.ready_at for state in READY for job in queue.orders[state]]
+    return max(now - min(ready), 0) if ready else None

@@ -25,6 +25,7 @@ def tally(world: World, command: Tally, now: int) -> Tallied:
             for name, sums in sorted(queue.tallies[minute].items())
         ),
         (now // MINUTE_MS + 1) * MINUTE_MS,
+        now,
     )
 
 

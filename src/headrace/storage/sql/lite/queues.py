@@ -39,8 +39,9 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     records = []
     for row in ledger.rows(LIST.all, {"names": names}):
         counts = dict(zip(STATES, row[3:10], strict=True))
+        oldest_ms = None if row[11] is None else max(ledger.now - row[11], 0)
         resting_until = row[2] if row[2] > ledger.now else None
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, _keeps.decode(row[10])))
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, _keeps.decode(row[10]), oldest_ms))
     return QueueList(tuple(records))
 
 
