@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 import headrace
 from headrace import storage
-from headrace.core.commands import Beat, Find, Queues, Source, Tally, WorkerRecord, Workers
+from headrace.core.commands import Beat, Find, Queues, Read, Source, Tally, WorkerRecord, Workers
 from headrace.core.jobs import STATES
 from headrace.core.tallies import MINUTE_MS, bucket
+from headrace.core.topics import job_events
 from headrace.stats import PERCENTS, WINDOWS, Stats, measured
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, done, failed, later, new
 
+KINDS: tuple[dict[str, Any], ...] = ({}, {"priority": 1}, {"priority": 9}, {"delay_ms": 30_000}, {"lifo": True})
 DEEDS = st.lists(
     st.one_of(
         st.tuples(
@@ -77,7 +79,9 @@ async def _live(desk: Desk, clock: FrozenClock, deeds: list[tuple[str, Any]]) ->
 async def _assert_counted(desk: Desk, clock: FrozenClock, stats: Stats, ended: list[tuple[int, str, int, int]]) -> None:
     found = {state: (await desk.run(Find("q", state, 1_000))).jobs for state in STATES}
     assert stats.counts == {state: len(jobs) for state, jobs in found.items()}
-    changes = [(entry.at, entry.key, entry.body) for entry in (await desk.run(_events())).entries]
+    changes = [
+        (entry.at, entry.key, entry.body) for entry in (await desk.run(Read(job_events("q"), limit=1_000))).entries
+    ]
     ready = {job.id for state in STATES[:2] for job in found[state]}
     since = {key: at for at, key, _ in changes if key in ready}  # the last event of a ready job made it so
     assert stats.oldest == (None if not since else (clock.now - min(since.values())) / 1000)
@@ -103,13 +107,6 @@ def _assert_near(spans: list[int], percent: int, told: float | None) -> None:
     number = bucket(spans[rank - 1])
     low = 1 << number >> 1
     assert low <= round(told * 1000, 6) <= max(2 * low - 1, 0)
-
-
-def _events() -> Any:
-    from headrace.core.commands import Read
-    from headrace.core.topics import job_events
-
-    return Read(job_events("q"), limit=1_000)
 
 
 async def test_a_queue_that_does_not_exist_is_empty(app: headrace.App) -> None:
