@@ -6,6 +6,7 @@ from typing import Final
 from headrace.core.checks import CLOCK_MS, LATE_MS, OLD_MS, FileFacts, StoreCheck, StoreFacts, Verdict
 from headrace.core.commands import QueueRecord
 
+BUSY_MS: Final = 60_000  # a ready job that has waited for so long for a slot
 NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
 
 
@@ -84,6 +85,20 @@ def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
     return "ok", said, ""
 
 
+def busy(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs wait because every slot for them is taken."""
+    full: list[str] = []
+    for queue in store.queues:
+        workers = [one for one in store.workers if any(source.queue == queue.name for source in one.sources)]
+        is_late = queue.oldest_ms is not None and queue.oldest_ms > BUSY_MS and not queue.is_paused
+        if is_late and workers and all(one.running >= one.concurrency for one in workers):
+            full.append(queue.name)
+    if full:
+        advice = "start more workers, or let them run more jobs at once (concurrency)"
+        return "warn", f"all workers of queues in which jobs wait are busy: {_list(full)}", advice
+    return "ok", "no job waits for a slot for long", ""
+
+
 def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
     """Whether those who hold jobs are alive."""
     late = [job for job in store.overdue if job.expires_at is not None and job.expires_at < store.now - LATE_MS]
@@ -127,5 +142,5 @@ def _list(names: Iterable[str]) -> str:
 
 
 STORE_CHECKS: Final[Mapping[str, StoreCheck]] = {
-    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, leases)
+    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, busy, leases)
 }
