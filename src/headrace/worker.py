@@ -136,10 +136,10 @@ class Worker:
         self._is_started = True
         self._home.is_here()
         self._leases.start()
+        self._presence.start()  # before the first claim: who has a job is known to live
         self._pump.start()
         self._janitor.start()
         self._control.start()
-        self._presence.start()
         await tell(self._hooks.started)
 
     async def drain(self) -> None:
