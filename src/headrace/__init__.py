@@ -23,6 +23,7 @@ from headrace.queue import Queue
 from headrace.schedule import Schedules
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
+from headrace.stats import Stats
 from headrace.sweep import Swept
 from headrace.task import Task
 from headrace.timing import Cron, Every
@@ -71,6 +72,7 @@ __all__ = [
     "Settings",
     "Slot",
     "State",
+    "Stats",
     "Swept",
     "Task",
     "Unrecoverable",

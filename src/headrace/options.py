@@ -17,6 +17,7 @@ from headrace.spans import Keep, Span, count_of, span_ms
 TIMEOUT_MIN_MS: Final = 1
 TIMEOUT_MAX_MS: Final = 30 * 24 * 3600 * 1000
 STALLED_MAX: Final = 1_000
+EXPIRES_MIN_MS: Final = 1
 
 IfFailed: TypeAlias = Policy
 
@@ -33,6 +34,7 @@ class RunOptions(TypedDict, total=False):
     lifo: bool
     keep_completed: Keep | None
     keep_failed: Keep | None
+    expires: Span | None
 
 
 class CallOptions(RunOptions, total=False):
@@ -61,7 +63,14 @@ class Choice(Struct, frozen=True):
                 raise unknown_option(name, known)
             place, parse = _PARSERS[name]
             (own if place in _OWN else inner)[place] = parse(name, value, pauses)
-        return structs.replace(self, **own, options=structs.replace(self.options, **inner) if inner else self.options)
+        options = structs.replace(self.options, **inner) if inner else self.options
+        changed = structs.replace(self, **own, options=options)
+        if options.expires_ms is not None and options.expires_ms <= changed.delay_ms:
+            raise InvalidOption(
+                f"expires is {options.expires_ms / 1000:g} s and delay {changed.delay_ms / 1000:g} s: the job would"
+                " expire before it may run; let it expire later"
+            )
+        return changed
 
 
 def unknown_option(name: str, known: Iterable[str]) -> InvalidOption:
@@ -85,6 +94,10 @@ _Parse: TypeAlias = Callable[[str, Any, Pauses], Any]
 
 def _timeout(name: str, value: Any, _: Pauses) -> int | None:
     return None if value is None else span_ms(name, value, TIMEOUT_MAX_MS, TIMEOUT_MIN_MS)
+
+
+def _expires(name: str, value: Any, _: Pauses) -> int | None:
+    return None if value is None else span_ms(name, value, DELAY_MAX_MS, EXPIRES_MIN_MS)
 
 
 def _keep(name: str, value: Any, _: Pauses) -> Any:
@@ -118,6 +131,7 @@ _PARSERS: Final[Mapping[str, tuple[str, _Parse]]] = {
     "keep_completed": ("keep_completed", _keep),
     "keep_failed": ("keep_failed", _keep),
     "dedup": ("dedup", _dedup),
+    "expires": ("expires_ms", _expires),
 }
 _OWN: Final = frozenset({"delay_ms", "priority", "job_id", "if_failed"})
 

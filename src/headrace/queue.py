@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from difflib import get_close_matches
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from headrace.call import Call
 from headrace.client import Client
@@ -22,7 +22,8 @@ from headrace.flow import plan
 from headrace.job import Job, added_jobs, known_job
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
-from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
+from headrace.spans import AGE_MAX_MS, COUNT_MAX, Keep, Span, count_of, kept, span_ms
+from headrace.stats import Stats, stats_of
 from headrace.sweep import REMOVABLE, Progress, Removable, Swept, clean, obliterate
 
 
@@ -68,9 +69,28 @@ class Queue:
         await self._client.run(Configure(self.name, is_paused=False))
 
     @blocking
+    async def retain(
+        self, *, completed: Keep | Literal["default"] | None = None, failed: Keep | Literal["default"] | None = None
+    ) -> None:
+        """Say what stays of the finished jobs of this queue; what is not given stays as it is.
+
+        It takes the place of the settings, for jobs whose task and call say nothing, also for those that have finished.
+        `"default"` goes back to the settings, `Keep()` keeps all. A worker applies it, in short steps, and never
+        touches a job that has not finished. `InvalidOption` for anything else.
+        """
+        await self._client.run(
+            Configure(self.name, keep_completed=kept("completed", completed), keep_failed=kept("failed", failed))
+        )
+
+    @blocking
     async def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         return (await self._client.run(Count((self.name,)))).queues[self.name]
+
+    @blocking
+    async def stats(self) -> Stats:
+        """Jobs by state, the longest wait, rates, waits and runs, failures, workers; no job is looked at for it."""
+        return await stats_of(self._client, self.name)
 
     @blocking
     async def tallies(self, minutes: int = 60) -> Tallied:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from headrace.core import jobs as core
 from headrace.core.backoff import DELAY_MAX_MS
@@ -57,3 +57,14 @@ class Keep:
             None if self.count is None else count_of("count", self.count, 0, COUNT_MAX),
             None if self.age is None else span_ms("age", self.age, AGE_MAX_MS),
         )
+
+
+def kept(name: str, value: object) -> core.Keep | Literal["default"] | None:
+    """The retention of a queue as a store keeps it; `InvalidOption` if it is none."""
+    if value is None:
+        return None
+    if isinstance(value, Keep):
+        return value.stored()
+    if value == "default":
+        return "default"
+    raise InvalidOption(f'{name} is {value!r}; use headrace.Keep(count=…, age=…), or "default"')

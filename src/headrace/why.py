@@ -8,6 +8,7 @@ from headrace.client import Client
 from headrace.core.commands import Find, Get, Node, QueueRecord, Queues, Tree, WorkerRecord, Workers
 from headrace.core.errors import NoSuchJob
 from headrace.core.jobs import JobRecord, JobRef, State
+from headrace.core.lifecycle import deadline
 
 PLACES_MAX: Final = 100  # jobs ahead that are counted one by one: their records may be large
 NAMED_MAX: Final = 5  # children, workers or tasks named in one sentence
@@ -22,7 +23,12 @@ async def why(client: Client, ref: JobRef) -> list[str]:
 
 
 async def _ready(client: Client, record: JobRecord) -> list[str]:
-    sentences = [*_deferred(record), *await _standstill(client, record), await _place(client, record)]
+    sentences = [
+        *_deferred(record),
+        *await _standstill(client, record),
+        await _place(client, record),
+        *_history(record),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -31,15 +37,18 @@ async def _delayed(client: Client, record: JobRecord) -> list[str]:
     last = record.failures[-1] if record.failures else None
     if last is not None:
         until += f", because attempt {last.attempt} of {record.options.attempts} failed: {last.reason}"
-    return [until, *_duplicates(record), *await _standstill(client, record)]
+    return [until, *_duplicates(record), *await _standstill(client, record), *_history(record)]
 
 
-async def _active(_: Client, record: JobRecord) -> list[str]:
+async def _active(client: Client, record: JobRecord) -> list[str]:
     since = f" since {_time(record.started_at)}" if record.started_at else ""
     sentences = [f"it runs on worker {record.worker or '?'}{since}, attempt {record.attempts_made + 1}"]
     if record.is_cancel_requested:
         sentences.append("its worker was asked to cancel it")
-    return sentences
+    if record.worker not in {worker.id for worker in (await client.run(Workers())).workers}:
+        end = _time(record.expires_at)
+        sentences.append(f"that worker gives no sign of life; the job is given back when its lease ends, at {end}")
+    return [*sentences, *_history(record)]
 
 
 async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
@@ -49,7 +58,7 @@ async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
     sentences = [_child(node) for node in pending[:NAMED_MAX]]
     if len(pending) > NAMED_MAX:
         sentences.append(f"it waits for {len(pending) - NAMED_MAX} children more")
-    return sentences or ["it waits for children"]
+    return [*(sentences or ["it waits for children"]), *_history(record)]
 
 
 async def _completed(_: Client, record: JobRecord) -> list[str]:
@@ -151,6 +160,16 @@ def _duplicates(record: JobRecord) -> Iterator[str]:
     if dedup is not None and (dedup.replaces or dedup.reschedules):
         does = "takes its place" if dedup.replaces else "lets its delay begin anew"
         yield f"each job that is added meanwhile with its dedup key {dedup.key!r} {does}"
+
+
+def _history(record: JobRecord) -> Iterator[str]:
+    """What may yet keep it from being run to its end: its deadline, and workers that were lost."""
+    end = deadline(record.options, record.added_at)
+    if end is not None and not record.attempts_started and record.failure is None:
+        yield f"it expires at {_time(end)} if nobody has started it by then"
+    if record.stalls and record.failure is None:
+        lost = "a worker was" if record.stalls == 1 else f"{record.stalls} workers were"
+        yield f"{lost} lost while running it; after more than {record.options.max_stalled} it fails"
 
 
 def _runs_by_itself(child: Node) -> bool:

@@ -18,6 +18,7 @@ from headrace.engine.bounds import check_concurrency, check_numbers
 from headrace.engine.control import Control
 from headrace.engine.deeds import deeds
 from headrace.engine.errand import errands
+from headrace.engine.expired import Expired
 from headrace.engine.home import Home
 from headrace.engine.hooks import Hooks, Middleware, tell
 from headrace.engine.janitor import Janitor
@@ -71,8 +72,7 @@ class Worker:
     ) -> None:
         """`Misuse` if there is nothing to run, `InvalidOption` if a number is wrong; `place` is for child processes."""
         wanted = tuple(registry.queues() if queues is None else queues)
-        sources = registry.sources(wanted)
-        if not sources:
+        if not (sources := registry.sources(wanted)):
             raise Misuse(f"no task or handler is registered for {', '.join(wanted) or 'any queue'}")
         check_numbers(concurrency, lease_ms, poll_ms)
         # The random part keeps tokens apart: two workers of one name must never settle for each other.
@@ -103,11 +103,12 @@ class Worker:
             lease_ms,
             keep={"completed": keep_completed, "failed": keep_failed},
             stalled=self._on_stalled,
+            expired=Expired(storage, self._hooks),
         )
         self._scheduler = Scheduler(storage, self.id, chance=chance)
         self._presence = Presence(storage, self._describe)
-        orders = deeds(self._pump, self._describe, self._resize)
-        self._control = Control(storage, self.id, self._leases.poke, orders, self._presence.start)
+        told = deeds(self._pump, self._describe, self._resize)
+        self._control = Control(storage, self.id, self._leases.poke, told, self._presence.start)
         self._telling: set[asyncio.Task[None]] = set()
         self._is_started = self._is_closed = False
         self._signals = 0
@@ -146,10 +147,10 @@ class Worker:
         self._is_started = True
         self._home.is_here()
         self._leases.start()
+        self._control.start()  # the worker is announced once it hears what it is told
         self._pump.start()
         self._janitor.start()
         self._scheduler.start()
-        self._control.start()  # the worker is announced once it hears what it is told
         await tell(self._hooks.started)
 
     async def drain(self) -> None:

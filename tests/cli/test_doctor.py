@@ -66,7 +66,7 @@ def test_a_store_in_order_is_told_so_check_by_check(call: Call, project: Project
     assert [line.split()[:2] for line in done.out.splitlines()] == [
         ["ok", check]
         for check in "sqlite directory local disk schema journal wal integrity "
-        "clock served tasks paused flows oldest leases janitor".split()
+        "clock served tasks paused flows oldest busy leases janitor".split()
     ]
     assert set(verdicts(call("doctor", "--json")).values()) == {"ok"}
 
@@ -287,6 +287,19 @@ def test_the_id_of_a_job_is_not_broken_over_lines(call: Call, project: Project) 
 def test_a_job_that_waits_too_long(call: Call, project: Project) -> None:
     run(project, Add((NewJob("q", "x"),)), ago_ms=2 * HOUR_MS)
     assert verdicts(call("doctor", "--json"))["oldest"] == "warn"
+
+
+@pytest.mark.parametrize(("running", "verdict"), [(10, "warn"), (9, "ok")])
+def test_jobs_for_which_no_slot_is_free(call: Call, project: Project, running: int, verdict: str) -> None:
+    run(project, Add((NewJob("q", "x"),)), ago_ms=2 * 60_000)
+    run(project, Beat(WorkerRecord("w", "host", 1, (Source("q"),), 10, running=running), 60_000))
+    assert verdicts(call("doctor", "--json"))["busy"] == verdict
+
+
+def test_a_job_that_was_delayed_for_long_has_not_waited_for_long(call: Call, project: Project) -> None:
+    run(project, Add((NewJob("q", "x", delay_ms=HOUR_MS),)), ago_ms=2 * HOUR_MS)
+    run(project, Claim((Source("q", ()),), 1, "t", 60_000))  # promotes it, and takes none
+    assert verdicts(call("doctor", "--json"))["oldest"] == "ok"
 
 
 @pytest.mark.parametrize(("ago_ms", "verdict"), [(0, "warn"), (HOUR_MS, "fail")])

@@ -83,10 +83,12 @@ def test_what_cannot_be_added_is_said_in_a_sentence(
 
 
 def test_options_are_stored(call: Call, typed: str) -> None:
-    added = call("enqueue", typed, "typed", "--delay", "1h", "--priority", "3", "--job-id", "mine", "--json").json
+    options = ("--delay", "1h", "--expires", "2h", "--priority", "3", "--job-id", "mine")
+    added = call("enqueue", typed, "typed", *options, "--json").json
     assert added == {"job": "typed/mine", "queue": "typed", "id": "mine", "name": "typed", "is_duplicate": False}
     record = call("jobs", "show", "typed/mine", "--json").json
-    assert (record["state"], record["priority"]) == ("delayed", 3)
+    assert (record["state"], record["priority"], record["options"]["expires_ms"]) == ("delayed", 3, 7_200_000)
+    assert "\nexpires " in call("jobs", "show", "typed/mine").out
     assert 3_590_000 < record["due_at"] - record["added_at"] <= 3_600_000
 
 

@@ -66,6 +66,7 @@ def test_these_are_the_commands() -> None:
         "queues pause",
         "queues promote-all",
         "queues resume",
+        "queues retain",
         "queues retry-all",
         "queues show",
         "schedules list",

@@ -1,5 +1,6 @@
 """`headrace queues`: what is in them, and holding them."""
 
+import re
 from collections.abc import Callable
 
 from headrace import App, Dedup
@@ -13,8 +14,9 @@ def test_list_counts_by_state(call: Call, project: Project) -> None:
     project.add(queue="mail", delay=60)
     project.add(queue="post")
     rows = [line.split() for line in call("queues", "list").out.splitlines()]
+    assert all(re.fullmatch(r"\d+m?s", row.pop()) for row in rows[1:])
     assert rows == [
-        ["QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED"],
+        ["QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED", "OLDEST"],
         ["mail", "-", "1", "0", "1", "0", "0", "0", "0"],
         ["post", "-", "1", "0", "0", "0", "0", "0", "0"],
     ]
@@ -46,7 +48,9 @@ def test_a_slip_of_the_pen_makes_no_queue(call: Call, project: Project) -> None:
 
 def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
     project.add(queue="mail")
-    assert call("queues", "show", "mail").out.splitlines() == [
+    shown = call("queues", "show", "mail").out.splitlines()
+    assert re.fullmatch(r"oldest            \d+m?s", shown.pop(-2))
+    assert shown == [
         "queue             mail",
         "paused            no",
         "waiting           1",
@@ -58,7 +62,10 @@ def test_show_tells_who_serves_it(call: Call, project: Project) -> None:
         "failed            0",
         "worker            none serves it",
     ]
-    assert call("queues", "show", "mail", "--json").json["workers"] == []
+    found = call("queues", "show", "mail", "--json").json
+    assert found["workers"] == []
+    assert (found["stats"]["rates"], found["stats"]["failed_share"]) == ({"1": 0.0, "5": 0.0, "15": 0.0}, None)
+    assert found["stats"]["oldest"] >= 0
 
 
 def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Project) -> None:
@@ -73,6 +80,9 @@ def test_show_draws_the_last_hour_and_what_each_task_did(call: Call, project: Pr
     assert len(hour) == 60
     assert set(hour) <= {"·", *"▁▂▃▄▅▆▇█"}
     assert "█" in hour[-2:]
+    assert "failed of them    25.0%" in shown
+    (rates,) = [line for line in shown if line.startswith("jobs a minute")]
+    assert re.fullmatch(r"jobs a minute     [\d.]+ in 1 min, [\d.]+ in 5 min, [\d.]+ in 15 min", rates)
     table = [line.split() for line in shown[shown.index("") + 1 :]]
     assert table[0] == ["TASK", "DONE", "FAILED", "WAIT", "p50", "p95", "RUN", "p50", "p95"]
     assert [row[:3] for row in table[1:]] == [["greet", "3", "0"], ["fail", "0", "1"]]
@@ -91,3 +101,28 @@ def test_a_dedup_key_is_forgotten(call: Call, project: Project) -> None:
     assert (done.code, done.out, done.err) == (3, "", "headrace: no job of mail has the dedup key 'a.png'\n")
     assert call("queues", "forget-dedup", "mail", "a.png", "--json").json["job"] is None
     assert call("queues", "forget-dedup", "mial", "a.png").code == 3
+
+
+def test_retain_says_what_stays(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    done = call("queues", "retain", "mail", "--completed", "12h", "--failed", "forever", "--failed-count", "9")
+    assert done.out == "mail: completed for 12h; failed the newest 9\n"
+    assert "keeps             completed for 12h; failed the newest 9\n" in call("queues", "show", "mail").out
+    kept = call("queues", "retain", "mail", "--failed", "forever", "--json").json
+    assert kept == {"queue": "mail", "keep": {"completed": {"age_ms": 43_200_000}, "failed": {}}}
+    both = call("queues", "retain", "mail", "--failed", "default", "--completed", "default")
+    assert both.out == "mail: as in the settings\n"
+
+
+def test_retain_wants_something_it_can_mean(call: Call, project: Project) -> None:
+    project.add(queue="mail")
+    for tokens, message in (
+        (("mail",), "give one of --completed"),
+        (("mail", "--failed", "soon"), "--failed 'soon' is no span"),
+        (("mail", "--failed", "default", "--failed-count", "1"), "give one of them"),
+        (("mail", "--failed-count", "-1"), "count is -1"),
+    ):
+        done = call("queues", "retain", *tokens)
+        assert (done.code, done.out) == (2, "")
+        assert message in done.err
+    assert call("queues", "retain", "mial", "--failed", "1h").code == 3

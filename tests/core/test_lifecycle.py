@@ -13,6 +13,7 @@ from headrace.core.lifecycle import (
     TRANSITIONS,
     Action,
     child_failed,
+    expiry,
     revive,
     settle,
     settle_deferred,
@@ -57,10 +58,10 @@ def test_only_a_settled_run_uses_up_an_attempt() -> None:
     assert all(edge.trigger.startswith("settle: ") for edge in TRANSITIONS if edge.is_counted)
 
 
-def test_a_job_finishes_only_by_being_settled_or_cancelled() -> None:
+def test_a_job_finishes_only_by_being_settled_or_where_no_worker_has_it() -> None:
     for edge in TRANSITIONS:
         if edge.after in FINISHED:
-            assert edge.trigger.startswith("settle: ") or edge.trigger == "cancel", edge
+            assert edge.trigger.startswith("settle: ") or edge.trigger in {"cancel", "expired"}, edge
 
 
 def test_an_active_job_is_taken_from_its_worker_by_force_only() -> None:
@@ -174,3 +175,18 @@ def test_a_job_comes_back_from_as_many_stalls_as_it_may_have() -> None:
     assert [revive(Options(max_stalled=2), stalls) for stalls in (1, 2)] == [None, None]
     assert revive(Options(max_stalled=2), 3) == Failure(STALLED_REASON, "stalled")
     assert revive(Options(max_stalled=0), 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("expires_ms", "started", "now", "is_late"),
+    [(None, 0, 10**15, False), (50, 0, 149, False), (50, 0, 150, True), (50, 1, 150, False), (1, 0, 10**15, True)],
+)
+def test_a_job_is_late_from_its_deadline_on_if_nobody_has_ever_started_it(
+    expires_ms: int | None, started: int, now: int, is_late: bool
+) -> None:
+    failure = expiry(Options(expires_ms=expires_ms), 100, started, now)
+    assert (failure is not None) == is_late
+
+
+def test_what_expired_says_after_how_long() -> None:
+    assert expiry(Options(expires_ms=90_500), 0, 0, 90_500) == Failure("not started within 90.5 s", "expired")

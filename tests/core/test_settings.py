@@ -18,8 +18,8 @@ def problems(*layers: tuple[str, dict[str, object]]) -> list[str]:
 def test_without_layers_there_are_the_defaults() -> None:
     settings = resolve([]).settings
     assert settings == Settings()
-    assert settings.keep_completed.keep == Keep(age_ms=7 * 86_400_000)
-    assert settings.keep_failed.keep == Keep(age_ms=30 * 86_400_000)
+    assert settings.keep_completed.keep == Keep(age_ms=86_400_000)
+    assert settings.keep_failed.keep == Keep(age_ms=7 * 86_400_000)
 
 
 def test_a_later_layer_wins_key_by_key() -> None:
@@ -103,7 +103,7 @@ def test_a_description_names_each_value_and_origin_and_no_secret() -> None:
     told = {setting.key: (setting.value, setting.origin) for setting in found.describe()}
     assert told["url"] == ("redis://anna:***@db:6379/0?password=***&x=1", "HEADRACE_URL")
     assert told["lease"] == (30.0, "default")
-    assert told["keep_completed.age"] == (604_800.0, "default")
+    assert told["keep_completed.age"] == (86_400.0, "default")
     assert "s3cret" not in str(found.describe())
 
 

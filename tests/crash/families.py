@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from headrace.core.commands import Claim, Command, Move, Remove, Settle, Source
+from headrace.core.commands import Claim, Command, Move, Recover, Remove, Settle, Source
 from headrace.core.jobs import POLICIES, Lease
 from headrace.core.query import parse
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, awaits_children, child, done, failed, new, parent, ref
 
 UP, DOWN, ALONE = "kin-up", "kin-down", "kin-alone"  # queues of parents, of children, and of jobs without either
+LATE = "kin-late"  # of jobs that nobody has started in time
 DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -33,6 +34,10 @@ async def families(desk: Desk, clock: FrozenClock) -> dict[str, Lease]:
     await desk.add(parent("whole", queue=UP), below("whole", "part"), below("whole", "later", delay_ms=90_000))
     await desk.add(new("goes", queue=ALONE, id="goes"), new("comes", queue=ALONE, delay_ms=80_000))
     await desk.annotate(ref("goes", ALONE), lines=("one",), notes='{"a": 1}')
+    for name, fields in (("late", {}), ("late", {"priority": 1}), ("late", {"delay_ms": 90_000})):
+        await desk.add(new(name, queue=LATE, expires_ms=5, **fields))
+    await desk.add(parent("waits-late", queue=UP), child("waits-late", of_queue=UP, queue=LATE, expires_ms=5))
+    await desk.add(parent("is-late", queue=LATE, expires_ms=5), child("is-late", of_queue=LATE, queue="kin-on"))
     return {lease.name: lease for lease in (pending, *leaves, *asking)}
 
 
@@ -54,6 +59,9 @@ def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]
         "Move, cancel a parent": (Move((ref("whole", UP),), "cancel"),),
         "Move, delay": (Move((ref("goes", ALONE), ref("7", ALONE)), "delay", delay_ms=70_000),),
         "Move, prioritise": (Move((ref("goes", ALONE), ref("7", ALONE), ref("whole", UP)), "prioritise", priority=3),),
+        "Claim, what is late": (Claim((Source(LATE),), 2, "new", 30_000, "w"),),
+        "Recover, what is late": (Recover(),),
+        "Move, what has a deadline": (Move((ref("1", LATE),), "move", to="elsewhere"),),
         "Move, to another queue": (
             Move(tuple(ref(name, ALONE) for name in ("1", "goes", "7")), "move", to="elsewhere"),
         ),

@@ -93,7 +93,8 @@ async def world(desk: Desk, clock: FrozenClock) -> Known:
     await desk.add(new("mine", id="mine"), new("gone", id="gone"), request_id="asked before")
     await desk.add(new("gone", queue="empty"))
     await desk.remove(ref("1", "empty"))
-    await desk.run(Configure("empty", is_paused=True))
+    await desk.run(Configure("empty", is_paused=True, keep_failed=keep(7)))
+    await desk.run(Configure("q", keep_failed=keep(7)))
     await desk.annotate(ref("mine"), lines=("one", "two"), notes='{"a": 1}', progress="10")
     await desk.run(Publish("bus", ("1", "2", "3")))
     await desk.run(Commit("bus", "reader", 1))
@@ -156,6 +157,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
                 Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
             ),
             "Configure": (Configure("q", is_paused=True), Configure("made")),
+            "Configure, retention": (Configure("q", keep_completed=keep(5), keep_failed="default"),),
             "Forget": (Forget("empty"),),
             "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),
             "Trim": (Trim("bus", 1), Trim(job_events("q"), 2)),

@@ -58,6 +58,10 @@ RULES = {
     "a job is kept only for the end of another": """
         select name from dedups where kept is not null and (expires_at is not null or is_forever)""",
     "a fence is given once": "select fence from locks where fence > (select last from fences)",
+    "somebody will look whether a job with a deadline was started": """
+        select key from records r where started = 0 and finished_at is null and failure is null
+          and options ->> '$.expires_ms' is not null and not exists (select 1 from deadlines d
+            where d.key = r.key and d.expires_at = r.added_at + (r.options ->> '$.expires_ms'))""",
     "entries of a log are consecutive": """
         select l.name from logs l where l.last - l.first + 1 <>
           (select count(*) from log e where e.channel = l.id and e.position between l.first and l.last)

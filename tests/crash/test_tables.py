@@ -27,6 +27,7 @@ DAMAGE = {
     "a dedup key until the end of its job has a job that has not finished": """
         update dedups set owner = (select max(key) from finished) where name = 'runs'""",
     "a job is kept only for the end of another": "update dedups set is_forever = 1 where kept is not null",
+    "somebody will look whether a job with a deadline was started": "delete from deadlines",
     "entries of a log are consecutive": "delete from log where position = 2",
     "an entry belongs to a channel": "delete from channels",
     "the last event of a job says where it is": 'delete from ready; update log set body = \'{"state":"failed"}\'',

@@ -2,14 +2,16 @@ import asyncio
 
 import pytest
 
-from headrace.core.commands import Claim
+from headrace.core.commands import Claim, Configure, Count, Remove
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import JobRef, Keep
+from headrace.engine.hooks import Hooks
 from headrace.engine.janitor import Janitor
 from headrace.engine.leader import Leader
-from headrace.storage.protocol import Storage
+from headrace.storage.protocol import Storage, granted
+from headrace.worker import Worker
 from tests.engine.simulation import simulated
-from tests.engine.workshop import Watched, add, get, memory, registry
+from tests.engine.workshop import Watched, add, get, memory, registry, run_until_idle
 
 
 async def noop() -> None:
@@ -28,7 +30,7 @@ async def ignore(refs: tuple[JobRef, ...]) -> None:
 
 
 def janitor(store: Storage, owner: str = "me", lease_ms: int = 10_000) -> Janitor:
-    return Janitor(store, owner, lease_ms, keep={}, stalled=ignore)
+    return Janitor(store, owner, lease_ms, keep={}, stalled=ignore, expired=ignore)
 
 
 @simulated
@@ -113,7 +115,7 @@ async def test_more_than_a_page_is_recovered_in_one_round() -> None:
     async def hear(refs: tuple[JobRef, ...]) -> None:
         heard.extend(refs)
 
-    mine = Janitor(store, "me", 10_000, keep={}, stalled=hear)
+    mine = Janitor(store, "me", 10_000, keep={}, stalled=hear, expired=ignore)
     await asyncio.sleep(2)
     await mine.beat()
     assert len(set(heard)) == 1_200
@@ -123,7 +125,98 @@ async def test_more_than_a_page_is_recovered_in_one_round() -> None:
 async def test_it_says_that_the_store_is_away() -> None:
     store = Watched(await memory())
     store.is_away = True
-    mine = Janitor(store, "me", 10_000, keep={"completed": Keep(count=1)}, stalled=ignore)
+    mine = Janitor(store, "me", 10_000, keep={"completed": Keep(count=1)}, stalled=ignore, expired=ignore)
     with pytest.raises(Unavailable):
         await mine.beat()
+    await mine.stop()
+
+
+@simulated
+async def test_what_nobody_started_in_time_fails_within_a_second_page_by_page_and_is_told() -> None:
+    store = await memory()
+    refs = await add(store, *["noop"] * 1_200, expires_ms=10_000)
+    heard: list[JobRef] = []
+
+    async def hear(refs: tuple[JobRef, ...]) -> None:
+        heard.extend(refs)
+
+    mine = Janitor(store, "me", 10_000, keep={}, stalled=ignore, expired=hear)
+    mine.start()
+    await asyncio.sleep(9.9)
+    assert heard == []
+    await asyncio.sleep(1.2)
+    assert set(heard) == set(refs)
+    assert {(await get(store, ref)).state for ref in refs} == {"failed"}
+    await mine.stop()
+
+
+@simulated
+async def test_the_hooks_for_failed_jobs_hear_of_expired_ones() -> None:
+    store = await memory()
+    told: list[tuple[str, str]] = []
+    hooks = Hooks(
+        failed=(lambda lease, failure: told.append((f"{lease.queue}/{lease.id} {lease.name}", failure.cause)),)
+    )
+    await add(store, "unknown", queue="elsewhere", expires_ms=500)
+    await add(store, "unkept", queue="elsewhere", expires_ms=500, keep_failed=Keep(0))
+    async with Worker(store, registry(noop), hooks=hooks):
+        await asyncio.sleep(2)
+    assert told == [("elsewhere/1 unknown", "expired")]
+
+
+@simulated
+async def test_a_worker_does_not_run_what_is_late() -> None:
+    store = await memory()
+    ran: list[int] = []
+
+    async def run() -> None:
+        ran.append(1)
+
+    late, soon = await add(store, "run", expires_ms=1_000), await add(store, "run", expires_ms=9_000)
+    await asyncio.sleep(1)
+    await run_until_idle(store, registry(run))
+    assert ran == [1]
+    assert [(await get(store, ref)).state for ref in (*late, *soon)] == ["failed", "completed"]
+
+
+@simulated
+async def test_a_queue_keeps_what_it_was_told_to_and_the_others_what_the_settings_say() -> None:
+    store = await memory()
+    for queue in ("ours", "theirs", "all"):
+        await add(store, *["noop"] * 4, queue=queue)
+        await run_until_idle(store, registry(noop, queue=queue))
+        await add(store, "noop", "noop", queue=queue)
+    await store.run(Configure("ours", keep_completed=Keep(1)))
+    await store.run(Configure("all", keep_completed=Keep()))
+    mine = Janitor(store, "me", 10_000, keep={"completed": Keep(3)}, stalled=ignore, expired=ignore)
+    await mine.beat()
+    counts = granted(await store.run(Count(("ours", "theirs", "all")))).queues
+    assert [found["completed"] for found in counts.values()] == [1, 3, 4]
+    assert [found["waiting"] for found in counts.values()] == [2, 2, 2]
+    await mine.stop()
+
+
+@simulated
+async def test_the_pruner_takes_pages_and_leaves_what_has_not_finished_or_keeps_itself() -> None:
+    store = Watched(await memory())
+    await add(store, *["noop"] * 1_200)
+    await add(store, "noop", "noop", keep_completed=Keep())
+    await run_until_idle(store, registry(noop))
+    await add(store, "noop", "noop", "noop")
+    await add(store, "noop", delay_ms=60_000)
+    await store.run(Claim(registry(noop).sources(["q"]), 1, "t", 60_000, "w"))
+    await store.run(Configure("q", keep_completed=Keep(age_ms=1_000)))
+    await asyncio.sleep(2)
+    store.calls.clear()
+    mine = Janitor(store, "me", 10_000, keep={}, stalled=ignore, expired=ignore)
+    await mine.beat()
+    removes = [command for call in store.calls for command in call if isinstance(command, Remove)]
+    assert [remove.limit <= 500 for remove in removes] == [True] * 3
+    counts = granted(await store.run(Count(("q",)))).queues["q"]
+    assert {state: count for state, count in counts.items() if count} == {
+        "waiting": 2,
+        "delayed": 1,
+        "active": 1,
+        "completed": 2,
+    }
     await mine.stop()

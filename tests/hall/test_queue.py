@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import headrace
+from headrace.core.jobs import Keep
 from headrace.errors import InvalidName, InvalidOption, NoSuchJob, NoSuchQueue, NotSerialisable, QueueNotEmpty
 
 
@@ -146,3 +147,20 @@ async def test_queues_are_listed_by_name(app: headrace.App) -> None:
     for name in ("b", "a", "c"):
         await app.queue(name).add("x")
     assert [(record.name, record.counts["waiting"]) for record in await app.queues()] == [("a", 1), ("b", 1), ("c", 1)]
+
+
+async def test_what_stays_of_finished_jobs_can_be_said_of_one_queue(app: headrace.App) -> None:
+    queue = app.queue("q")
+    await queue.retain(completed=headrace.Keep(count=10, age=60), failed=headrace.Keep())
+    (record,) = await app.queues()
+    assert record.keep == {"completed": Keep(10, 60_000), "failed": Keep()}
+    await queue.retain(failed="default")
+    (record,) = await app.queues()
+    assert record.keep == {"completed": Keep(10, 60_000)}
+
+
+@pytest.mark.parametrize("wrong", [5, "forever", {"count": 5}])
+async def test_a_retention_that_is_none_is_refused_before_anything_is_changed(app: headrace.App, wrong: Any) -> None:
+    with pytest.raises(InvalidOption, match=r'use headrace.Keep\(count=…, age=…\), or "default"'):
+        await app.queue("q").retain(completed=headrace.Keep(), failed=wrong)
+    assert await app.queues() == []

@@ -281,6 +281,10 @@ OPTIONS: list[tuple[dict[str, Any], type[Misuse], str]] = [
     ({"priority": 2**21}, InvalidOption, "priority"),
     ({"max_stalled": -1}, InvalidOption, "max_stalled"),
     ({"lifo": 1}, InvalidOption, "lifo is int"),
+    ({"expires": 0}, InvalidOption, "expires is 0"),
+    ({"expires": -1}, InvalidOption, "expires is -1"),
+    ({"expires": "1m"}, InvalidOption, "expires is str; give seconds"),
+    ({"expires": 5, "delay": 5}, InvalidOption, "expires is 5 s and delay 5 s: the job would expire before it may run"),
     ({"keep_completed": 5}, InvalidOption, "use headrace.Keep"),
     ({"backoff": object()}, InvalidOption, "backoff is object"),
     ({"backoff": -1}, InvalidOption, "the delay of a backoff"),
@@ -316,6 +320,7 @@ def test_options_become_part_of_every_job(app: headrace.App) -> None:
         lifo=True,
         keep_completed=headrace.Keep(count=10),
         keep_failed=headrace.Keep(age=60),
+        expires=timedelta(minutes=2),
     )
     def work() -> None: ...
 
@@ -329,6 +334,7 @@ def test_options_become_part_of_every_job(app: headrace.App) -> None:
         lifo=True,
         keep_completed=Keep(count=10),
         keep_failed=Keep(age_ms=60_000),
+        expires_ms=120_000,
     )
     assert work.enqueue.sync().refresh.sync().options == job.options
     app.close.sync()

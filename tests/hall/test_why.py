@@ -1,10 +1,14 @@
 """Why does this job not run? The nearest reason comes first."""
 
 import asyncio
+import re
 import threading
+from typing import Any
+
+import pytest
 
 import headrace
-from headrace.core.commands import Beat, Source, WorkerRecord
+from headrace.core.commands import Beat, Claim, Recover, Source, WorkerRecord
 
 
 async def alive(app: headrace.App, *sources: Source, running: int = 0) -> None:
@@ -168,4 +172,46 @@ async def test_it_was_asked_to_stop(app: headrace.App) -> None:
         await job.cancel()
         told = await job.why()
         go.set()
-    assert told[1:] == ["its worker was asked to cancel it"]
+    assert told[1] == "its worker was asked to cancel it"
+
+
+@pytest.mark.parametrize("options", [{}, {"delay": 60}])
+async def test_it_expires_if_nobody_starts_it(app: headrace.App, options: Any) -> None:
+    await alive(app, Source("q"))
+    job = await app.queue("q").add("x", expires=3600, **options)
+    record = await job.refresh()
+    assert re.fullmatch(r"it expires at [-\d]+ [:\d]+ UTC if nobody has started it by then", (await job.why())[-1])
+    await app.storage.run(Claim((Source("q"),), 1, "t", 60_000, "w-1"))
+    if not record.due_at:
+        assert len(await job.why()) == 1
+
+
+async def test_a_parent_that_waits_for_children_can_expire_too(app: headrace.App) -> None:
+    queue = app.queue("q")
+    job = await app.enqueue(queue.call("up").options(expires=60).after(queue.call("down")))
+    assert (await job.why())[-1].startswith("it expires at ")
+
+
+async def test_it_has_expired(app: headrace.App) -> None:
+    job = await app.queue("q").add("x", expires=0.001)
+    await asyncio.to_thread(threading.Event().wait, 0.01)
+    await app.storage.run(Recover())
+    (said,) = await job.why()
+    assert said.endswith(" without having been run (expired): not started within 0.001 s")
+
+
+async def test_the_worker_that_has_it_gives_no_sign_of_life(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    await app.storage.run(Claim((Source("q"),), 1, "t", 60_000, "w-1"))
+    said = await job.why()
+    assert said[1].startswith("that worker gives no sign of life; the job is given back when its lease ends, at ")
+    await alive(app, Source("q"))
+    assert len(await job.why()) == 1
+
+
+async def test_workers_were_lost_while_running_it(app: headrace.App) -> None:
+    await alive(app, Source("q"))
+    job = await app.queue("q").add("x", max_stalled=2)
+    for lost in ("a worker was lost while running it; after more than 2 it fails", "2 workers were lost"):
+        await app.storage.run(Claim((Source("q"),), 1, "t", 0, "w-1"), Recover())
+        assert (await job.why())[-1].startswith(lost)

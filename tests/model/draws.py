@@ -105,6 +105,7 @@ options = st.builds(
     lifo=st.sampled_from((False, False, True)),
     keep_completed=keeps,
     keep_failed=keeps,
+    expires_ms=st.sampled_from((None, None, None, 20, 40, 1_000)),
 )
 
 
@@ -175,6 +176,12 @@ pages = st.builds(
 
 neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     st.builds(Configure, queues, st.sampled_from((None, True, False, False))),
+    st.builds(
+        Configure,
+        queues,
+        keep_completed=st.sampled_from((None, "default", Keep(3), Keep())),
+        keep_failed=st.sampled_from((None, "default", Keep(age_ms=20), Keep(0, 7))),
+    ),
     st.builds(
         Publish,
         st.sampled_from(("bus", job_events("q"))),

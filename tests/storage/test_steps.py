@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 import pytest
 
-from headrace.core.commands import Add, Annotate, Claim, Command, Find, Move, Remove, Source
+from headrace.core.commands import Add, Annotate, Claim, Command, Find, Move, Queues, Remove, Source, Tally
 from headrace.core.jobs import JobRef, NewJob, State
 from headrace.core.query import parse
 from headrace.storage.sql.connect import connect, migrate
@@ -89,3 +89,11 @@ def test_the_last_page_costs_no_more_than_the_first(queues: dict[int, apsw.Conne
         last = Find("q", state, 1_000, page.cursor)
         page = run(db, last)
     assert cost(db, last) <= first * 1.5 + 20
+
+
+@pytest.mark.parametrize("read", [Queues(("q",)), Tally("q", 16)], ids=["Queues", "Tally"])
+def test_the_stats_of_a_queue_look_at_no_more_when_it_is_larger(
+    queues: dict[int, apsw.Connection], read: Command[Any]
+) -> None:
+    small, large = (cost(queues[size], read) for size in (SMALL, LARGE))
+    assert large <= small + 1 < 20

@@ -39,6 +39,9 @@ async def enqueue(
     dedup_ttl: Annotated[
         str | None, Parameter(metavar="SPAN", help="Take the key for so long, not until the job has finished.")
     ] = None,
+    expires: Annotated[
+        str | None, Parameter(metavar="SPAN", help="Let it fail if nobody has started it this long after now.")
+    ] = None,
     wait: Annotated[bool, Parameter(help="Wait for the result and print it; exit 1 if the job failed.")] = False,
     timeout: Annotated[str | None, Parameter(metavar="SPAN", help="Wait no longer than this.")] = None,
     common: Shown = SHOWN,
@@ -52,6 +55,8 @@ async def enqueue(
     options = CallOptions()
     if delay is not None:
         options["delay"] = seconds("--delay", delay)
+    if expires is not None:
+        options["expires"] = seconds("--expires", expires)
     if priority is not None:
         options["priority"] = priority
     if job_id is not None:

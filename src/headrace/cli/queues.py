@@ -6,18 +6,18 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.cli import emptying, keys, output, rates
+from headrace.cli import emptying, keys, output, rates, retaining
 from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
-from headrace.cli.store import ask, known, opened
-from headrace.cli.text import instant
-from headrace.core.commands import QueueRecord, Workers
+from headrace.cli.store import known, opened
+from headrace.cli.text import instant, span
+from headrace.core.commands import QueueRecord
 from headrace.core.jobs import STATES
 
 app = noun("queues", "See and hold queues.")
 
 # In the order of STATES; short, because the name needs room too on 80 columns.
-TITLES: Final = ("QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED")
+TITLES: Final = ("QUEUE", "PAUSED", "WAIT", "PRIO", "DELAY", "ACTIVE", "CHILD", "DONE", "FAILED", "OLDEST")
 
 
 @app.command(name="list")
@@ -38,29 +38,33 @@ async def list_(*, common: Shown = SHOWN) -> None:
 
 @app.command
 async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")], /, *, common: Shown = SHOWN) -> None:
-    """Show a queue: its jobs by state, the workers that serve it, and what finished in the last hour.
+    """Show a queue: its jobs by state, its workers, its rates, and the last hour.
 
     Example: headrace queues show emails
     """
     async with opened(common) as store:
         (found,) = await known(store, [queue])
-        workers = (await ask(store, Workers())).workers
+        stats = await store.queue(queue).stats()
         tallied = await store.queue(queue).tallies(minutes=rates.MINUTES)
-    serving = [worker for worker in workers if any(source.queue == queue for source in worker.sources)]
     if common.json:
-        parts = {"workers": serving, "tallies": tallied.tallies}
-        output.document(structs.asdict(found) | {key: [*map(structs.asdict, part)] for key, part in parts.items()})
+        parts = {"workers": stats.workers, "tallies": tallied.tallies}
+        lists = {key: [*map(structs.asdict, part)] for key, part in parts.items()}
+        measured = {key: getattr(stats, key) for key in ("oldest", "rates", "wait", "run", "failed_share")}
+        output.document(structs.asdict(found) | lists | {"stats": measured})
         return
     lines = [("queue", found.name), ("paused", "yes" if found.is_paused else "no")]
     if found.resting_until is not None:
         lines.append(("rests until", instant(found.resting_until)))
     lines += [(state, str(found.counts[state])) for state in STATES if state in found.counts]
-    lines += [("worker", f"{worker.id}, {worker.running} of {worker.concurrency} busy") for worker in serving]
-    lines += [] if serving else [("worker", "none serves it")]
+    lines.append(("oldest", _age(found.oldest_ms)))
+    if found.keep:
+        lines.append(("keeps", retaining.said(found.keep)))
+    lines += [("worker", f"{worker.id}, {worker.running} of {worker.concurrency} busy") for worker in stats.workers]
+    lines += [] if stats.workers else [("worker", "none serves it")]
     if not tallied.tallies:
         output.pairs(lines)
         return
-    output.pairs([*lines, ("last hour", rates.hour(tallied))])
+    output.pairs([*lines, *rates.recent(stats), ("last hour", rates.hour(tallied))])
     output.line("")
     output.table(rates.TITLES, rates.rows(tallied), cut="TASK")
 
@@ -89,6 +93,7 @@ async def resume(
 
 emptying.register(app)
 keys.register(app)
+retaining.register(app)
 
 
 async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None:
@@ -107,4 +112,8 @@ async def _hold(names: Sequence[str], common: Shown, *, is_paused: bool) -> None
 
 def _row(queue: QueueRecord) -> list[str]:
     paused = "paused" if queue.is_paused else "resting" if queue.resting_until is not None else "-"
-    return [queue.name, paused, *(str(queue.counts.get(state, 0)) for state in STATES)]
+    return [queue.name, paused, *(str(queue.counts.get(state, 0)) for state in STATES), _age(queue.oldest_ms)]
+
+
+def _age(oldest_ms: int | None) -> str:
+    return "-" if oldest_ms is None else span(oldest_ms)

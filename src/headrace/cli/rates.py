@@ -7,6 +7,7 @@ from typing import Final
 from headrace.cli.text import span
 from headrace.core.commands import Tallied, TallyRecord
 from headrace.core.tallies import MINUTE_MS, quantile_ms, summed
+from headrace.stats import Stats
 
 MINUTES: Final = 60
 TITLES: Final = ("TASK", "DONE", "FAILED", "WAIT p50", "p95", "RUN p50", "p95")
@@ -23,6 +24,14 @@ def hour(found: Tallied) -> str:
         counts[place] += tally.completed + tally.failed
     most = max(counts)
     return "".join(_BLOCKS[(count * len(_BLOCKS) - 1) // most] if count else _NONE for count in counts)
+
+
+def recent(stats: Stats) -> Iterator[tuple[str, str]]:
+    """How many jobs finish, over the last minutes, and how many of them fail."""
+    rates = (f"{rate * 60:.1f} in {minutes} min" for minutes, rate in stats.rates.items())
+    yield "jobs a minute", ", ".join(rates)
+    if stats.failed_share is not None:
+        yield "failed of them", f"{stats.failed_share:.1%}"
 
 
 def rows(found: Tallied) -> Iterator[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from msgspec import structs
 from headrace.cli.failure import Stop
 from headrace.cli.text import instant
 from headrace.core.jobs import Dedup, Failure, JobRecord, JobRef
+from headrace.core.lifecycle import deadline
 
 
 def ref(text: str) -> JobRef:
@@ -82,3 +83,6 @@ def _times(record: JobRecord) -> Iterator[tuple[str, str]]:
     for name in ("added_at", "due_at", "started_at", "finished_at"):
         if (at := getattr(record, name)) is not None:
             yield name.removesuffix("_at"), instant(at)
+    end = deadline(record.options, record.added_at)
+    if end is not None and not record.attempts_started:
+        yield "expires", instant(end)

@@ -102,6 +102,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     keep_failed: Keep | None = None
     dedup: Dedup | None = None
     slot: Slot | None = None  # of a schedule's job
+    expires_ms: int | None = None  # from the add; what nobody has started by then fails
 
 
 DEFAULTS: Final = Options()

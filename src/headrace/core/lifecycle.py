@@ -5,8 +5,9 @@ and it is `active` under a lease. The worker settles it: an outcome becomes a `S
 whether an attempt was used up, and what is to be recorded. A lease that ends unsettled is a *stall*: the janitor gives
 the job back, at the front, and counts the stall; a job that stalled more than `max_stalled` times is given back with a
 deferred failure, which its next claimer settles without running it. A child that fails for good fails its parent by
-the same road: the parent goes to `waiting` with a deferred failure. So every failure is recorded by the one command
-that records outcomes, under a lease, once.
+the same road: the parent goes to `waiting` with a deferred failure. So nearly every failure is recorded by the one
+command that records outcomes, under a lease, once. Two are not, as nobody need come for them: a job that is cancelled,
+or expires, while no worker has it fails where it stands.
 
 Attempts are counted as BullMQ counts them: `attempts_started` at every claim, `attempts_made` when an outcome that
 counts is recorded. Stalls, postponements and hand-backs use up no attempt.
@@ -71,6 +72,10 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition("prioritized", "failed", "cancel"),
     Transition("delayed", "failed", "cancel"),
     Transition("waiting-children", "failed", "cancel"),
+    Transition("waiting", "failed", "expired"),
+    Transition("prioritized", "failed", "expired"),
+    Transition("delayed", "failed", "expired"),
+    Transition("waiting-children", "failed", "expired"),
     Transition("waiting", None, "remove"),
     Transition("prioritized", None, "remove"),
     Transition("delayed", None, "remove"),
@@ -151,6 +156,19 @@ def cancel_reason(deferred: Failure | None) -> str:
 def child_failed(queue: str, id: str) -> Failure:
     """The deferred failure of a parent whose child `queue/id` failed for good with the policy `fail_parent`."""
     return Failure(f"child {queue}/{id} failed", "child-failed")
+
+
+def deadline(options: Options, added_at: int) -> int | None:
+    """The instant at which a job expires that nobody has started; whatever it waits for, it is counted from the add."""
+    return None if options.expires_ms is None else added_at + options.expires_ms
+
+
+def expiry(options: Options, added_at: int, attempts_started: int, now: int) -> Failure | None:
+    """The failure of a job that is past its deadline. A job that was ever claimed has none, nor has one retried."""
+    end = deadline(options, added_at)
+    if end is None or attempts_started or now < end:
+        return None
+    return Failure(f"not started within {(options.expires_ms or 0) / 1000:g} s", "expired")
 
 
 def _after_failure(

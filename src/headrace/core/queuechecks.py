@@ -6,6 +6,7 @@ from typing import Final
 from headrace.core.checks import CLOCK_MS, LATE_MS, OLD_MS, FileFacts, StoreCheck, StoreFacts, Verdict
 from headrace.core.commands import QueueRecord
 
+BUSY_MS: Final = 60_000  # a ready job that has waited for so long for a slot
 NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
 
 
@@ -69,17 +70,33 @@ def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
 
 
 def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
-    """How long the jobs that are next have been there."""
-    held = {queue.name for queue in store.queues if queue.is_paused}
-    first = [jobs[0] for queue, jobs in store.next.items() if jobs and queue not in held]
-    if not first:
+    """How long the ready job that waits longest has stood ready."""
+    waits = [
+        (queue.oldest_ms, queue.name) for queue in store.queues if queue.oldest_ms is not None and not queue.is_paused
+    ]
+    if not waits:
         return "ok", "no job waits", ""
-    job = min(first, key=lambda job: job.added_at)
-    age_ms = store.now - job.added_at
-    said = f"the oldest of the jobs that are next, {job.queue}/{job.id}, was added {age_ms / 60_000:.0f} min ago"
+    age_ms, name = max(waits)
+    said = f"the job that waits longest, in the queue {name}, has been ready for {age_ms / 60_000:.0f} min"
     if age_ms > OLD_MS:
-        return "warn", said, f"more workers, or a look: headrace jobs why {job.queue}/{job.id}"
+        first = store.next.get(name, ())[:1]
+        look = f"jobs why {name}/{first[0].id}" if first else f"queues show {name}"
+        return "warn", said, f"more workers, or a look: headrace {look}"
     return "ok", said, ""
+
+
+def busy(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs wait because every slot for them is taken."""
+    full: list[str] = []
+    for queue in store.queues:
+        workers = [one for one in store.workers if any(source.queue == queue.name for source in one.sources)]
+        is_late = queue.oldest_ms is not None and queue.oldest_ms > BUSY_MS and not queue.is_paused
+        if is_late and workers and all(one.running >= one.concurrency for one in workers):
+            full.append(queue.name)
+    if full:
+        advice = "start more workers, or let them run more jobs at once (concurrency)"
+        return "warn", f"all workers of queues in which jobs wait are busy: {_list(full)}", advice
+    return "ok", "no job waits for a slot for long", ""
 
 
 def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
@@ -125,5 +142,5 @@ def _list(names: Iterable[str]) -> str:
 
 
 STORE_CHECKS: Final[Mapping[str, StoreCheck]] = {
-    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, leases)
+    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, busy, leases)
 }

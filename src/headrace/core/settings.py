@@ -47,8 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     poll: float = 5.0  # the most that a missed wake-up costs
     concurrency: int = 100  # jobs that a worker runs at once
     data_max: int = DATA_MAX  # bytes of a job's data, as JSON
-    keep_completed: Retention = Retention(age=7 * 86_400.0)
-    keep_failed: Retention = Retention(age=30 * 86_400.0)
+    keep_completed: Retention = Retention(age=86_400.0)
+    keep_failed: Retention = Retention(age=7 * 86_400.0)
 
 
 Layer: TypeAlias = tuple[str, Mapping[str, object]]

@@ -1,4 +1,6 @@
-"""Gives back the jobs of workers that are gone, and removes finished jobs that have grown old. One per store is enough.
+"""Gives back the jobs of workers that are gone, fails what nobody started in time, removes what finished long ago.
+
+One per store is enough.
 
 After an outage of the store every lease may have ended while its worker lives. So a janitor that lost the store
 recovers nothing until it has itself been connected for the time of one lease: by then the living have renewed.
@@ -26,7 +28,7 @@ TTL_MAX_MS: Final = 10_000  # of the lock: shorter than a lease, so that a new j
 class Janitor:
     """The housekeeping of a store, done by whichever worker is elected.
 
-    `keep` is what stays of the finished jobs of every queue, by state.
+    `keep` is what stays of the finished jobs of a queue, by state, unless the queue or the job says otherwise.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Janitor:
         *,
         keep: Mapping[State, Keep | None],
         stalled: Callable[[tuple[JobRef, ...]], Awaitable[None]],
+        expired: Callable[[tuple[JobRef, ...]], Awaitable[None]],
     ) -> None:
         self._storage = storage
         self._leader = Leader(storage, "janitor", owner, min(lease_ms // 2, TTL_MAX_MS))
         self._lease_s = lease_ms / 1000
         self._keep: dict[State, Keep] = {state: bounds for state, bounds in keep.items() if bounds is not None}
         self._stalled = stalled
+        self._expired = expired
         self._was_away = False
         self._careful_until = float("-inf")
         self._swept = float("-inf")
@@ -86,18 +90,17 @@ class Janitor:
     async def _recover(self) -> None:
         is_more = True
         while is_more:
-            reply = await self._storage.run(Recover(PAGE))
-            jobs = granted(reply).jobs
-            if jobs:
-                await self._stalled(jobs)
-            is_more = len(jobs) >= PAGE and await self._leader.lead()
+            recovered = granted(await self._storage.run(Recover(PAGE)))
+            if recovered.jobs:
+                await self._stalled(recovered.jobs)
+            if recovered.expired:
+                await self._expired(recovered.expired)
+            is_more = (recovered.is_more or len(recovered.jobs) >= PAGE) and await self._leader.lead()
 
     async def _sweep(self) -> None:
-        if not self._keep:
-            return
         reply = await self._storage.run(Queues())
         for queue in granted(reply).queues:
-            for state, keep in self._keep.items():
+            for state, keep in (self._keep | queue.keep).items():
                 every = Remove(queue=queue.name, states=(state,), spares_kept=True, limit=PAGE)
                 if queue.counts.get(state) and keep.age_ms is not None:
                     await self._remove(replace(every, older_ms=keep.age_ms))

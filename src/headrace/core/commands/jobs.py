@@ -77,7 +77,8 @@ class Claim(Command[Claimed], frozen=True):
 
     Sources are served in the order given. Delayed jobs that are due are promoted first (at the back of their class).
     A paused or resting queue gives none. Jobs come unprioritised first, in order of arrival, then by priority and
-    arrival. A job with a deferred failure is handed out whatever its name: it needs no handler.
+    arrival. A job with a deferred failure is handed out whatever its name: it needs no handler. One that is past its
+    deadline gets its deferred failure now.
     """
 
     sources: tuple[Source, ...]
@@ -172,16 +173,24 @@ class Renew(Command[Renewed], frozen=True):
 
 
 class Recovered(Struct, frozen=True):
-    """The jobs that were given back after their lease had ended. As many as the limit: there may be more."""
+    """The jobs that were given back after their lease had ended. As many as the limit: there may be more.
+
+    `expired` are the jobs that have failed because nobody had started them in time; `is_more` says that as many
+    deadlines as the limit were looked at.
+    """
 
     jobs: tuple[JobRef, ...] = ()
+    expired: tuple[JobRef, ...] = ()
+    is_more: bool = False
 
 
 class Recover(Command[Recovered], frozen=True):
     """Give back jobs whose lease ended, longest overdue first, to the front of their class, and count a stall for each.
 
     A job that stalled more than its `max_stalled` comes back with the deferred failure of `lifecycle.revive`.
-    Answers to `Add` requests and tallies that have grown old are forgotten here too, some at a time.
+    Jobs that nobody has started by their deadline, and that are not to fail anyhow, fail with `lifecycle.expiry`, as if
+    they had been claimed and settled so; `limit` deadlines are looked at, the first ones first. Answers to `Add`
+    requests and tallies that have grown old are forgotten here too, some at a time.
     """
 
     limit: int = PAGE_MAX

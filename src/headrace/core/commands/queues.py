@@ -1,18 +1,26 @@
 """Commands about queues."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from headrace.core.commands.command import Command
-from headrace.core.jobs import JobRef, State
+from headrace.core.jobs import JobRef, Keep, State
 
 
 class QueueRecord(Struct, frozen=True):
-    """A queue and how many jobs it has in each state; `resting_until` is an instant while the queue rests."""
+    """A queue and how many jobs it has in each state; `resting_until` is an instant while the queue rests.
+
+    `keep` is the retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits
+    longest has stood ready, as far as the clock ran evenly; None if none is ready.
+    """
 
     name: str
     is_paused: bool
     counts: dict[State, int]
     resting_until: int | None = None
+    keep: dict[State, Keep] = {}
+    oldest_ms: int | None = None
 
 
 class Configured(Struct, frozen=True):
@@ -20,10 +28,23 @@ class Configured(Struct, frozen=True):
 
 
 class Configure(Command[Configured], frozen=True):
-    """Change what is given (None: leave it) of a queue; a queue that does not exist is made."""
+    """Change what is given (None: leave it) of a queue; a queue that does not exist is made.
+
+    `keep_completed` and `keep_failed` are the retention of finished jobs that brought none of their own; `default`
+    takes away what was set. A store remembers them, the janitor applies them.
+    """
 
     queue: str
     is_paused: bool | None = None
+    keep_completed: Keep | Literal["default"] | None = None
+    keep_failed: Keep | Literal["default"] | None = None
+
+    @property
+    def keeps(self) -> dict[State, Keep | Literal["default"]]:
+        """The retention that is given, by state."""
+        given: dict[State, Keep | Literal["default"] | None]
+        given = {"completed": self.keep_completed, "failed": self.keep_failed}
+        return {state: keep for state, keep in given.items() if keep is not None}
 
 
 class QueueList(Struct, frozen=True):

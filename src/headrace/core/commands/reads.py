@@ -116,10 +116,14 @@ class TallyRecord(Struct, frozen=True):
 
 
 class Tallied(Struct, frozen=True):
-    """Tallies by minute, then name; minutes in which nothing finished have none. `until` is the end of the last one."""
+    """Tallies by minute, then name; minutes in which nothing finished have none.
+
+    `until` is the end of the last one, `now` when they were asked for.
+    """
 
     tallies: tuple[TallyRecord, ...]
     until: int
+    now: int = 0
 
 
 class Tally(Command[Tallied], frozen=True):

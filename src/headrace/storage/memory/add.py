@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
-from headrace.storage.memory import dedup, kin
+from headrace.storage.memory import deadlines, dedup, kin
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
 
@@ -103,6 +103,7 @@ def _store(world: World, new: NewJob, now: int) -> Job:
     number, serial = next_number(world, new.queue)
     ref = JobRef(new.queue, str(number) if new.id is None else new.id)
     job = queue.jobs[ref.id] = Job(ref, serial, new, new.data, new.priority, now, new.parent)
+    deadlines.watch(world, job)
     parent = kin.parent_of(world, job)
     if parent:
         parent.children[serial] = ref, new.name

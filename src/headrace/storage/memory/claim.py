@@ -6,6 +6,8 @@ from typing import Final
 
 from headrace.core.commands import Claim, Claimed, Source
 from headrace.core.jobs import Lease
+from headrace.core.lifecycle import expiry
+from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_active, to_ready
 from headrace.storage.memory.world import Job, Queue, World
 
@@ -42,6 +44,9 @@ def _ready(queue: Queue, source: Source) -> Iterator[Job]:
 
 def _lease(world: World, job: Job, command: Claim, now: int) -> Lease:
     was = leave(world, job)
+    late = expiry(job.options, job.added_at, job.attempts_started, now)
+    if late:
+        kin.defer(job, late, now)
     job.token, job.worker = command.token, command.worker
     job.attempts_started += 1
     to_active(world, job, now, was, now + command.lease_ms)

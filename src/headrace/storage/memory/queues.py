@@ -1,11 +1,16 @@
 """Configure, Queues, Forget."""
 
+from typing import Final
+
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.core.jobs import State
 from headrace.storage.memory.dedup import free
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
+
+READY: Final[tuple[State, ...]] = ("waiting", "prioritized")
 
 
 def configure(world: World, command: Configure, _now: int) -> Configured:
@@ -14,6 +19,11 @@ def configure(world: World, command: Configure, _now: int) -> Configured:
         if queue.is_paused and not command.is_paused:
             world.wake(topics.ready(queue.name))
         queue.is_paused = command.is_paused
+    for state, keep in command.keeps.items():
+        if keep == "default":
+            queue.keep.pop(state, None)
+        else:
+            queue.keep[state] = keep
     return Configured()
 
 
@@ -39,4 +49,11 @@ def forget(world: World, command: Forget, now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
-    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until)
+    return QueueRecord(
+        queue.name, queue.is_paused, queue.counts(), resting_until, dict(queue.keep), _oldest_ms(queue, now)
+    )
+
+
+def _oldest_ms(queue: Queue, now: int) -> int | None:
+    ready = [job.ready_at for state in READY for job in queue.orders[state]]
+    return max(now - min(ready), 0) if ready else None

@@ -3,7 +3,7 @@
 from headrace.core import topics
 from headrace.core.errors import DuplicateId, InFlow, Refused
 from headrace.core.jobs import FINISHED, JobRef
-from headrace.storage.memory import kin
+from headrace.storage.memory import deadlines, kin
 from headrace.storage.memory.add import next_number
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.remove import lose_key
@@ -27,6 +27,7 @@ def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
     queue = world.queue(to)
     number, job.serial = next_number(world, to)
     job.ref = JobRef(to, str(number) if job.new.id is None else job.new.id)
+    deadlines.watch(world, job)
     if job.state in FINISHED:
         job.key = job.key[0], job.serial
     else:

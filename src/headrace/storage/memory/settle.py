@@ -33,7 +33,9 @@ def settle(world: World, command: Settle, now: int) -> Settled:
         hurried |= {job} if job.is_hurried else set()
         _record(world, job, settlement, now)
         if settlement.to in FINISHED:
-            count(world, job, settlement, now)
+            assert job.started_at is not None
+            ran_ms = now - job.started_at
+            count(world.queues[job.ref.queue], settlement.name, settlement.to, settlement.waited_ms, ran_ms, now)
         _move(world, job, settlement, now)
     kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
     kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)

@@ -1,6 +1,7 @@
 """Tally: what finished in each minute, counted by Settle."""
 
-from headrace.core.commands import Settlement, Tallied, Tally, TallyRecord
+from headrace.core.commands import Tallied, Tally, TallyRecord
+from headrace.core.commands.jobs import Target
 from headrace.core.tallies import (
     BUCKETS,
     MINUTE_MS,
@@ -10,7 +11,7 @@ from headrace.core.tallies import (
     bucket,
     first_minute,
 )
-from headrace.storage.memory.world import Job, Queue, Sums, World
+from headrace.storage.memory.world import Queue, Sums, World
 
 
 def tally(world: World, command: Tally, now: int) -> Tallied:
@@ -24,19 +25,19 @@ def tally(world: World, command: Tally, now: int) -> Tallied:
             for name, sums in sorted(queue.tallies[minute].items())
         ),
         (now // MINUTE_MS + 1) * MINUTE_MS,
+        now,
     )
 
 
-def count(world: World, job: Job, settlement: Settlement, now: int) -> None:
-    """Count a leased job that is about to finish."""
-    sums = _sums(world.queues[job.ref.queue], now // MINUTE_MS, settlement.name)
-    if settlement.to == "completed":
+def count(queue: Queue, name: str, to: Target, waited_ms: int, ran_ms: int, now: int) -> None:
+    """Count a job that is about to finish."""
+    sums = _sums(queue, now // MINUTE_MS, name)
+    if to == "completed":
         sums.completed += 1
     else:
         sums.failed += 1
-    assert job.started_at is not None
-    sums.waits[bucket(settlement.waited_ms)] += 1
-    sums.runs[bucket(now - job.started_at)] += 1
+    sums.waits[bucket(waited_ms)] += 1
+    sums.runs[bucket(ran_ms)] += 1
 
 
 def forget_old(world: World, now: int) -> None:

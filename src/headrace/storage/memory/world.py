@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
-from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, NewJob, Options, Parent, State
+from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, NewJob, Options, Parent, State
 from headrace.core.log import Entry
 from headrace.core.schedules import ScheduleRecord
 from headrace.storage.memory.ordered import Key, Ordered
@@ -92,6 +92,7 @@ class Queue:
     name: str
     is_paused: bool = False
     resting_until: int = 0
+    keep: dict[State, Keep] = field(default_factory=dict)  # what was set for the queue
     back: int = 0  # the last position given at the back of a class
     front: int = 0  # the last position given at the front of a class
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class World:
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
     schedules: dict[str, ScheduleRecord] = field(default_factory=dict)
     moves: dict[str, int] = field(default_factory=dict)
+    deadlines: list[tuple[int, int, JobRef]] = field(default_factory=list)  # sorted; with the serial of the job
 
     def job(self, ref: JobRef) -> Job | None:
         queue = self.queues.get(ref.queue)

@@ -1,1 +1,8 @@
--- Configure writes the head of the queue: the step save_head of the ledger.
+-- Configure writes the head of the queue, by the step save_head of the ledger, and its retention.
+
+-- step: keep
+insert into retention (queue, state, count, age_ms) values (:queue, :state, :count, :age_ms)
+on conflict (queue, state) do update set count = excluded.count, age_ms = excluded.age_ms;
+
+-- step: keep_by_default
+delete from retention where queue = :queue and state = :state;

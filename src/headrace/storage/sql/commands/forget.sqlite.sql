@@ -9,6 +9,9 @@ delete from tallies where queue = (select id from queues where name = :name);
 -- step: dedups
 delete from dedups where queue = (select id from queues where name = :name);
 
+-- step: retention
+delete from retention where queue = (select id from queues where name = :name);
+
 -- step: queue
 update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1, tally = null
 where name = :name;

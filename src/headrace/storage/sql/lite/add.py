@@ -124,6 +124,7 @@ def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
             or job.parent is not None
             or job.options.lifo
             or job.options.dedup is not None
+            or job.options.expires_ms is not None
         ):
             return False
     return True
@@ -252,6 +253,7 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
     parent = policy = None
     if job.parent is not None:
         parent, policy = rows.edges[-1][0], job.parent.policy
+    ledger.watch(key, job.options)
     rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))

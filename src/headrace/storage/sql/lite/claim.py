@@ -2,8 +2,11 @@
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from headrace.core.commands import Claim, Claimed, Source
-from headrace.core.jobs import JobRef, Lease
+from headrace.core.jobs import Failure, JobRef, Lease, Options
+from headrace.core.lifecycle import expiry
 from headrace.storage.sql.lite.heads import NUMBER_MASK, Head
 from headrace.storage.sql.lite.keys import id_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
@@ -79,6 +82,10 @@ def _leases(
     leases, taken = [], []
     for key, priority, made, started, stalls, ready_at, custom, name, data, opts, added_at, parent, deferred in rows:
         job_id = str(key & NUMBER_MASK) if custom is None else custom
+        chosen = options(opts)
+        why = None if deferred is None else failure(deferred)
+        if chosen.expires_ms is not None and why is None:
+            why = _late(ledger, key, chosen, added_at, started)
         leases.append(
             Lease(
                 queue,
@@ -86,13 +93,13 @@ def _leases(
                 token,
                 name,
                 data,
-                options(opts),
+                chosen,
                 priority,
                 added_at,
                 made,
                 started + 1,
                 stalls,
-                None if deferred is None else failure(deferred),
+                why,
                 None if parent is None else _parent(ledger, parent),
                 now - ready_at if now > ready_at else 0,
             )
@@ -100,6 +107,16 @@ def _leases(
         taken.append((key, priority, made, started + 1, stalls, parent))
         events.append((job_id, from_prioritized if priority else from_waiting))
     return leases, taken
+
+
+def _late(ledger: Ledger, key: int, chosen: Options, added_at: int, started: int) -> Failure | None:
+    """The failure of a job that is past its deadline; it is deferred, so that a worker who dies does not undo it."""
+    why = expiry(chosen, added_at, started, ledger.now)
+    if why is None:
+        return None
+    why = replace(why, at=ledger.now)
+    ledger.defer(key, why)
+    return why
 
 
 def _parent(ledger: Ledger, key: int) -> JobRef | None:

@@ -7,6 +7,7 @@ from headrace.core.jobs import JobRef
 from headrace.core.lifecycle import cancel_reason, revive
 from headrace.core.tallies import TALLIES_FORGOTTEN_MAX, TALLIES_KEPT_MINUTES, first_minute
 from headrace.core.topics import CONTROL
+from headrace.storage.sql.lite.deadlines import expire
 from headrace.storage.sql.lite.heads import NUMBER_BITS
 from headrace.storage.sql.lite.keys import id_of, keys_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
@@ -45,9 +46,15 @@ def recover(ledger: Ledger, command: Recover) -> Recovered:
     ledger.run(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
     ledger.run(DEDUP.forget_old, {"now": ledger.now})
     _forget_tallies(ledger)
-    rows = ledger.rows(RECOVER.ended, {"now": ledger.now, "limit": command.limit})
+    jobs = _give_back(ledger, command.limit)
+    expired, is_more = expire(ledger, command.limit)
+    return Recovered(jobs, expired, is_more)
+
+
+def _give_back(ledger: Ledger, limit: int) -> tuple[JobRef, ...]:
+    rows = ledger.rows(RECOVER.ended, {"now": ledger.now, "limit": limit})
     if not rows:
-        return Recovered()
+        return ()
     ledger.run(RECOVER.unlease, {"keys": as_json([row[0] for row in rows])})
     jobs = []
     for key, priority, made, started, stalls, custom, opts, is_deferred in rows:
@@ -61,7 +68,7 @@ def recover(ledger: Ledger, command: Recover) -> Recovered:
         ledger.event(head, job_id, state, "active", "stalled")
         jobs.append(JobRef(head.name, job_id))
     ledger.signal(CONTROL)  # whoever still runs one of them should learn it soon
-    return Recovered(tuple(jobs))
+    return tuple(jobs)
 
 
 def _forget_tallies(ledger: Ledger) -> None:

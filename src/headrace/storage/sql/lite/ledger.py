@@ -12,10 +12,14 @@ import apsw
 import msgspec
 
 from headrace.core import topics
-from headrace.core.jobs import Cause, Failure, State
+from headrace.core.jobs import Cause, Failure, Options, State
+from headrace.core.lifecycle import deadline
 from headrace.core.log import EVENTS_MAX, EVENTS_SLACK, Change, Happening
 from headrace.storage.sql.lite import tallies
 from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, make_head, numbered_head
+from headrace.storage.sql.script import load
+
+DEADLINES: Final = load("deadlines")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -51,6 +55,7 @@ class Ledger:
         self._ready: list[tuple[int, ...]] = []
         self._delayed: list[tuple[int, ...]] = []
         self._deferred: list[tuple[int, str]] = []
+        self._deadlines: list[tuple[int, int]] = []
         self._tallied: dict[int, tuple[Head, dict[str, tallies.Counts]]] = {}
         self._events: dict[int, tuple[Head, list[tuple[str, str]]]] = {}
         self.pending_adds: Any = None  # the rows of Adds that were merged; written by the next flush
@@ -164,6 +169,12 @@ class Ledger:
         """A job's next claim is to settle it as failed for this reason."""
         self._deferred.append((key, as_json(msgspec.structs.replace(failure, at=self.now))))
 
+    def watch(self, key: int, options: Options) -> None:
+        """A job is added that has a deadline; see `lite.deadlines`."""
+        at = deadline(options, self.now)
+        if at is not None:
+            self._deadlines.append((at, key))
+
     def signal(self, topic: str) -> None:
         """A topic that has no counter of its own has moved."""
         self.run(SQL.signal, {"topic": topic})
@@ -179,6 +190,7 @@ class Ledger:
         self._write(SQL.ready, self._ready)
         self._write(SQL.delayed, self._delayed)
         self._write(SQL.defer, self._deferred)
+        self._write(DEADLINES.watch, self._deadlines)
 
     def flush(self) -> None:
         """Write everything that was gathered."""

@@ -145,7 +145,7 @@ def tally(ledger: Ledger, command: Tally) -> Tallied:
         for minute, text in ledger.rows(TALLY.since, step)
         for name, sums in sorted(tallies.read(text).items())
     ]
-    return Tallied(tuple(found), (ledger.now // MINUTE_MS + 1) * MINUTE_MS)
+    return Tallied(tuple(found), (ledger.now // MINUTE_MS + 1) * MINUTE_MS, ledger.now)
 
 
 def lines(ledger: Ledger, command: Lines) -> LineList | Refused:

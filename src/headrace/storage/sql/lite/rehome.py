@@ -11,6 +11,7 @@ from headrace.storage.sql.script import load
 
 SQL: Final = load("move")
 DEDUP: Final = load("dedup")
+DEADLINES: Final = load("deadlines")
 _REKEY: Final = (
     SQL.rekey_job,
     SQL.rekey_id,
@@ -19,6 +20,7 @@ _REKEY: Final = (
     SQL.rekey_failures,
     SQL.rekey_annotations,
     SQL.rekey_lines,
+    DEADLINES.watch_again,
 )
 
 
