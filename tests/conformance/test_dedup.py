@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Added, Configure, Forget, Queues
+from headrace.core.commands import Add, Added, Configure, Forget, Queues, Recover
 from headrace.core.errors import DuplicateId, NoSuchQueue, QueueNotEmpty
 from headrace.core.jobs import Dedup, NewJob
 
@@ -432,4 +432,12 @@ async def test_keys_whose_time_is_over_go_with_the_next_recovery(desk: Desk, clo
     clock.advance(5)
     await desk.recover()
     assert not await is_free(desk, "other")
+    assert await is_free(desk)
+
+
+async def test_a_key_is_free_when_its_job_has_expired(desk: Desk, clock: FrozenClock) -> None:
+    await add(desk, keyed(expires_ms=100))
+    clock.advance(100)
+    await desk.run(Recover())
+    assert await desk.counts() == {"failed": 1}
     assert await is_free(desk)

@@ -7,7 +7,8 @@ from typing import Final
 from headrace.core import lifecycle, topics
 from headrace.core.commands import Recover, Recovered, Renew, Renewed
 from headrace.core.jobs import JobRef
-from headrace.storage.memory import deadlines, dedup, kin
+from headrace.storage.memory import dedup, kin
+from headrace.storage.memory.expire import expire
 from headrace.storage.memory.places import extend, leave, to_ready
 from headrace.storage.memory.settle import leased
 from headrace.storage.memory.tally import forget_old
@@ -38,7 +39,7 @@ def recover(world: World, command: Recover, now: int) -> Recovered:
         _give_back(world, job, now)
     if overdue:
         world.wake(topics.CONTROL)  # whoever still runs one of them should learn it soon
-    expired, is_more = deadlines.expire(world, command.limit, now)
+    expired, is_more = expire(world, command.limit, now)
     _forget_requests(world, now)
     dedup.forget_old(world, now)
     forget_old(world, now)

@@ -5,6 +5,8 @@ from typing import Any, Final
 from headrace.core.jobs import JobRef
 from headrace.core.lifecycle import expiry
 from headrace.core.tallies import bucket
+from headrace.storage.sql.lite.add import store
+from headrace.storage.sql.lite.dedup import finish
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.parents import SQL as PARENTS
 from headrace.storage.sql.lite.parents import children_failed
@@ -57,6 +59,10 @@ def _fail(ledger: Ledger, rows: list[Any], ends: dict[int, int]) -> tuple[JobRef
     ledger.insert(SETTLE.finished, finished)
     if failed:
         children_failed(ledger, failed)
+    keyed = [row[0] for row in rows if options(row[6]).dedup is not None]
+    if keyed:
+        store(ledger, finish(ledger, keyed))
+        ledger.flush_places()
     for row in rows:
         apply_keep(ledger, ledger.head_of(row[0]), row[0], "failed", options(row[6]).keep_failed)
     return tuple(refs)
