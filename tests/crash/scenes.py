@@ -38,6 +38,7 @@ from headrace.core.commands import (
     Workers,
 )
 from headrace.core.jobs import DEFAULTS, STATES, Failure, JobRef, Lease
+from headrace.core.limits import Capacity, Rate
 from headrace.core.query import parse
 from headrace.core.topics import job_events
 from headrace.testing import FrozenClock
@@ -135,6 +136,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
             Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
         ),
         "Configure": (Configure("q", is_paused=True), Configure("made")),
+        "Configure, limits": (Configure("q", concurrency=9, rate=Rate(5, 100), per_key={"site": Capacity(2)}),),
         "Forget": (Forget("empty"),),
         "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),
         "Trim": (Trim("bus", 1), Trim(job_events("q"), 2)),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from headrace.core.backoff import Fixed
 from headrace.core.commands import (
@@ -21,6 +22,7 @@ from headrace.core.commands import (
     WorkerRecord,
 )
 from headrace.core.jobs import POLICIES, STATES, Failure, JobRef, Keep, NewJob, Options
+from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.core.topics import job_events
@@ -45,7 +47,7 @@ WEIGHTS = {
     "remove_page": 1,
     "annotate": 2,
     "forget": 1,
-    "use_neighbours": 2,
+    "use_neighbours": 3,
     "turn_pages": 2,
 }
 DEEDS = tuple(deed for deed, weight in WEIGHTS.items() for _ in range(weight))
@@ -57,7 +59,18 @@ priorities = st.sampled_from((0, 0, 0, 1, 2, 2**21 - 1))
 delays = st.sampled_from((0, 0, 0, 20, 40, 500))
 spans = st.sampled_from((20, 20, 40, 1_000))
 steps = st.sampled_from((20, 20, 20, 40, 40, 1, 1_000, 700_000))
-json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"', '{"a": 7, "b": {"ü": "x*"}}', '{"a": "7"}'))
+json_texts = st.sampled_from(
+    (
+        '{"a": 7, "ü": "x"}',
+        '{"a": "x"}',
+        "null",
+        "1",
+        '{"a": [1,  2]}',
+        '"ü"',
+        '{"a": 7, "b": {"ü": "x*"}}',
+        '{"a": "7"}',
+    )
+)
 requests = st.sampled_from((None, None, None, None, "one", "two"))
 wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
 policies = st.sampled_from(("fail_parent", *POLICIES))
@@ -144,6 +157,24 @@ annotations = st.builds(
     where=wheres,
 )
 
+_changes = (UNSET, UNSET, None)
+limits = st.builds(
+    Configure,
+    queues,
+    concurrency=st.sampled_from((*_changes, 1, 2, 4)),
+    max_waiting=st.sampled_from((*_changes, 0, 3, 20)),
+    rate=st.sampled_from((*_changes, Rate(2, 40), Rate(5, 1_000))),
+    per_key=st.sampled_from(
+        (
+            *_changes,
+            {"a": Capacity()},
+            {"a": Capacity(running=1)},
+            {"a": Capacity(running=2, waiting=2)},
+            {"ü": Capacity(1)},
+        )
+    ),
+)
+
 pages = st.builds(
     Remove,
     queue=queues,
@@ -156,6 +187,8 @@ pages = st.builds(
 
 neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     st.builds(Configure, queues, st.sampled_from((None, True, False, False))),
+    limits,
+    limits,
     st.builds(
         Publish,
         st.sampled_from(("bus", job_events("q"))),

@@ -1,9 +1,11 @@
 """Commands about queues."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from headrace.core.commands.command import Command
 from headrace.core.jobs import State
+from headrace.core.limits import NONE, Capacity, Limits, Rate
 
 
 class QueueRecord(Struct, frozen=True):
@@ -13,6 +15,7 @@ class QueueRecord(Struct, frozen=True):
     is_paused: bool
     counts: dict[State, int]
     resting_until: int | None = None
+    limits: Limits = NONE
 
 
 class Configured(Struct, frozen=True):
@@ -20,10 +23,24 @@ class Configured(Struct, frozen=True):
 
 
 class Configure(Command[Configured], frozen=True):
-    """Change what is given (None: leave it) of a queue; a queue that does not exist is made."""
+    """Change what is given of a queue; a queue that does not exist is made.
+
+    `is_paused` of None, and a limit that is UNSET, stay as they are; a limit of None is lifted. Limits hold from the
+    next `Add` and `Claim` on: what runs or waits already stays.
+    """
 
     queue: str
     is_paused: bool | None = None
+    concurrency: int | UnsetType | None = UNSET
+    max_waiting: int | UnsetType | None = UNSET
+    rate: Rate | UnsetType | None = UNSET
+    per_key: dict[str, Capacity] | UnsetType | None = UNSET
+
+
+def limited(limits: Limits, command: Configure) -> Limits:
+    """The limits of a queue after this command."""
+    given = {name: value for name in Limits.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
+    return replace(limits, **given)
 
 
 class QueueList(Struct, frozen=True):

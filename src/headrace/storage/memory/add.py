@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
-from headrace.storage.memory import kin
+from headrace.storage.memory import kin, limits
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
 
@@ -46,6 +46,7 @@ def next_number(world: World, queue: str) -> tuple[int, int]:
 def _refusal(world: World, command: Add) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
+    fresh: list[NewJob] = []
     for new in command.jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         is_taken = ref is not None and (ref in planned or world.job(ref) is not None)
@@ -55,7 +56,9 @@ def _refusal(world: World, command: Add) -> Refused | None:
             return refusal
         if ref and not is_taken:
             planned[ref] = _first_state(new)
-    return None
+        if not is_taken:
+            fresh.append(new)
+    return limits.refusal(world, fresh)
 
 
 def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent, token: str | None) -> Refused | None:

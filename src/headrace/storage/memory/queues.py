@@ -2,6 +2,7 @@
 
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
@@ -13,6 +14,12 @@ def configure(world: World, command: Configure, _now: int) -> Configured:
         if queue.is_paused and not command.is_paused:
             world.wake(topics.ready(queue.name))
         queue.is_paused = command.is_paused
+    limits = limited(queue.limits, command)
+    if limits != queue.limits:
+        queue.starts = queue.starts if limits.rate else ()
+        queue.turns = queue.turns if limits.per_key == queue.limits.per_key else {}
+        queue.limits = limits
+        world.wake(topics.ready(queue.name))
     return Configured()
 
 
@@ -36,4 +43,4 @@ def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
-    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until)
+    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until, queue.limits)

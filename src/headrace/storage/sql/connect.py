@@ -8,6 +8,7 @@ from typing import Any, Final
 import apsw
 
 from headrace.core.errors import CannotOpen, SchemaTooNew
+from headrace.storage.sql.lite.capacity import stored_key
 from headrace.storage.sql.script import load, schemas
 
 IDENTITY: Final = load("identity")
@@ -77,6 +78,7 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
     db.execute("pragma synchronous = normal")  # `disk.py` syncs what is acknowledged
     db.execute("pragma temp_store = memory")
     db.execute(f"pragma cache_size = -{CACHE_KIB}")
+    db.create_scalar_function("key_of", stored_key, 2, deterministic=True)
     if is_read_only:
         db.execute("pragma query_only = on")
     if page_max is not None:

@@ -6,18 +6,21 @@ their events are written from one JSON array when the ledger is flushed. Fresh A
 merged already, as one `Joint`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import DEFAULTS, JobRef, NewJob, State
+from headrace.storage.sql.lite import capacity
+from headrace.storage.sql.lite.capacity import are_limited
 from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, parted
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
 from headrace.storage.sql.lite.parents import release
@@ -25,17 +28,8 @@ from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
 SQL: Final = load("add")
-Runs: TypeAlias = list[list[Any]]
-"""The answer to a fresh Add, as it is remembered: [queue, first number, how many], as numbers have no gap."""
 _queue: Final = attrgetter("queue")
 _reply: Final = msgspec.json.Decoder(Added | Runs)
-
-
-class Joint(NamedTuple):
-    """The jobs of some fresh Adds, one after the other, and the id and number of jobs of each Add."""
-
-    jobs: list[NewJob]
-    requests: list[tuple[str | None, int]]
 
 
 class Repeated(Exception):
@@ -81,13 +75,14 @@ class Rows:
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
     fresh = is_fresh(command.jobs)
+    fresh = fresh and not are_limited(ledger, command.jobs)
     if not fresh or ledger.is_alone:
         ledger.flush()
         answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
         if answer is not None:
             return answer
     if fresh:
-        return added(join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
+        return added(_join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
     rows = _rows(ledger)
     reply = _store_any(ledger, rows, command.jobs)
     if command.request_id is not None:
@@ -98,12 +93,19 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     return reply
 
 
-def join(ledger: Ledger, joint: Joint) -> Runs:
+def join(ledger: Ledger, joint: Joint) -> Runs | Apart:
     """Store the jobs of fresh Adds; `Repeated` when the ledger is flushed if one of them came before."""
+    if are_limited(ledger, joint.jobs):
+        jobs = iter(joint.jobs)
+        return Apart([add(ledger, Add(tuple(islice(jobs, count)), request_id)) for request_id, count in joint.requests])
+    return _join(ledger, joint)
+
+
+def _join(ledger: Ledger, joint: Joint) -> Runs:
     rows = _rows(ledger)
     runs = _store_fresh(ledger, rows, joint.jobs)
     for (request_id, _), answer in zip(
-        joint.requests, _parted(runs, [count for _, count in joint.requests]), strict=True
+        joint.requests, parted(runs, [count for _, count in joint.requests]), strict=True
     ):
         if request_id is not None:
             rows.requests.append((request_id, answer))
@@ -123,30 +125,6 @@ def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
         ):
             return False
     return True
-
-
-def added(runs: Runs) -> Added:
-    """The reply to a fresh Add."""
-    return Added(tuple([JobRef(queue, str(number)) for queue, first, n in runs for number in range(first, first + n)]))
-
-
-def _parted(runs: Runs, counts: Iterable[int]) -> Iterator[Runs]:
-    """What of `runs` belongs to each of some Adds, which have so many jobs."""
-    waiting = iter(runs)
-    queue, number, left = "", 0, 0
-    for count in counts:
-        if count <= left:
-            yield [[queue, number, count]]
-            number, left = number + count, left - count
-            continue
-        part: Runs = []
-        while count:
-            if not left:
-                queue, number, left = next(waiting)
-            taken = min(count, left)
-            part.append([queue, number, taken])
-            number, left, count = number + taken, left - taken, count - taken
-        yield part
 
 
 def _rows(ledger: Ledger) -> Rows:
@@ -219,6 +197,7 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
     if job.parent is not None:
         parent, policy = rows.edges[-1][0], job.parent.policy
     rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
+    ledger.rekey(head, (key,))
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))
         ledger.enter(head, "waiting-children")
@@ -261,6 +240,7 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
 def _refusal(ledger: Ledger, command: Add) -> Refused | None:
     """Why this Add must not happen; nothing is written yet."""
     seen: dict[tuple[str, str], NewJob] = {}
+    new: list[NewJob] = []
     for job in command.jobs:
         is_node = job.parent is not None or job.has_children
         is_known = job.id is not None and ((job.queue, job.id) in seen or _is_there(ledger, job.queue, job.id))
@@ -273,7 +253,9 @@ def _refusal(ledger: Ledger, command: Add) -> Refused | None:
                 return refusal
         if job.id is not None and not is_known:
             seen[job.queue, job.id] = job
-    return None
+        if not is_known:
+            new.append(job)
+    return capacity.refusal(ledger, new)
 
 
 def _first_state(job: NewJob) -> State:

@@ -3,11 +3,15 @@
 from typing import Final
 
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES
-from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.core.limits import NONE, Limits
+from headrace.storage.sql.lite.heads import Head, limits_of
+from headrace.storage.sql.lite.ledger import TURNS, Ledger, as_json
 from headrace.storage.sql.script import load
 
+CONFIGURE: Final = load("configure")
 LIST: Final = load("queues")
 FORGET: Final = load("forget")
 
@@ -20,7 +24,29 @@ def configure(ledger: Ledger, command: Configure) -> Configured:
         if head.is_paused and not command.is_paused:
             head.is_woken = True
         head.is_paused = command.is_paused
+    old, limits = head.limits or NONE, limited(head.limits or NONE, command)
+    if limits != old:
+        _limit(ledger, head, limits)
+        if limits.per_key != old.per_key:
+            _tell_apart(ledger, head)
+        head.is_woken = True
     return Configured()
+
+
+def _limit(ledger: Ledger, head: Head, limits: Limits) -> None:
+    starts = as_json(head.starts) if limits.rate is not None else None
+    text = as_json(limits) if limits != NONE else None
+    ledger.run(CONFIGURE.limit, {"id": head.id, "limits": text, "starts": starts})
+    head.set_limits(text, starts)
+
+
+def _tell_apart(ledger: Ledger, head: Head) -> None:
+    """The jobs of the queue belong to other keys from now on."""
+    step = {"queue": head.id}
+    ledger.run(TURNS.unkey_queue, step)
+    ledger.run(TURNS.forget_queue, step)
+    if head.member is not None:
+        ledger.run(TURNS.key_queue, step | {"member": head.member})
 
 
 def queues(ledger: Ledger, command: Queues) -> QueueList:
@@ -28,9 +54,10 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     names = None if command.names is None else as_json(command.names)
     records = []
     for row in ledger.rows(LIST.all, {"names": names}):
-        counts = dict(zip(STATES, row[3:], strict=True))
+        counts = dict(zip(STATES, row[4:], strict=True))
         resting_until = row[2] if row[2] > ledger.now else None
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until))
+        limits = NONE if row[3] is None else limits_of(row[3])
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, limits))
     return QueueList(tuple(records))
 
 
@@ -39,9 +66,10 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     row = ledger.row(LIST.all, {"names": as_json([command.queue])})
     if row is None:
         return NoSuchQueue(queue=command.queue)
-    if any(row[3:]):
+    if any(row[4:]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
+    ledger.run(FORGET.turns, step)
     ledger.run(FORGET.log, step)
     ledger.run(FORGET.tallies, step)
     ledger.run(FORGET.queue, step)

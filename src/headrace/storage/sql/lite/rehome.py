@@ -40,6 +40,7 @@ def rehome(ledger: Ledger, standing: Standing, to: str) -> JobRef | Refused:
         ledger.enter(new, standing.state)
     else:
         take(ledger, standing)
+        ledger.rekey(old, (standing.key,))
         if standing.state == "delayed":
             ledger.enter_delayed(new, key, standing.carried, due_at)
         else:
