@@ -32,7 +32,7 @@ HOW_TO: Final = (
     ("Jobs", "tasks bulk unique-ids delay priority retries timeouts results retention batch"),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow"),
-    ("Queues", "pause catch-all find-jobs administer events tallies"),
+    ("Queues", "pause limits catch-all find-jobs administer events tallies"),
     ("Workers", "workers hooks settings sync systemd doctor bench"),
     ("Tests", "test-your-jobs tmp-path"),
 )

@@ -15,6 +15,7 @@ from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
+from headrace.limits import Capacity, Limits, Rate
 from headrace.queue import Queue
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
@@ -37,6 +38,7 @@ else:
 __all__ = [
     "App",
     "Call",
+    "Capacity",
     "Context",
     "Event",
     "Exponential",
@@ -48,8 +50,10 @@ __all__ = [
     "JobRef",
     "Keep",
     "Later",
+    "Limits",
     "Page",
     "Queue",
+    "Rate",
     "RateLimited",
     "Retention",
     "Selection",

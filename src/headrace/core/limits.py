@@ -75,6 +75,11 @@ def startable_at(rate: Rate, starts: Starts, now: int) -> int:
     return min((at for at, _ in starts if at > now - rate.per_ms), default=now) + rate.per_ms
 
 
+def next_start(rate: Rate | None, starts: Starts, now: int) -> int | None:
+    """When the next job may start; None if the rate is not in the way."""
+    return None if rate is None or startable(rate, starts, now) else startable_at(rate, starts, now)
+
+
 def started(rate: Rate, starts: Starts, now: int, count: int) -> Starts:
     """The starts that the rate looks at, after some more.
 

@@ -9,13 +9,17 @@ from headrace.core.limits import NONE, Capacity, Limits, Rate
 
 
 class QueueRecord(Struct, frozen=True):
-    """A queue and how many jobs it has in each state; `resting_until` is an instant while the queue rests."""
+    """A queue and how many jobs it has in each state.
+
+    `resting_until` is an instant while the queue rests, `startable_at` one while its rate is used up.
+    """
 
     name: str
     is_paused: bool
     counts: dict[State, int]
     resting_until: int | None = None
     limits: Limits = NONE
+    startable_at: int | None = None
 
 
 class Configured(Struct, frozen=True):

@@ -1,10 +1,10 @@
 """What the limits of a queue mean: whom an Add refuses, how many jobs a Claim may take, and which are next."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from headrace.core.errors import QueueFull
-from headrace.core.jobs import NewJob
+from headrace.core.jobs import NewJob, State
 from headrace.core.limits import Capacity, admits, key_of, left, queue_full, startable
 from headrace.storage.memory.world import Job, Queue, World
 
@@ -75,7 +75,7 @@ def _turn(queue: Queue, key: str | None, first: Job) -> tuple[int, int]:
     return priority, max(position, queue.turns.get(key, position))
 
 
-def _waiting(counts: dict[str, int]) -> int:
+def _waiting(counts: Mapping[State, int]) -> int:
     """What was accepted and neither runs nor has finished."""
     return sum(counts[state] for state in ("waiting", "prioritized", "delayed", "waiting-children"))
 

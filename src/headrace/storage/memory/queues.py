@@ -4,6 +4,7 @@ from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
+from headrace.core.limits import next_start
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
 
@@ -43,4 +44,5 @@ def forget(world: World, command: Forget, _now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
-    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until, queue.limits)
+    startable_at = next_start(queue.limits.rate, queue.starts, now)
+    return QueueRecord(queue.name, queue.is_paused, queue.counts(), resting_until, queue.limits, startable_at)

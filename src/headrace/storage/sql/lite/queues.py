@@ -6,8 +6,8 @@ from headrace.core.commands import Configure, Configured, Forget, Forgotten, Que
 from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES
-from headrace.core.limits import NONE, Limits
-from headrace.storage.sql.lite.heads import Head, limits_of
+from headrace.core.limits import NONE, Limits, next_start
+from headrace.storage.sql.lite.heads import Head, limits_of, starts_of
 from headrace.storage.sql.lite.ledger import TURNS, Ledger, as_json
 from headrace.storage.sql.script import load
 
@@ -54,10 +54,11 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     names = None if command.names is None else as_json(command.names)
     records = []
     for row in ledger.rows(LIST.all, {"names": names}):
-        counts = dict(zip(STATES, row[4:], strict=True))
+        counts = dict(zip(STATES, row[5:], strict=True))
         resting_until = row[2] if row[2] > ledger.now else None
         limits = NONE if row[3] is None else limits_of(row[3])
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, limits))
+        startable_at = next_start(limits.rate, starts_of(row[4]), ledger.now) if row[4] is not None else None
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, limits, startable_at))
     return QueueList(tuple(records))
 
 
@@ -66,7 +67,7 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     row = ledger.row(LIST.all, {"names": as_json([command.queue])})
     if row is None:
         return NoSuchQueue(queue=command.queue)
-    if any(row[4:]):
+    if any(row[5:]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
     ledger.run(FORGET.turns, step)
