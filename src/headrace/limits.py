@@ -15,7 +15,7 @@ class Rate:
     """At most `most` starts in any span of `per` seconds, however the jobs end.
 
     Examples:
-        >>> await app.queue("api").limit(rate=headrace.Rate(100, per=60))
+        >>> app.queue("api").limit.sync(rate=headrace.Rate(100, per=60))
     """
 
     most: int
@@ -34,7 +34,7 @@ class Capacity:
     """How many jobs of one key may run at once, and how many may wait; None is no bound.
 
     Examples:
-        >>> await app.queue("imports").limit(per_key={"tenant": headrace.Capacity(running=2, waiting=1_000)})
+        >>> app.queue("imports").limit.sync(per_key={"tenant": headrace.Capacity(running=2, waiting=1_000)})
     """
 
     running: int | None = None

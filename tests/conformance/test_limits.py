@@ -1,5 +1,6 @@
 """Limits: how many jobs of a queue run, start and wait. `Configure` sets them, `Add` and `Claim` keep to them."""
 
+import asyncio
 from typing import Any
 
 from headrace.core.commands import Add, Added, Configure, Queues
@@ -289,3 +290,12 @@ async def test_with_a_place_missing_too_only_news_help(desk: Desk) -> None:
     assert (await desk.claimed()).wait_ms is None
     await desk.settle(done(lease))
     assert (await desk.claimed()).wait_ms == 1_000
+
+
+async def test_a_thousand_adds_at_once_fill_a_queue_to_its_limit_and_not_beyond(desk: Desk) -> None:
+    await limit(desk, max_waiting=500)
+    replies = await asyncio.gather(*(desk.store.run(Add((new(),), f"request {n}")) for n in range(1_000)))
+    assert sum(isinstance(reply, Added) for reply in replies) == 500
+    assert await desk.counts() == {"waiting": 500}
+    again = await asyncio.gather(*(desk.store.run(Add((new(),), f"request {n}")) for n in range(1_000)))
+    assert [reply for reply in again if isinstance(reply, Added)] == [r for r in replies if isinstance(r, Added)]

@@ -16,7 +16,7 @@ API = ROOT / "docs" / "reference" / "api"
 _SHOWN = re.compile(r"^::: (\S+)$", re.MULTILINE)
 GIVEN = {"JobRecord", "JobRef", "Context", "Page", "Queue", "State", "Task", "Event", "Worker"}
 """What nobody makes: examples are given these, and have no need to name them."""
-INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored"}
+INSIDE = {"Call.new_job", "Capacity.stored", "Exponential.stored", "Fixed.stored", "Keep.stored", "Rate.stored"}
 """What the package asks of values that users make."""
 NAMES = [name for name in headrace.__all__ if name != "errors"]
 
