@@ -42,7 +42,7 @@ RULES = {
           or waiting_children <> (select count(*) from parents p where p.key >> 40 = q.id and is_waiting)
           or completed <> (select count(*) from finished f where f.queue = q.id and state = 'completed')
           or failed <> (select count(*) from finished f where f.queue = q.id and state = 'failed')""",
-    "unfinished jobs of a queue with limits per key stand under their key, in their place": """
+    "an unfinished job stands under its key where keys have limits": """
         select r.queue, r.id from records r join queues q on q.name = r.queue
           left join keyed k on k.job = r.key and k.queue = q.id
             and k.key = (
@@ -50,7 +50,7 @@ RULES = {
             and k.position is iif(r.state in ('waiting', 'prioritized'), r.position, null)
             and k.priority is iif(r.state in ('waiting', 'prioritized'), r.priority, null)
         where q.limits ->> 'per_key' is not null and (k.job is null) <> (r.state in ('completed', 'failed'))""",
-    "what stands under a key is an unfinished job of a queue with limits per key": """
+    "what stands under a key is unfinished and has limits per key": """
         select k.job from keyed k join queues q on q.id = k.queue
         where q.limits ->> 'per_key' is null or k.job not in (select key from jobs)
           or k.job in (select key from finished)
