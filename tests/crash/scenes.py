@@ -115,53 +115,48 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
     settled = Settle((done(lease("ok"), '{"a": 1}'), failed(lease("bad")), later(lease("late"), 50)))
     claim = Claim((Source("q"), Source("r")), 5, "new", 30_000, "w")
     flow = (parent("top"), *leaves("top", "q", 2), child("top", queue="other", id="elsewhere"))
-    return (
-        {
-            "Add": (Add((new("a"), new("b", priority=2), new("c", delay_ms=9), new("d", queue="fresh")), "request"),),
-            "Add, a flow": (Add(flow, "request"),),
-            "Add, below a parent that is there": (Add((child("mid", of_queue="r"),)),),
-            "Add, many at once": tuple(Add((new(f"a{number}"),), f"request {number}") for number in range(4)),
-            "Claim": (claim,),
-            "Settle": (settled,),
-            "Settle, the last of a family": (
-                Settle((done(lease("leaf")), failed(lease("bad-leaf"), is_retryable=False))),
-            ),
-            "Settle, with retention": (Settle((done(lease("kept")), put_back(lease("back"), 100))),),
-            "Settle, and Claim": (settled, claim),
-            "Renew": (Renew((Hold("q", lease("ok").id, "held"), Hold("q", lease("bad").id, "lost")), 60_000),),
-            "Recover": (Recover(),),
-            "Move": (Move((ref("12"), lease_ref(lease("kept"))), "cancel", failure=Failure("no", "cancelled")),),
-            "Move, retry": (Move((known.finished,), "retry"),),
-            "Move, promote": (Move(tuple(ref(str(n)) for n in range(9, 17)), "promote"),),
-            "Remove": (Remove((ref("mine"), ref("gone"), ref("up"))),),
-            "Remove, a page": (Remove(queue="q", states=STATES),),
-            "Annotate": (Annotate(lease_ref(lease("noted")), "held", "50", ("line",), '{"b": 2}', '{"new": 1}'),),
-            "Annotate, a patch": tuple(
-                Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
-            ),
-            "Configure": (Configure("q", is_paused=True), Configure("made")),
-            "Forget": (Forget("empty"),),
-            "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),
-            "Trim": (Trim("bus", 1), Trim(job_events("q"), 2)),
-            "Commit": (Commit("bus", "reader", 2), Commit("bus", "other", 3)),
-            "Acquire": (Acquire("lock", "me", 9_000), Acquire("free", "me", 1_000)),
-            "Release": (Release("lock", "me"),),
-            "Beat": (Beat(worker("w"), 90_000), Beat(worker("x"), 90_000)),
-            "Leave": (Leave("w"),),
-            "Get": (Get((ref("mine"),)),),
-            "Find": (Find("q", "waiting"),),
-            "Count": (Count(("q", "r")),),
-            "Tree": (Tree(ref("up")),),
-            "Lines": (Lines(ref("mine")),),
-            "Queues": (Queues(),),
-            "Tally": (Tally("q", 60),),
-            "Read": (Read("bus"),),
-            "Channels": (Channels(),),
-            "Workers": (Workers(),),
-        }
-        | family_calls(known.leases)
-        | limited_calls(known.leases)
-    )
+    return {
+        "Add": (Add((new("a"), new("b", priority=2), new("c", delay_ms=9), new("d", queue="fresh")), "request"),),
+        "Add, a flow": (Add(flow, "request"),),
+        "Add, below a parent that is there": (Add((child("mid", of_queue="r"),)),),
+        "Add, many at once": tuple(Add((new(f"a{number}"),), f"request {number}") for number in range(4)),
+        "Claim": (claim,),
+        "Settle": (settled,),
+        "Settle, the last of a family": (Settle((done(lease("leaf")), failed(lease("bad-leaf"), is_retryable=False))),),
+        "Settle, with retention": (Settle((done(lease("kept")), put_back(lease("back"), 100))),),
+        "Settle, and Claim": (settled, claim),
+        "Renew": (Renew((Hold("q", lease("ok").id, "held"), Hold("q", lease("bad").id, "lost")), 60_000),),
+        "Recover": (Recover(),),
+        "Move": (Move((ref("12"), lease_ref(lease("kept"))), "cancel", failure=Failure("no", "cancelled")),),
+        "Move, retry": (Move((known.finished,), "retry"),),
+        "Move, promote": (Move(tuple(ref(str(n)) for n in range(9, 17)), "promote"),),
+        "Remove": (Remove((ref("mine"), ref("gone"), ref("up"))),),
+        "Remove, a page": (Remove(queue="q", states=STATES),),
+        "Annotate": (Annotate(lease_ref(lease("noted")), "held", "50", ("line",), '{"b": 2}', '{"new": 1}'),),
+        "Annotate, a patch": tuple(
+            Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
+        ),
+        "Configure": (Configure("q", is_paused=True), Configure("made")),
+        "Forget": (Forget("empty"),),
+        "Publish": (Publish("bus", ("4", "5"), "key"), Publish("new channel", ("1",))),
+        "Trim": (Trim("bus", 1), Trim(job_events("q"), 2)),
+        "Commit": (Commit("bus", "reader", 2), Commit("bus", "other", 3)),
+        "Acquire": (Acquire("lock", "me", 9_000), Acquire("free", "me", 1_000)),
+        "Release": (Release("lock", "me"),),
+        "Beat": (Beat(worker("w"), 90_000), Beat(worker("x"), 90_000)),
+        "Leave": (Leave("w"),),
+        "Get": (Get((ref("mine"),)),),
+        "Find": (Find("q", "waiting"),),
+        "Count": (Count(("q", "r")),),
+        "Tree": (Tree(ref("up")),),
+        "Lines": (Lines(ref("mine")),),
+        "Queues": (Queues(),),
+        "Tally": (Tally("q", 60),),
+        "Read": (Read("bus"),),
+        "Channels": (Channels(),),
+        "Workers": (Workers(),),
+        **limited_calls(known.leases),
+    } | family_calls(known.leases)
 
 
 def lease_ref(lease: Lease) -> JobRef:

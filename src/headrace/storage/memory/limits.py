@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from headrace.core.errors import QueueFull
 from headrace.core.jobs import NewJob, State
-from headrace.core.limits import Capacity, admits, key_of, left, queue_full, startable
+from headrace.core.limits import NONE, Capacity, admits, key_of, left, queue_full, startable
 from headrace.storage.memory.world import Job, Queue, World
 
 
@@ -14,20 +14,17 @@ def refusal(world: World, jobs: Iterable[NewJob]) -> QueueFull | None:
     new = list(jobs)
     by_queue = Counter(job.queue for job in new)
     by_key = Counter((job.queue, _key(world, job)) for job in new)
-    for job in new:
-        queue = world.queues.get(job.queue)
-        if queue is None:
+    for (name, key), jobs_of_key in by_key.items():
+        queue = world.queues.get(name)
+        if queue is None or queue.limits == NONE:
             continue
-        limits, waiting = queue.limits, _waiting(queue.counts())
-        if not admits(
-            Capacity(limits.concurrency, limits.max_waiting), len(queue.orders["active"]), waiting, by_queue[job.queue]
-        ):
-            return queue_full(queue.name, limits.max_waiting or 0)
-        key = _key(world, job)
+        limits = queue.limits
+        of_queue = Capacity(limits.concurrency, limits.max_waiting)
+        if not admits(of_queue, len(queue.orders["active"]), _waiting(queue.counts()), by_queue[name]):
+            return queue_full(name, limits.max_waiting or 0)
         for member, capacity in (limits.per_key or {}).items():
-            running, waiting = _of_key(queue, member, key)
-            if key is not None and not admits(capacity, running, waiting, by_key[job.queue, key]):
-                return queue_full(queue.name, capacity.waiting or 0, member, key)
+            if key is not None and not admits(capacity, *_of_key(queue, member, key), jobs_of_key):
+                return queue_full(name, capacity.waiting or 0, member, key)
     return None
 
 
@@ -86,7 +83,7 @@ def _key(world: World, job: NewJob) -> str | None:
     return next((key_of(member, job.data) for member in members), None)
 
 
-def _of_key(queue: Queue, member: str, key: str | None) -> tuple[int, int]:
+def _of_key(queue: Queue, member: str, key: str) -> tuple[int, int]:
     """How many jobs of a key run, and how many wait."""
     counts = Counter(job.state for job in queue.jobs.values() if key_of(member, job.new.data) == key)
     return counts["active"], _waiting({state: counts[state] for state in queue.orders})

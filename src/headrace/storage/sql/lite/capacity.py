@@ -42,22 +42,21 @@ def refusal(ledger: Ledger, jobs: Collection[NewJob]) -> QueueFull | None:
         return None
     by_queue = Counter(job.queue for job in jobs)
     by_key = Counter((job.queue, _key(ledger, job)) for job in jobs)
-    for job in jobs:
-        head = ledger.head(job.queue)
+    for (name, key), jobs_of_key in by_key.items():
+        head = ledger.head(name)
         if head is None or head.limits is None:
             continue
         limits, counts = head.limits, head.counts
         waiting = counts["waiting"] + counts["prioritized"] + counts["delayed"] + counts["waiting-children"]
         of_queue = Capacity(limits.concurrency, limits.max_waiting)
-        if not admits(of_queue, counts["active"], waiting, by_queue[job.queue]):
-            return queue_full(head.name, limits.max_waiting or 0)
-        key = _key(ledger, job)
+        if not admits(of_queue, counts["active"], waiting, by_queue[name]):
+            return queue_full(name, limits.max_waiting or 0)
         for member, capacity in (limits.per_key or {}).items():
             if key is None or key == NO_KEY or capacity.waiting is None:
                 continue
             running, unfinished = ledger.row(SQL.of_key, {"queue": head.id, "key": key})
-            if not admits(capacity, running, unfinished - running, by_key[job.queue, key]):
-                return queue_full(head.name, capacity.waiting, member, key[1:])
+            if not admits(capacity, running, unfinished - running, jobs_of_key):
+                return queue_full(name, capacity.waiting, member, key[1:])
     return None
 
 
