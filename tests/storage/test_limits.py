@@ -3,10 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from headrace.core.commands import Add, Added, Claim, Claimed, Configure, Count, Counted, Source
+from headrace.core.commands import Add, Added, Claim, Claimed, Configure, Count, Counted, Settle, Source
 from headrace.core.jobs import NewJob
-from headrace.core.limits import Capacity
+from headrace.core.lifecycle import settle
+from headrace.core.limits import Capacity, Rate
+from headrace.core.outcomes import Done
 from headrace.storage.sql.sqlite import SqliteStore
+from tests.crash.statements import watched
 
 ADDS, WAITING, RUNNING = 1_000, 500, 7
 
@@ -30,3 +33,19 @@ async def test_stores_that_add_and_claim_at_once_keep_to_the_limits_together(tmp
     assert (counted.queues["q"]["waiting"], counted.queues["q"]["active"]) == (WAITING - RUNNING, RUNNING)
     for store in stores:
         await store.close()
+
+
+async def test_jobs_of_a_queue_without_limits_cost_no_statement_more(tmp_path: Path) -> None:
+    with watched() as statements:
+        store = SqliteStore(str(tmp_path / "jobs.db"))
+        await store.open()
+        await store.run(Configure("other", concurrency=1, rate=Rate(1, 1_000), per_key={"t": Capacity(1)}))
+        statements.arm(lambda *_: None)
+        await store.run(Add((NewJob("q", "x", '{"t": 1}'), NewJob("q", "x", delay_ms=1, id="y"))))
+        claimed = await store.run(Claim((Source("q"),), 1, "t", 60_000))
+        assert isinstance(claimed, Claimed)
+        await store.run(Settle((settle(claimed.leases[0], Done(), 0.0),)))
+        statements.disarm()
+        await store.close()
+    assert statements.seen
+    assert not [sql for sql in statements.seen if any(word in sql for word in ("keyed", "turns", "starts = "))]
