@@ -57,6 +57,7 @@ def test_these_are_the_commands() -> None:
         "jobs why",
         "queues clean",
         "queues drain",
+        "queues limit",
         "queues list",
         "queues obliterate",
         "queues pause",
