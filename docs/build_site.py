@@ -36,7 +36,7 @@ HOW_TO: Final = (
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow"),
     ("Schedules", "schedules"),
-    ("Queues", "pause catch-all find-jobs administer events tallies"),
+    ("Queues", "pause limits catch-all find-jobs administer events tallies"),
     ("Workers", "workers remote-control locks hooks plugins settings sync systemd doctor bench"),
     ("Tests", "test-your-jobs tmp-path"),
 )

@@ -18,6 +18,7 @@ from headrace.engine.context import Context
 from headrace.engine.context import current as context
 from headrace.events import Event
 from headrace.job import Job
+from headrace.limits import Capacity, Limits, Rate
 from headrace.lock import Lock, Locks
 from headrace.queue import Queue
 from headrace.schedule import Schedules
@@ -45,6 +46,7 @@ else:
 __all__ = [
     "App",
     "Call",
+    "Capacity",
     "Context",
     "Cron",
     "Dedup",
@@ -59,11 +61,13 @@ __all__ = [
     "JobRef",
     "Keep",
     "Later",
+    "Limits",
     "Lock",
     "LockRecord",
     "Locks",
     "Page",
     "Queue",
+    "Rate",
     "RateLimited",
     "Retention",
     "ScheduleRecord",

@@ -1,15 +1,19 @@
 """A queue by its name, for jobs of any language: add to it, look at it, hold it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, Unpack
+
+from msgspec import UNSET, UnsetType
 
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Forget, Get, Tallied, Tally
+from headrace.core.commands import Configure, Count, Forget, Get, Queues, Tallied, Tally
+from headrace.core.commands.queues import limited
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import STATES, JobRef, State
+from headrace.core.limits import NONE, check
 from headrace.core.log import Gap
 from headrace.core.names import check_dedup_key, check_name, check_queue
 from headrace.core.query import parse
@@ -20,6 +24,7 @@ from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, queue_events
 from headrace.flow import plan
 from headrace.job import Job, added_jobs, known_job
+from headrace.limits import Capacity, Limits, Rate, limits_of, stored_keys, stored_rate
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Keep, Span, count_of, kept, span_ms
@@ -81,6 +86,41 @@ class Queue:
         await self._client.run(
             Configure(self.name, keep_completed=kept("completed", completed), keep_failed=kept("failed", failed))
         )
+
+    @blocking
+    async def limit(
+        self,
+        *,
+        concurrency: int | UnsetType | None = UNSET,
+        rate: Rate | UnsetType | None = UNSET,
+        max_waiting: int | UnsetType | None = UNSET,
+        per_key: Mapping[str, Capacity] | UnsetType | None = UNSET,
+    ) -> None:
+        """Set limits that hold for all workers and producers together; None lifts one, what is not given stays.
+
+        `concurrency` jobs run at once; `rate` bounds the starts; `max_waiting` jobs wait (also delayed, or for their
+        children), and adding more raises `QueueFull`. `per_key` names one member of the data, for instance `tenant`:
+        jobs in which it is a different text or whole number take turns, and each key has limits of its own.
+
+        A limit holds from the next add and claim on: what runs goes on and what waits stays, though it be more.
+        Jobs that were accepted once are never refused: attempts, retries, promotions, parents whose children are done.
+        `InvalidOption` for a limit that cannot be; the queue is made if need be.
+        """
+        given = Configure(
+            self.name,
+            concurrency=concurrency,
+            max_waiting=max_waiting,
+            rate=stored_rate(rate),
+            per_key=stored_keys(per_key),
+        )
+        check(limited(NONE, given))
+        await self._client.run(given)
+
+    @blocking
+    async def limits(self) -> Limits:
+        """The limits of the queue; all are None while nobody has set any."""
+        records = (await self._client.run(Queues((self.name,)))).queues
+        return limits_of(records[0].limits if records else NONE)
 
     @blocking
     async def counts(self) -> dict[State, int]:

@@ -6,9 +6,11 @@ from typing import Final, TypeAlias
 
 from headrace.client import Client
 from headrace.core.commands import Find, Get, Node, QueueRecord, Queues, Tree, WorkerRecord, Workers
+from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import NoSuchJob
 from headrace.core.jobs import JobRecord, JobRef, State
 from headrace.core.lifecycle import deadline
+from headrace.core.limits import key_of
 
 PLACES_MAX: Final = 100  # jobs ahead that are counted one by one: their records may be large
 NAMED_MAX: Final = 5  # children, workers or tasks named in one sentence
@@ -37,7 +39,8 @@ async def _delayed(client: Client, record: JobRecord) -> list[str]:
     last = record.failures[-1] if record.failures else None
     if last is not None:
         until += f", because attempt {last.attempt} of {record.options.attempts} failed: {last.reason}"
-    return [until, *_duplicates(record), *await _standstill(client, record), *_history(record)]
+    standstill = [sentence for sentence in await _standstill(client, record) if sentence]
+    return [until, *_duplicates(record), *standstill, *_history(record)]
 
 
 async def _active(client: Client, record: JobRecord) -> list[str]:
@@ -102,7 +105,9 @@ _REASONS: Final[dict[State, _Reasons]] = {
 async def _standstill(client: Client, record: JobRecord) -> list[str]:
     queues = (await client.run(Queues((record.queue,)))).queues
     workers = (await client.run(Workers())).workers
-    return [*(sentence for queue in queues for sentence in _queue(queue)), *_served(record, workers)]
+    held = [sentence for queue in queues for sentence in (*_queue(queue), *_limits(queue))]
+    held += [await _key(client, record, queue) for queue in queues]
+    return [*held, *_served(record, workers)]
 
 
 def _queue(queue: QueueRecord) -> Iterator[str]:
@@ -110,6 +115,27 @@ def _queue(queue: QueueRecord) -> Iterator[str]:
         yield f"the queue {queue.name} is paused"
     if queue.resting_until is not None:
         yield f"the queue {queue.name} rests until {_time(queue.resting_until)}"
+
+
+def _limits(queue: QueueRecord) -> Iterator[str]:
+    most, active = queue.limits.concurrency, queue.counts["active"]
+    if most is not None and active >= most:
+        yield f"the queue {queue.name} runs as many jobs as it may: {active}, with a concurrency of {most}"
+    if queue.limits.rate is not None and queue.startable_at is not None:
+        rate = f"{queue.limits.rate.most} in {queue.limits.rate.per_ms / 1000:g} s"
+        yield f"the queue {queue.name} has used up its rate, {rate}, until {_time(queue.startable_at)}"
+
+
+async def _key(client: Client, record: JobRecord, queue: QueueRecord) -> str:
+    """Whether others of its key run as often as they may, as far as one page shows."""
+    for member, capacity in (queue.limits.per_key or {}).items():
+        key = key_of(member, record.data)
+        if key is not None and capacity.running is not None:
+            active = (await client.run(Find(queue.name, "active", FIND_MAX))).jobs
+            running = sum(key_of(member, job.data) == key for job in active)
+            if running >= capacity.running:
+                return f"the {member} {key!r} runs as many jobs as it may: {running}"
+    return ""
 
 
 def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def test_these_are_the_commands() -> None:
         "queues clean",
         "queues drain",
         "queues forget-dedup",
+        "queues limit",
         "queues list",
         "queues obliterate",
         "queues pause",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headrace.core.commands import Add, Added, Configure, Forget, Queues, Recover
-from headrace.core.errors import DuplicateId, NoSuchQueue, QueueNotEmpty
+from headrace.core.errors import DuplicateId, NoSuchQueue, QueueFull, QueueNotEmpty
 from headrace.core.jobs import Dedup, NewJob
 
 from .clock import FrozenClock
@@ -441,3 +441,14 @@ async def test_a_key_is_free_when_its_job_has_expired(desk: Desk, clock: FrozenC
     await desk.run(Recover())
     assert await desk.counts() == {"failed": 1}
     assert await is_free(desk)
+
+
+async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk) -> None:
+    await desk.run(Configure("q", max_waiting=1))
+    owner = await add(desk, keyed())
+    for dropped in (keyed(), keyed(replaces=True)):
+        assert (await add(desk, dropped)).duplicates == (0,)
+    root = keyed(id="root", has_children=True)
+    assert (await add(desk, root, child("root", queue="q"))).jobs == owner.jobs * 2
+    assert await desk.counts() == {"waiting": 1}
+    assert isinstance(await desk.refusal(Add((new(),))), QueueFull)

@@ -52,6 +52,7 @@ from tests.conformance.desk import Desk, child, done, failed, keep, later, new, 
 from tests.conformance.plans import plan, schedule
 from tests.crash.dedups import dedup_calls, deduplicated
 from tests.crash.families import families, family_calls
+from tests.crash.limited import limited, limited_calls
 
 KINDS: dict[str, type[Command[Any]]] = {
     name: kind
@@ -103,8 +104,9 @@ async def world(desk: Desk, clock: FrozenClock) -> Known:
     for made in SCHEDULED.values():
         await desk.run(PutSchedule(made))
     await desk.run(Fire("skips", 1, slot=100, next_at=200))
+    within = await limited(desk)
     clock.advance(7)
-    leases = {lease.name: lease for lease in (*over, *kept)} | {"leaf": leaf, "bad-leaf": bad_leaf} | kin
+    leases = {lease.name: lease for lease in (*over, *kept)} | {"leaf": leaf, "bad-leaf": bad_leaf} | kin | within
     return Known(leases, finished=jobs[0])
 
 
@@ -194,6 +196,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
         }
         | family_calls(known.leases)
         | dedup_calls(known.leases)
+        | limited_calls(known.leases)
     )
 
 

@@ -42,6 +42,20 @@ RULES = {
           or waiting_children <> (select count(*) from parents p where p.key >> 40 = q.id and is_waiting)
           or completed <> (select count(*) from finished f where f.queue = q.id and state = 'completed')
           or failed <> (select count(*) from finished f where f.queue = q.id and state = 'failed')""",
+    "an unfinished job stands under its key where keys have limits": """
+        select r.queue, r.id from records r join queues q on q.name = r.queue
+          left join keyed k on k.job = r.key and k.queue = q.id
+            and k.key = (
+              select key_of(m.key, j.data) from json_each(q.limits -> 'per_key') m, jobs j where j.key = r.key)
+            and k.position is iif(r.state in ('waiting', 'prioritized'), r.position, null)
+            and k.priority is iif(r.state in ('waiting', 'prioritized'), r.priority, null)
+        where q.limits ->> 'per_key' is not null and (k.job is null) <> (r.state in ('completed', 'failed'))""",
+    "what stands under a key is unfinished and has limits per key": """
+        select k.job from keyed k join queues q on q.id = k.queue
+        where q.limits ->> 'per_key' is null or k.job not in (select key from jobs)
+          or k.job in (select key from finished)
+        union all select queue from turns
+          where queue not in (select id from queues where limits ->> 'per_key' is not null)""",
     "a parent counts the children that it waits for": """
         select key from parents p where pending <>
           (select count(*) from edges e where e.parent = p.key and is_pending)""",

@@ -29,7 +29,7 @@ from tests.house.source import ROOT
 from tests.house.test_commands import snake
 
 HEADER, FRAME = 32, 24 + 4096  # bytes of a write-ahead log: once, and a page
-SHARED = ("keys", "ledger", "match", "parents", "tally")  # what several commands use
+SHARED = ("keys", "ledger", "match", "parents", "tally", "turns")  # what several commands use
 UNSEEN = {
     "ledger.trim",  # one delete in a log of more than 11,000 entries, which would make every scene slow
 }

@@ -18,6 +18,8 @@ DAMAGE = {
     "no job has a number that its queue has not given": "update queues set number = 3 where name = 'q'",
     "a custom id leads to its job, and to no other": "delete from ids where id = 'mine'",
     "counts are equal to what is there": "update queues set waiting = waiting + 1",
+    "an unfinished job stands under its key where keys have limits": "update keyed set key = '=x'",
+    "what stands under a key is unfinished and has limits per key": "update queues set limits = null",
     "a parent counts the children that it waits for": "update parents set pending = pending + 1",
     "a parent that waits has something to wait for": "update parents set pending = 0",
     "a pending child is there": "delete from jobs where key in (select child from edges where is_pending)",

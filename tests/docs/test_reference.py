@@ -19,7 +19,7 @@ GIVEN |= {"ScheduleRecord", "Schedules", "Slot"}
 GIVEN |= {"Lock", "LockRecord", "Locks", "WorkerRecord", "Workers"}
 """What nobody makes: examples are given these, and have no need to name them."""
 INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored", "Dedup.stored"}
-INSIDE |= {"Cron.stored", "Every.stored"}
+INSIDE |= {"Cron.stored", "Every.stored", "Capacity.stored", "Rate.stored"}
 """What the package asks of values that users make."""
 NAMES = [name for name in headrace.__all__ if name != "errors"]
 

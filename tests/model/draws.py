@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from headrace.core.backoff import Fixed
 from headrace.core.commands import (
@@ -24,6 +25,7 @@ from headrace.core.commands import (
     WorkerRecord,
 )
 from headrace.core.jobs import POLICIES, STATES, Dedup, Failure, JobRef, Keep, NewJob, Options
+from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import AwaitsChildren, Cancelled, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
@@ -52,7 +54,7 @@ WEIGHTS = {
     "remove_page": 1,
     "annotate": 2,
     "forget": 1,
-    "use_neighbours": 2,
+    "use_neighbours": 3,
     "use_schedules": 2,
     "turn_pages": 2,
 }
@@ -65,7 +67,18 @@ priorities = st.sampled_from((0, 0, 0, 1, 2, 2**21 - 1))
 delays = st.sampled_from((0, 0, 0, 20, 40, 500))
 spans = st.sampled_from((20, 20, 40, 1_000))
 steps = st.sampled_from((20, 20, 20, 40, 40, 1, 1_000, 700_000))
-json_texts = st.sampled_from(("null", "1", '{"a": [1,  2]}', '"ü"', '{"a": 7, "b": {"ü": "x*"}}', '{"a": "7"}'))
+json_texts = st.sampled_from(
+    (
+        "null",
+        "1",
+        '{"a": [1,  2]}',
+        '"ü"',
+        '{"a": 7, "b": {"ü": "x*"}}',
+        '{"a": "7"}',
+        '{"a": 7, "ü": "x"}',
+        '{"a": "x"}',
+    )
+)
 requests = st.sampled_from((None, None, None, None, "one", "two"))
 wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
 policies = st.sampled_from(("fail_parent", *POLICIES))
@@ -164,6 +177,24 @@ annotations = st.builds(
     where=wheres,
 )
 
+_changes = (UNSET, UNSET, None)
+limits = st.builds(
+    Configure,
+    queues,
+    concurrency=st.sampled_from((*_changes, 1, 2, 4)),
+    max_waiting=st.sampled_from((*_changes, 0, 3, 20)),
+    rate=st.sampled_from((*_changes, Rate(2, 40), Rate(5, 1_000))),
+    per_key=st.sampled_from(
+        (
+            *_changes,
+            {"a": Capacity()},
+            {"a": Capacity(running=1)},
+            {"a": Capacity(running=2, waiting=2)},
+            {"ü": Capacity(1)},
+        )
+    ),
+)
+
 pages = st.builds(
     Remove,
     queue=queues,
@@ -176,6 +207,8 @@ pages = st.builds(
 
 neighbours: st.SearchStrategy[Command[Any]] = st.one_of(
     st.builds(Configure, queues, st.sampled_from((None, True, False, False))),
+    limits,
+    limits,
     st.builds(
         Configure,
         queues,

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from msgspec import structs
 
-from headrace.cli import emptying, keys, output, rates, retaining
+from headrace.cli import emptying, keys, limiting, output, rates, retaining
 from headrace.cli.failure import say
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.store import known, opened
@@ -55,6 +55,7 @@ async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")],
     lines = [("queue", found.name), ("paused", "yes" if found.is_paused else "no")]
     if found.resting_until is not None:
         lines.append(("rests until", instant(found.resting_until)))
+    lines += limiting.limit_lines(found.limits)
     lines += [(state, str(found.counts[state])) for state in STATES if state in found.counts]
     lines.append(("oldest", _age(found.oldest_ms)))
     if found.keep:
@@ -91,6 +92,7 @@ async def resume(
     await _hold(queues, common, is_paused=False)
 
 
+limiting.register(app)
 emptying.register(app)
 keys.register(app)
 retaining.register(app)

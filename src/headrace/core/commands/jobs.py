@@ -41,7 +41,7 @@ class Add(Command[Added], frozen=True):
     exist, in the store or earlier in this command: `NoSuchParent`; one that is finished: `WrongState`. A child added
     to a parent that is in the store makes that parent wait for it, if the parent is `waiting-children` or `active`;
     a parent in another state: `WrongState`. With `token` only while that lease on every such parent holds:
-    `LeaseLost`.
+    `LeaseLost`. More jobs than a queue, or one key of it, may have waiting: `QueueFull`.
 
     A job with a `dedup` whose key is taken in its queue is a duplicate: `lifecycle.reception` says what becomes of it.
     An id that is there already comes before the key. A duplicate with children is dropped with all that stand below.
@@ -64,8 +64,9 @@ class Source(Struct, frozen=True):
 class Claimed(Struct, frozen=True):
     """The jobs handed out.
 
-    With fewer than asked for, `wait_ms` is the time until the next delayed job is due or a resting queue may be asked
-    again; None when only a new arrival (topic `ready/…`) makes asking again worth while.
+    With fewer than asked for, `wait_ms` is the time until the next delayed job is due, or a resting queue or one that
+    has used up its rate may be asked again; None when only news (topic `ready/…`) make asking again worth while: a new
+    arrival, or the end of a job where a limit was in the way.
     """
 
     leases: tuple[Lease, ...]
@@ -76,9 +77,10 @@ class Claim(Command[Claimed], frozen=True):
     """Hand out up to `limit` ready jobs, each leased to `worker` under `token` for `lease_ms`.
 
     Sources are served in the order given. Delayed jobs that are due are promoted first (at the back of their class).
-    A paused or resting queue gives none. Jobs come unprioritised first, in order of arrival, then by priority and
-    arrival. A job with a deferred failure is handed out whatever its name: it needs no handler. One that is past its
-    deadline gets its deferred failure now.
+    A paused or resting queue gives none, one with limits no more than these leave. Jobs come unprioritised first, in
+    order of arrival, then by priority and arrival; with limits per key, keys take turns among jobs of equal priority.
+    A job with a deferred failure is handed out whatever its name: it needs no handler. One that is past its deadline
+    gets its deferred failure now.
     """
 
     sources: tuple[Source, ...]

@@ -2,17 +2,20 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from headrace.core.commands.command import Command
 from headrace.core.jobs import JobRef, Keep, State
+from headrace.core.limits import NONE, Capacity, Limits, Rate
 
 
 class QueueRecord(Struct, frozen=True):
-    """A queue and how many jobs it has in each state; `resting_until` is an instant while the queue rests.
+    """A queue and how many jobs it has in each state.
 
-    `keep` is the retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits
-    longest has stood ready, as far as the clock ran evenly; None if none is ready.
+    `resting_until` is an instant while the queue rests, `startable_at` one while its rate is used up. `keep` is the
+    retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits longest has stood
+    ready, as far as the clock ran evenly; None if none is ready.
     """
 
     name: str
@@ -21,6 +24,8 @@ class QueueRecord(Struct, frozen=True):
     resting_until: int | None = None
     keep: dict[State, Keep] = {}
     oldest_ms: int | None = None
+    limits: Limits = NONE
+    startable_at: int | None = None
 
 
 class Configured(Struct, frozen=True):
@@ -28,16 +33,22 @@ class Configured(Struct, frozen=True):
 
 
 class Configure(Command[Configured], frozen=True):
-    """Change what is given (None: leave it) of a queue; a queue that does not exist is made.
+    """Change what is given of a queue; a queue that does not exist is made.
 
-    `keep_completed` and `keep_failed` are the retention of finished jobs that brought none of their own; `default`
-    takes away what was set. A store remembers them, the janitor applies them.
+    `is_paused` of None, and a limit that is UNSET, stay as they are; a limit of None is lifted. Limits hold from the
+    next `Add` and `Claim` on: what runs or waits already stays. `keep_completed` and `keep_failed` are the retention of
+    finished jobs that brought none of their own; `default` takes away what was set, None leaves it. A store remembers
+    them, the janitor applies them.
     """
 
     queue: str
     is_paused: bool | None = None
     keep_completed: Keep | Literal["default"] | None = None
     keep_failed: Keep | Literal["default"] | None = None
+    concurrency: int | UnsetType | None = UNSET
+    max_waiting: int | UnsetType | None = UNSET
+    rate: Rate | UnsetType | None = UNSET
+    per_key: dict[str, Capacity] | UnsetType | None = UNSET
 
     @property
     def keeps(self) -> dict[State, Keep | Literal["default"]]:
@@ -45,6 +56,12 @@ class Configure(Command[Configured], frozen=True):
         given: dict[State, Keep | Literal["default"] | None]
         given = {"completed": self.keep_completed, "failed": self.keep_failed}
         return {state: keep for state, keep in given.items() if keep is not None}
+
+
+def limited(limits: Limits, command: Configure) -> Limits:
+    """The limits of a queue after this command."""
+    given = {name: value for name in Limits.__struct_fields__ if (value := getattr(command, name)) is not UNSET}
+    return replace(limits, **given)
 
 
 class QueueList(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Added
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, NewJob, Parent, State
-from headrace.storage.memory import deadlines, dedup, kin
+from headrace.storage.memory import deadlines, dedup, kin, limits
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
 
@@ -15,7 +15,7 @@ NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in
 def add(world: World, command: Add, now: int) -> Added | Refused:
     if command.request_id in world.requests:
         return world.requests[command.request_id][1]
-    refusal = _refusal(world, command)
+    refusal = _refusal(world, command) or limits.refusal(world, _newcomers(world, command.jobs, now))
     if refusal:
         return refusal
     added = store(world, command.jobs, now)
@@ -77,6 +77,22 @@ def _refusal(world: World, command: Add) -> Refused | None:
         if ref and not is_taken:
             planned[ref] = _first_state(new)
     return None
+
+
+def _newcomers(world: World, jobs: tuple[NewJob, ...], now: int) -> list[NewJob]:
+    """The jobs that take up room: those that are neither there nor duplicates, nor below one."""
+    seen: set[JobRef] = set()
+    dropped: set[JobRef] = set()
+    found: list[NewJob] = []
+    for new in jobs:
+        ref = JobRef(new.queue, new.id) if new.id is not None else None
+        is_below = new.parent is not None and JobRef(new.parent.queue, new.parent.id) in dropped
+        if is_below or dedup.taken(world, new.queue, new.options.dedup, now):
+            dropped |= {ref} if ref else set()
+        elif not (ref and (ref in seen or world.job(ref))):
+            seen |= {ref} if ref else set()
+            found.append(new)
+    return found
 
 
 def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent, token: str | None) -> Refused | None:

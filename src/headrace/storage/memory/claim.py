@@ -7,7 +7,8 @@ from typing import Final
 from headrace.core.commands import Claim, Claimed, Source
 from headrace.core.jobs import Lease
 from headrace.core.lifecycle import expiry
-from headrace.storage.memory import kin
+from headrace.core.limits import startable_at, started
+from headrace.storage.memory import kin, limits
 from headrace.storage.memory.places import leave, to_active, to_ready
 from headrace.storage.memory.world import Job, Queue, World
 
@@ -22,8 +23,11 @@ def claim(world: World, command: Claim, now: int) -> Claimed:
     for source in command.sources:
         queue = world.queues.get(source.queue)
         if queue and not queue.is_paused and queue.resting_until <= now:
-            ready = list(islice(_ready(queue, source), command.limit - len(leases)))
-            leases += [_lease(world, job, command, now) for job in ready]
+            most = min(command.limit - len(leases), limits.claimable(queue, now))
+            next_ones = limits.in_turn(queue, _ready(queue, source), most)
+            leases += [_lease(world, job, command, now) for job in next_ones]
+            if next_ones and queue.limits.rate:
+                queue.starts = started(queue.limits.rate, queue.starts, now, len(next_ones))
     is_full = len(leases) >= command.limit
     return Claimed(tuple(leases), None if is_full else _wait_ms(world, command.sources, now))
 
@@ -69,14 +73,22 @@ def _lease(world: World, job: Job, command: Claim, now: int) -> Lease:
 
 
 def _wait_ms(world: World, sources: tuple[Source, ...], now: int) -> int | None:
-    """The time until one of these queues may have something without a new arrival. A paused one never has."""
+    """The time until one of these queues may have something without a new arrival, or the end of a running job.
+
+    A paused one never has, nor one that runs as many as it may: whoever ends then wakes.
+    """
     instants: list[int] = []
     for source in sources:
         queue = world.queues.get(source.queue)
         if queue is None or queue.is_paused:
             continue
+        rate = queue.limits.rate
         if queue.resting_until > now:
             instants.append(queue.resting_until)
+        elif not limits.free(queue):
+            continue
+        elif rate and not limits.claimable(queue, now):
+            instants.append(startable_at(rate, queue.starts, now))
         else:
             instants += [job.due_at for job in islice(queue.orders["delayed"], 1) if job.due_at is not None]
     return max(min(instants) - now, 0) if instants else None

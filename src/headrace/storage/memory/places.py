@@ -5,18 +5,28 @@ Each `to_…` takes the state that the job was in (`leave` gives it; None for a 
 
 from headrace.core import topics
 from headrace.core.jobs import Cause, State
+from headrace.core.limits import NONE
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.ordered import Key
-from headrace.storage.memory.world import Job, World
+from headrace.storage.memory.world import Job, Queue, World
 
 
 def leave(world: World, job: Job) -> State:
     """Take a job out of its state, and with it what belongs to that state only."""
-    world.queues[job.ref.queue].orders[job.state].take(job.key)
+    queue = world.queues[job.ref.queue]
+    queue.orders[job.state].take(job.key)
+    if job.state == "active":
+        give_place(world, queue)
     job.due_at = job.started_at = job.finished_at = None
     job.token = job.expires_at = job.worker = None
     job.is_cancel_requested = job.is_hurried = False
     return job.state
+
+
+def give_place(world: World, queue: Queue) -> None:
+    """A job runs no more: where that was in the way of others, they may be claimed now."""
+    if queue.limits != NONE and (queue.orders["waiting"] or queue.orders["prioritized"]):
+        world.wake(topics.ready(queue.name))
 
 
 def to_ready(

@@ -4,8 +4,10 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import State
+from headrace.core.limits import next_start
 from headrace.storage.memory.dedup import free
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
@@ -24,6 +26,12 @@ def configure(world: World, command: Configure, _now: int) -> Configured:
             queue.keep.pop(state, None)
         else:
             queue.keep[state] = keep
+    limits = limited(queue.limits, command)
+    if limits != queue.limits:
+        queue.starts = queue.starts if limits.rate else ()
+        queue.turns = queue.turns if limits.per_key == queue.limits.per_key else {}
+        queue.limits = limits
+        world.wake(topics.ready(queue.name))
     return Configured()
 
 
@@ -49,8 +57,16 @@ def forget(world: World, command: Forget, now: int) -> Forgotten | Refused:
 
 def _record(queue: Queue, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
+    startable_at = next_start(queue.limits.rate, queue.starts, now)
     return QueueRecord(
-        queue.name, queue.is_paused, queue.counts(), resting_until, dict(queue.keep), _oldest_ms(queue, now)
+        queue.name,
+        queue.is_paused,
+        queue.counts(),
+        resting_until,
+        dict(queue.keep),
+        _oldest_ms(queue, now),
+        queue.limits,
+        startable_at,
     )
 
 

@@ -11,6 +11,7 @@ from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.match import matches
+from headrace.storage.memory.places import give_place
 from headrace.storage.memory.world import Job, Queue, Taken, World
 
 
@@ -72,6 +73,8 @@ def erase(world: World, jobs: list[Job], now: int) -> None:
     for job in jobs:
         queue = world.queues[job.ref.queue]
         queue.orders[job.state].take(job.key)
+        if job.state == "active":
+            give_place(world, queue)
         del queue.jobs[job.ref.id]
     kin.part(world, jobs, now)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
 from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, NewJob, Options, Parent, State
+from headrace.core.limits import NONE, Limits, Starts
 from headrace.core.log import Entry
 from headrace.core.schedules import ScheduleRecord
 from headrace.storage.memory.ordered import Key, Ordered
@@ -93,6 +94,9 @@ class Queue:
     is_paused: bool = False
     resting_until: int = 0
     keep: dict[State, Keep] = field(default_factory=dict)  # what was set for the queue
+    limits: Limits = NONE
+    starts: Starts = ()  # while there is a rate
+    turns: dict[str | None, int] = field(default_factory=dict)  # the place that a key got with its last turn
     back: int = 0  # the last position given at the back of a class
     front: int = 0  # the last position given at the front of a class
     jobs: dict[str, Job] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.core.commands import Add, Added, Command
 from headrace.core.jobs import NewJob
-from headrace.storage.sql.lite import Joint, Runs, added
+from headrace.storage.sql.lite import Apart, Joint, Runs, added
 
 
 class Call:
@@ -94,7 +94,12 @@ class Joined(Call):
         else:
             self._hand_out(self.replies[0])
 
-    def _hand_out(self, runs: Runs) -> None:
+    def _hand_out(self, runs: Runs | Apart) -> None:
+        if isinstance(runs, Apart):
+            for future, reply in zip(self._futures, runs.replies, strict=True):
+                if not future.done():
+                    future.set_result(reply)
+            return
         refs = added(runs).jobs
         at = 0
         for future, (_, count) in zip(self._futures, self._requests, strict=True):

@@ -8,6 +8,7 @@ from typing import Any, Final
 import apsw
 
 from headrace.core.errors import CannotOpen, Misuse, SchemaTooNew
+from headrace.storage.sql.lite.capacity import stored_key
 from headrace.storage.sql.script import load, schemas
 
 IDENTITY: Final = load("identity")
@@ -83,10 +84,16 @@ def _configure(db: apsw.Connection, *, is_read_only: bool, page_max: int | None)
     db.execute("pragma synchronous = normal")  # `disk.py` syncs what is acknowledged
     db.execute("pragma temp_store = memory")
     db.execute(f"pragma cache_size = -{CACHE_KIB}")
+    db.create_scalar_function("key_of", _key_of, 2, deterministic=True)
     if is_read_only:
         db.execute("pragma query_only = on")
     if page_max is not None:
         db.execute(f"pragma max_page_count = {page_max}").fetchall()
+
+
+def _key_of(*arguments: Any) -> str:
+    """A function of SQL: by which key a job stands, from the member that has it and the data."""
+    return stored_key(*arguments)
 
 
 def _version(db: apsw.Connection, path: str) -> int:

@@ -32,6 +32,19 @@ left join annotations a on a.key = r.key  -- last: jobs of other names are passe
 where r.queue = :queue and (j.name in (select value from json_each(:names)) or e.key is not null)
 order by r.priority, r.position limit :limit;
 
+-- step: chosen: [key …], the jobs of these keys in their order
+select r.key, r.priority, r.made, r.started, r.stalls, r.entered_at,
+       j.id, j.name, coalesce(a.data, j.data), j.options, j.added_at, j.parent, e.failure
+from json_each(:keys) c
+join ready r on r.key = c.value
+join jobs j on j.key = r.key
+left join annotations a on a.key = r.key
+left join deferred e on e.key = r.key
+order by c.key;
+
+-- step: starts: when the last jobs of a queue with a rate were started
+update queues set starts = :starts where id = :id;
+
 -- step: unready: [key …]
 delete from ready where key in (select value from json_each(:keys));
 

@@ -1,4 +1,8 @@
--- Configure writes the head of the queue, by the step save_head of the ledger, and its retention.
+-- Configure writes the head of the queue, by the step save_head of the ledger, its retention, and its limits, which change
+-- here only.
+
+-- step: limit
+update queues set limits = :limits, starts = :starts where id = :id;
 
 -- step: keep
 insert into retention (queue, state, count, age_ms) values (:queue, :state, :count, :age_ms)

@@ -12,6 +12,10 @@ delete from dedups where queue = (select id from queues where name = :name);
 -- step: retention
 delete from retention where queue = (select id from queues where name = :name);
 
+-- step: turns
+delete from turns where queue = (select id from queues where name = :name);
+
 -- step: queue
-update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1, tally = null
+update queues set is_forgotten = 1, is_paused = 0, resting_until = 0, first = last + 1, tally = null,
+  limits = null, starts = null
 where name = :name;

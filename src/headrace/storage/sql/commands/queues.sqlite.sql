@@ -2,7 +2,7 @@
 
 -- step: all: when a job became ready grows with its place behind, and with that in front from the middle on; so the oldest of
 -- a class is the first behind or the last in front, and of each class two jobs are looked at
-select name, is_paused, resting_until, waiting, prioritized, delayed, active, waiting_children, completed, failed,
+select name, is_paused, resting_until, limits, starts, waiting, prioritized, delayed, active, waiting_children, completed, failed,
        (select json_group_object(state, json_object('count', count, 'age_ms', age_ms)) from retention where queue = id),
        (with recursive classes (priority) as (
           select (select min(priority) from ready where queue = q.id)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headrace.core import commands
-from headrace.storage.sql.lite.add import Joint, Repeated, Runs, add, added, is_fresh, join
+from headrace.storage.sql.lite.add import Repeated, add, join
 from headrace.storage.sql.lite.annotate import annotate
 from headrace.storage.sql.lite.claim import claim
+from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, is_fresh
 from headrace.storage.sql.lite.leases import recover, renew
 from headrace.storage.sql.lite.ledger import Ledger
 from headrace.storage.sql.lite.locks import acquire, locks, release
@@ -84,4 +85,4 @@ def apply(ledger: Ledger, command: commands.Command[Any] | Joint) -> Any:
     return reply
 
 
-__all__ = ["READS", "VOLATILE", "WRITES", "Joint", "Ledger", "Repeated", "Runs", "added", "apply", "is_fresh"]
+__all__ = ["READS", "VOLATILE", "WRITES", "Apart", "Joint", "Ledger", "Repeated", "Runs", "added", "apply", "is_fresh"]

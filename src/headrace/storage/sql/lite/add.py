@@ -6,21 +6,24 @@ their events are written from one JSON array when the ledger is flushed. Fresh A
 merged already, as one `Joint`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from headrace.core.commands import Add, Added
 from headrace.core.errors import Refused
 from headrace.core.jobs import DEFAULTS, JobRef, NewJob
+from headrace.storage.sql.lite import capacity
 from headrace.storage.sql.lite.addguards import refusal_of
+from headrace.storage.sql.lite.capacity import are_limited
 from headrace.storage.sql.lite.dedup import SQL as DEDUP
 from headrace.storage.sql.lite.dedup import Keys, Row
 from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, is_fresh, parted
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
 from headrace.storage.sql.lite.parents import release
@@ -28,17 +31,8 @@ from headrace.storage.sql.rows import options_text
 from headrace.storage.sql.script import load
 
 SQL: Final = load("add")
-Runs: TypeAlias = list[list[Any]]
-"""The answer to a fresh Add, as it is remembered: [queue, first number, how many], as numbers have no gap."""
 _queue: Final = attrgetter("queue")
 _reply: Final = msgspec.json.Decoder(Added | Runs)
-
-
-class Joint(NamedTuple):
-    """The jobs of some fresh Adds, one after the other, and the id and number of jobs of each Add."""
-
-    jobs: list[NewJob]
-    requests: list[tuple[str | None, int]]
 
 
 class Repeated(Exception):
@@ -86,13 +80,14 @@ class Rows:
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
     fresh = is_fresh(command.jobs)
+    fresh = fresh and not are_limited(ledger, command.jobs)
     if not fresh or ledger.is_alone:
         ledger.flush()
-        answer = _answered(ledger, command.request_id) or refusal_of(ledger, command)
+        answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
         if answer is not None:
             return answer
     if fresh:
-        return added(join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
+        return added(_join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
     reply, parents = store(ledger, command.jobs)
     if command.request_id is not None:
         _rows(ledger).requests.append((command.request_id, reply))
@@ -101,57 +96,47 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
     return reply
 
 
-def join(ledger: Ledger, joint: Joint) -> Runs:
+def join(ledger: Ledger, joint: Joint) -> Runs | Apart:
     """Store the jobs of fresh Adds; `Repeated` when the ledger is flushed if one of them came before."""
+    if are_limited(ledger, joint.jobs):
+        jobs = iter(joint.jobs)
+        return Apart([add(ledger, Add(tuple(islice(jobs, count)), request_id)) for request_id, count in joint.requests])
+    return _join(ledger, joint)
+
+
+def _join(ledger: Ledger, joint: Joint) -> Runs:
     rows = _rows(ledger)
     runs = _store_fresh(ledger, rows, joint.jobs)
     for (request_id, _), answer in zip(
-        joint.requests, _parted(runs, [count for _, count in joint.requests]), strict=True
+        joint.requests, parted(runs, [count for _, count in joint.requests]), strict=True
     ):
         if request_id is not None:
             rows.requests.append((request_id, answer))
     return runs
 
 
-def is_fresh(jobs: tuple[NewJob, ...]) -> bool:
-    """Whether these jobs need nothing looked up before they are stored."""
+def _refusal(ledger: Ledger, command: Add) -> Refused | None:
+    """Why this Add must not happen; nothing is written yet."""
+    refusal = refusal_of(ledger, command)
+    if refusal is not None or not are_limited(ledger, command.jobs):
+        return refusal
+    return capacity.refusal(ledger, _newcomers(ledger, command.jobs))
+
+
+def _newcomers(ledger: Ledger, jobs: Sequence[NewJob]) -> list[NewJob]:
+    """The jobs that take up room: those that are neither there nor duplicates, nor below one."""
+    known, keys = set(_taken(ledger, jobs)), Keys(ledger, jobs)
+    dropped: set[JobRef] = set()
+    found: list[NewJob] = []
     for job in jobs:
-        if (
-            job.id is not None
-            or job.delay_ms > 0
-            or job.priority
-            or job.has_children
-            or job.parent is not None
-            or job.options.lifo
-            or job.options.dedup is not None
-            or job.options.expires_ms is not None
-        ):
-            return False
-    return True
-
-
-def added(runs: Runs) -> Added:
-    """The reply to a fresh Add."""
-    return Added(tuple([JobRef(queue, str(number)) for queue, first, n in runs for number in range(first, first + n)]))
-
-
-def _parted(runs: Runs, counts: Iterable[int]) -> Iterator[Runs]:
-    """What of `runs` belongs to each of some Adds, which have so many jobs."""
-    waiting = iter(runs)
-    queue, number, left = "", 0, 0
-    for count in counts:
-        if count <= left:
-            yield [[queue, number, count]]
-            number, left = number + count, left - count
-            continue
-        part: Runs = []
-        while count:
-            if not left:
-                queue, number, left = next(waiting)
-            taken = min(count, left)
-            part.append([queue, number, taken])
-            number, left, count = number + taken, left - taken, count - taken
-        yield part
+        ref = None if job.id is None else JobRef(job.queue, job.id)
+        is_below = job.parent is not None and JobRef(job.parent.queue, job.parent.id) in dropped
+        if is_below or keys.find(job) is not None:
+            dropped |= set() if ref is None else {ref}
+        elif ref not in known:
+            known |= set() if ref is None else {ref}
+            found.append(job)
+    return found
 
 
 def _rows(ledger: Ledger) -> Rows:
@@ -255,6 +240,7 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
         parent, policy = rows.edges[-1][0], job.parent.policy
     ledger.watch(key, job.options)
     rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
+    ledger.rekey(head, (key,))
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))
         ledger.enter(head, "waiting-children")
@@ -275,7 +261,7 @@ def _attach(ledger: Ledger, rows: Rows, known: dict[JobRef, int], key: int, job:
     rows.edges.append((parent, key, job.id, job.name))
 
 
-def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[JobRef, int]:
+def _taken(ledger: Ledger, jobs: Sequence[NewJob]) -> dict[JobRef, int]:
     """The jobs whose custom ids are there already, and their keys."""
     heads = {job.queue: ledger.head(job.queue) for job in jobs if job.id is not None}
     names = {head.id: queue for queue, head in heads.items() if head is not None}

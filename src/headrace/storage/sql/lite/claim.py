@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from headrace.core.commands import Claim, Claimed, Source
 from headrace.core.jobs import Failure, JobRef, Lease, Options
 from headrace.core.lifecycle import expiry
+from headrace.core.limits import startable_at
+from headrace.storage.sql.lite.capacity import claimable, free, in_turn, note_starts
 from headrace.storage.sql.lite.heads import NUMBER_MASK, Head
 from headrace.storage.sql.lite.keys import id_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
@@ -32,10 +34,13 @@ def claim(ledger: Ledger, command: Claim) -> Claimed:
         if head.resting_until > ledger.now:
             waits.append(head.resting_until - ledger.now)
             continue
-        if len(leases) < command.limit and (head.counts["waiting"] or head.counts["prioritized"]):
-            leases += _take(ledger, head, source, command, command.limit - len(leases))
-        if len(leases) < command.limit and head.counts["delayed"]:
-            waits.append(_until_next_due(ledger, head))
+        most = command.limit - len(leases)
+        if head.limits is not None:
+            most = min(most, claimable(head, ledger.now))
+        if most > 0 and (head.counts["waiting"] or head.counts["prioritized"]):
+            leases += _take(ledger, head, source, command, most)
+        if len(leases) < command.limit:
+            waits += _waits(ledger, head)
     wait_ms = min(waits, default=None) if len(leases) < command.limit else None
     return Claimed(tuple(leases), wait_ms)
 
@@ -55,7 +60,11 @@ def promote_due(ledger: Ledger, head: Head) -> None:
 
 
 def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int) -> list[Lease]:
-    if source.names is None:
+    if head.member is not None:
+        names = None if source.names is None else as_json(source.names)
+        keys = in_turn(ledger, head, names, limit)
+        rows = ledger.rows(SQL.chosen, {"keys": as_json(keys)}) if keys else []
+    elif source.names is None:
         rows = ledger.rows(SQL.any, {"queue": head.id, "limit": limit})
     else:
         step = {"queue": head.id, "limit": limit, "names": as_json(source.names)}
@@ -70,6 +79,9 @@ def _take(ledger: Ledger, head: Head, source: Source, command: Claim, limit: int
     ledger.leave(head, "prioritized", prioritized)
     ledger.leave(head, "waiting", len(rows) - prioritized)
     ledger.enter(head, "active", len(rows))
+    if head.limits is not None:
+        note_starts(ledger, head, len(rows))
+        ledger.rekey(head, (row[0] for row in rows))
     return leases
 
 
@@ -122,6 +134,14 @@ def _late(ledger: Ledger, key: int, chosen: Options, added_at: int, started: int
 def _parent(ledger: Ledger, key: int) -> JobRef | None:
     row = ledger.row(SQL.parent, {"key": key})
     return None if row is None else JobRef(ledger.head_of(key).name, row[1])
+
+
+def _waits(ledger: Ledger, head: Head) -> list[int]:
+    """After which time the queue may have something without news: nothing, if the end of a job is waited for."""
+    if head.limits is not None and not claimable(head, ledger.now):
+        rate = head.limits.rate
+        return [startable_at(rate, head.starts, ledger.now) - ledger.now] if rate is not None and free(head) else []
+    return [_until_next_due(ledger, head)] if head.counts["delayed"] else []
 
 
 def _until_next_due(ledger: Ledger, head: Head) -> int:

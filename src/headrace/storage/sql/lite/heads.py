@@ -1,16 +1,26 @@
 """The head of a queue: its counters, read once a transaction, changed in memory, written back when flushed."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 import apsw
+import msgspec
 
 from headrace.core.jobs import STATES, State
+from headrace.core.limits import Limits, Starts
 from headrace.core.topics import job_events
 from headrace.storage.sql.script import load
 
 NUMBER_BITS: Final = 40  # a key is the queue's number and, in the low 40 bits, the job's own
 NUMBER_MASK: Final = (1 << NUMBER_BITS) - 1
 SQL: Final = load("ledger")
+starts_of: Final = msgspec.json.Decoder(Starts).decode
+
+
+@lru_cache(maxsize=256)
+def limits_of(text: str) -> Limits:
+    """Stored limits; the same text gives the same value, decoded once."""
+    return msgspec.json.decode(text, type=Limits)
 
 
 class Head:
@@ -29,10 +39,13 @@ class Head:
         "is_paused",
         "is_woken",
         "last",
+        "limits",
+        "member",
         "minute",
         "name",
         "number",
         "resting_until",
+        "starts",
         "tally",
         "wakes",
     )
@@ -46,10 +59,18 @@ class Head:
         self.is_forgotten = bool(row[18])
         self.minute: int = row[19]  # the last one in which a job finished, and what did
         self.tally: str | None = row[20]
+        self.set_limits(row[21], row[22])
         self.is_paused = bool(is_paused)
         self.base: int = self.id << NUMBER_BITS
         self.is_changed = False  # to be written back
         self.is_woken = False  # there may be something new to claim
+
+    def set_limits(self, limits: str | None, starts: str | None) -> None:
+        """What `configure` has stored; `member` of the data tells jobs apart where keys have limits."""
+        self.limits: Limits | None = None if limits is None else limits_of(limits)
+        self.starts: Starts = () if starts is None else starts_of(starts)
+        per_key = self.limits.per_key if self.limits is not None else None
+        self.member: str | None = next(iter(per_key), None) if per_key else None
 
     def fields(self) -> tuple[int | str | None, ...]:
         """What is written back, in the order of the step `save_head`."""

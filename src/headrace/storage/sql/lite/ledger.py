@@ -4,7 +4,7 @@ Rows wait in lists until `flush`; whoever reads tables that the ledger writes fl
 SQLite as one JSON array: a set-based statement a table, whatever the number of rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ from headrace.storage.sql.lite.heads import NUMBER_BITS, SQL, Head, find_head, m
 from headrace.storage.sql.script import load
 
 DEADLINES: Final = load("deadlines")
+TURNS: Final = load("turns")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -56,6 +57,7 @@ class Ledger:
         self._delayed: list[tuple[int, ...]] = []
         self._deferred: list[tuple[int, str]] = []
         self._deadlines: list[tuple[int, int]] = []
+        self._keyed: dict[int, tuple[Head, set[int]]] = {}
         self._tallied: dict[int, tuple[Head, dict[str, tallies.Counts]]] = {}
         self._events: dict[int, tuple[Head, list[tuple[str, str]]]] = {}
         self.pending_adds: Any = None  # the rows of Adds that were merged; written by the next flush
@@ -114,6 +116,8 @@ class Ledger:
         """Jobs left a state."""
         head.counts[state] -= count
         head.is_changed = True
+        if state == "active" and head.limits is not None and (head.counts["waiting"] or head.counts["prioritized"]):
+            head.is_woken = True  # a limit may have been in the way of these
 
     def enter(self, head: Head, state: State, count: int = 1) -> None:
         """Jobs entered a state that has a table of the command's own."""
@@ -130,6 +134,8 @@ class Ledger:
             position = head.back
         priority, made, started, stalls = carried
         self._ready.append((head.id, priority, position, key, made, started, stalls))
+        if head.member is not None:
+            self.rekey(head, (key,))
         state: State = "prioritized" if priority else "waiting"
         head.counts[state] += 1
         head.is_woken = True
@@ -139,8 +145,15 @@ class Ledger:
         """A job entered `delayed`."""
         head.back += 1
         self._delayed.append((head.id, due_at, head.back, key, *carried))
+        if head.member is not None:
+            self.rekey(head, (key,))
         head.counts["delayed"] += 1
         head.is_woken = True
+
+    def rekey(self, head: Head, keys: Iterable[int]) -> None:
+        """Jobs of a queue with limits per key came, moved or went; no matter for any other queue."""
+        if head.member is not None:
+            self._keyed.setdefault(head.id, (head, set()))[1].update(keys)
 
     def event(
         self, head: Head, job_id: str, state: Happening, was: State | None = None, cause: Cause | None = None
@@ -191,6 +204,11 @@ class Ledger:
         self._write(SQL.delayed, self._delayed)
         self._write(SQL.defer, self._deferred)
         self._write(DEADLINES.watch, self._deadlines)
+        for head, keys in self._keyed.values():
+            jobs = as_json(list(keys))
+            self.run(TURNS.unkey, {"jobs": jobs})
+            self.run(TURNS.key, {"jobs": jobs, "queue": head.id, "member": head.member})
+        self._keyed.clear()
 
     def flush(self) -> None:
         """Write everything that was gathered."""

@@ -74,6 +74,7 @@ def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     if reclaim_children(ledger, standing.key):
         ledger.run(SQL.wait_again, {"key": standing.key, "now": ledger.now} | carried._asdict())
         ledger.enter(standing.head, "waiting-children")
+        ledger.rekey(standing.head, (standing.key,))
         ledger.event(standing.head, standing.id, "waiting-children", standing.state)
     else:
         _enter_back(ledger, standing, carried)
@@ -110,6 +111,7 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     row: tuple[Any, ...] = (standing.key, standing.head.id, "failed", None, *standing.carried, body)
     ledger.insert(SETTLE.finished, [row])
     ledger.enter(standing.head, "failed")
+    ledger.rekey(standing.head, (standing.key,))
     ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
     if standing.parent is not None:
         children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id), failure.reason)])

@@ -5,16 +5,19 @@ from typing import Final
 import msgspec
 
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, Keep, State
+from headrace.core.limits import NONE, Limits, next_start
+from headrace.storage.sql.lite.heads import Head, limits_of, starts_of
 from headrace.storage.sql.lite.keys import id_of
-from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.ledger import TURNS, Ledger, as_json
 from headrace.storage.sql.script import load
 
+CONFIGURE: Final = load("configure")
 LIST: Final = load("queues")
 FORGET: Final = load("forget")
 DEDUP: Final = load("dedup")
-CONFIGURE: Final = load("configure")
 _keeps: Final = msgspec.json.Decoder(dict[State, Keep])
 
 
@@ -32,7 +35,29 @@ def configure(ledger: Ledger, command: Configure) -> Configured:
             ledger.run(CONFIGURE.keep_by_default, step)
         else:
             ledger.run(CONFIGURE.keep, step | {"count": keep.count, "age_ms": keep.age_ms})
+    old, limits = head.limits or NONE, limited(head.limits or NONE, command)
+    if limits != old:
+        _limit(ledger, head, limits)
+        if limits.per_key != old.per_key:
+            _tell_apart(ledger, head)
+        head.is_woken = True
     return Configured()
+
+
+def _limit(ledger: Ledger, head: Head, limits: Limits) -> None:
+    starts = as_json(head.starts) if limits.rate is not None else None
+    text = as_json(limits) if limits != NONE else None
+    ledger.run(CONFIGURE.limit, {"id": head.id, "limits": text, "starts": starts})
+    head.set_limits(text, starts)
+
+
+def _tell_apart(ledger: Ledger, head: Head) -> None:
+    """The jobs of the queue belong to other keys from now on."""
+    step = {"queue": head.id}
+    ledger.run(TURNS.unkey_queue, step)
+    ledger.run(TURNS.forget_queue, step)
+    if head.member is not None:
+        ledger.run(TURNS.key_queue, step | {"member": head.member})
 
 
 def queues(ledger: Ledger, command: Queues) -> QueueList:
@@ -40,10 +65,13 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     names = None if command.names is None else as_json(command.names)
     records = []
     for row in ledger.rows(LIST.all, {"names": names}):
-        counts = dict(zip(STATES, row[3:10], strict=True))
-        oldest_ms = None if row[11] is None else max(ledger.now - row[11], 0)
+        counts = dict(zip(STATES, row[5:12], strict=True))
+        oldest_ms = None if row[13] is None else max(ledger.now - row[13], 0)
         resting_until = row[2] if row[2] > ledger.now else None
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, _keeps.decode(row[10]), oldest_ms))
+        limits = NONE if row[3] is None else limits_of(row[3])
+        startable_at = next_start(limits.rate, starts_of(row[4]), ledger.now) if row[4] is not None else None
+        keep = _keeps.decode(row[12])
+        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, keep, oldest_ms, limits, startable_at))
     return QueueList(tuple(records))
 
 
@@ -54,9 +82,10 @@ def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
         return NoSuchQueue(queue=command.queue)
     if command.dedup is not None:
         return Forgotten(_free(ledger, command.queue, command.dedup))
-    if any(row[3:10]):
+    if any(row[5:12]):
         return QueueNotEmpty(queue=command.queue)
     step = {"name": command.queue}
+    ledger.run(FORGET.turns, step)
     ledger.run(FORGET.log, step)
     ledger.run(FORGET.tallies, step)
     ledger.run(FORGET.dedups, step)

@@ -44,6 +44,7 @@ def rehome(ledger: Ledger, standing: Standing, to: str) -> JobRef | Refused:
     else:
         take(ledger, standing)
         ledger.run(DEDUP.lose, {"keys": as_json([standing.key])})
+        ledger.rekey(old, (standing.key,))
         if standing.state == "delayed":
             ledger.enter_delayed(new, key, standing.carried, due_at)
         else:

@@ -88,6 +88,7 @@ def drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
         head = ledger.head_of(key)
         refs.append(ref_of(head, key, custom))
         ledger.leave(head, state)
+        ledger.rekey(head, (key,))
         ledger.event(head, refs[-1].id, "removed", state)
     erase(ledger, keys)
     ledger.flush()

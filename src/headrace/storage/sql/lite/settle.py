@@ -64,6 +64,7 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
     head = ledger.head(settlement.queue)
     assert head is not None
     moves.keys.append(key)
+    ledger.rekey(head, (key,))
     ledger.leave(head, "active")
     carried = (priority, made + settlement.is_counted, started, stalls)
     told = UNTOLD if settlement.failure is None and settlement.to == "failed" else settlement.failure

@@ -3,13 +3,13 @@
 -- step: head: of the queue of this name
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
        waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten,
-       minute, tally
+       minute, tally, limits, starts
 from queues where name = :name;
 
 -- step: head_of: of the queue of this number
 select id, name, channel, is_paused, resting_until, number, back, front, wakes,
        waiting, prioritized, delayed, active, waiting_children, completed, failed, first, last, is_forgotten,
-       minute, tally
+       minute, tally, limits, starts
 from queues where id = :id;
 
 -- step: make_channel
