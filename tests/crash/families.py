@@ -52,6 +52,8 @@ def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]
         "Move, retry a parent": (Move((ref("failed", UP),), "retry"),),
         "Move, retry a child": (Move((ref("2", DOWN),), "retry"),),
         "Move, cancel a parent": (Move((ref("whole", UP),), "cancel"),),
+        "Move, cancel a flow": (Move((ref("whole", UP), ref("waits", UP)), "cancel", with_children=True),),
+        "Move, retry a flow": (Move((ref("failed", UP), ref("waits", UP)), "retry", with_children=True),),
         "Move, delay": (Move((ref("goes", ALONE), ref("7", ALONE)), "delay", delay_ms=70_000),),
         "Move, prioritise": (Move((ref("goes", ALONE), ref("7", ALONE), ref("whole", UP)), "prioritise", priority=3),),
         "Move, to another queue": (

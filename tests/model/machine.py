@@ -206,7 +206,8 @@ class Machine(RuleBasedStateMachine):
         states = draw(st.sampled_from((STARTS[action], STARTS[action], STATES)))
         jobs = tuple(self.job(draw(draws.picks), states) for _ in range(draw(st.integers(1, 4))))
         delay_ms, priority, failure = draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)
-        moved = self.run(Move(jobs, action, delay_ms, priority, failure, draw(draws.queues), draw(draws.wheres)))
+        to, where, with_children = draw(draws.queues), draw(draws.wheres), draw(st.booleans())
+        moved = self.run(Move(jobs, action, delay_ms, priority, failure, to, where, with_children))
         for job in moved.jobs:
             self.jobs[job] = None
 

@@ -1,22 +1,27 @@
 """`headrace flows`: a job with all that stands below it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
+from cyclopts import Parameter
 from msgspec import Struct
 
 from headrace.cli import output
 from headrace.cli.failure import say
 from headrace.cli.jobs import One
+from headrace.cli.moves import Deed, do_to, moving_flows
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.record import as_json, raw, ref
 from headrace.cli.store import opened
 from headrace.cli.text import clean, clipped
-from headrace.core.commands import Node
+from headrace.core.commands import Move, Node
 from headrace.core.jobs import JobRef
+from headrace.engine.failures import cancelled
 from headrace.why import tries
 
-app = noun("flows", "See flows.")
+app = noun("flows", "See flows, cancel them, and retry what has failed of them.")
+
+Flows: TypeAlias = Annotated[list[str], Parameter(name="JOB", help="One or more, as QUEUE/ID; each with all below it.")]
 
 VALUE_MAX: Final = 200  # characters of a result or of a reason; `jobs show` has all of it
 DRAWN_MAX: Final = 12  # levels that a terminal has room to draw
@@ -57,6 +62,37 @@ async def show(job: One, /, *, common: Shown = SHOWN) -> None:
         say(f"it is part of {root.record.parent.queue}/{root.record.parent.id}")
     if grown.is_cut:
         say(f"the flow has more than {len(grown.nodes)} jobs; these are the first")
+
+
+@app.command
+async def retry(jobs: Flows, /, *, common: Shown = SHOWN) -> int:
+    """Run again what has failed of a job and of all below it.
+
+    The leaves go first, and what waits for them goes on. What has completed is
+    not run again.
+
+    Example: headrace flows retry reports/0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d
+    """
+    deed = Deed("retry a flow", "retried", moving_flows(Move((), "retry")), None)
+    return await do_to(deed, jobs, common)
+
+
+@app.command
+async def cancel(
+    jobs: Flows,
+    /,
+    *,
+    reason: Annotated[str, Parameter(metavar="TEXT", help="What the jobs will say of their failure.")] = "cancelled",
+    common: Shown = SHOWN,
+) -> int:
+    """Fail a job and all below it that have not ended.
+
+    The workers of those that run are asked to; that takes a moment.
+
+    Example: headrace flows cancel reports/0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d
+    """
+    act = moving_flows(Move((), "cancel", failure=cancelled(reason)))
+    return await do_to(Deed("cancel a flow", "cancelled", act, None), jobs, common)
 
 
 def described(node: Node) -> Line:

@@ -94,6 +94,12 @@ STARTS: Final[dict[Action, frozenset[State]]] = {
 To move a job to another queue changes no state; one that waits for children belongs to a flow, which stays together.
 To obliterate is to remove by force what its worker still runs."""
 
+FAMILY_STARTS: Final[dict[str, frozenset[State]]] = {
+    "retry": frozenset({"failed"}),
+    "cancel": STARTS["cancel"],
+}
+"""Which members of a whole flow are retried, or cancelled: what has completed stays as it is."""
+
 STALLED_REASON: Final = "job stalled more than allowable limit"  # BullMQ's words: people search for them
 
 

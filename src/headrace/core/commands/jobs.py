@@ -179,12 +179,14 @@ class Moved(Struct, frozen=True):
     """A refusal (`NoSuchJob`, `NoMatch`, `WrongState`, `InFlow`, `DuplicateId`) or None for each job, in order.
 
     `requested` lists the positions of active jobs whose worker was asked to cancel; `jobs` has, for `move`, the
-    identity of each job now.
+    identity of each job now. With `with_children`, `jobs` has the members that were moved, in that order, and `asked`
+    those whose worker was asked.
     """
 
     refusals: tuple[Refused | None, ...]
     requested: tuple[int, ...] = ()
     jobs: tuple[JobRef, ...] = ()
+    asked: tuple[JobRef, ...] = ()
 
 
 class Move(Command[Moved], frozen=True):
@@ -202,6 +204,12 @@ class Move(Command[Moved], frozen=True):
       A custom id stays, `DuplicateId` if it is taken there; other jobs take the next number of that queue. A job with
       a parent or children is refused: `InFlow`.
 
+    With `with_children`, `cancel` and `retry` go for the job and all below it, in one step: `lifecycle.FAMILY_STARTS`
+    says for which members, the others are left alone. A cancel begins with the job itself, so that nothing above a
+    member goes on because of it. A retry begins with the leaves; a parent that is retried too waits for each of its
+    retried children, also for one that it was to go on without. No such member: `WrongState`, with the job's own
+    state; more than FAMILY_MAX below it: `FamilyTooLarge`.
+
     A job that does not fit `where` when the command begins is refused: `NoMatch`.
     """
 
@@ -212,6 +220,7 @@ class Move(Command[Moved], frozen=True):
     failure: Failure | None = None
     to: str = ""
     where: Query | None = None
+    with_children: bool = False  # of `cancel` and `retry`
 
 
 class Removed(Struct, frozen=True):

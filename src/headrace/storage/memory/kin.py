@@ -17,6 +17,17 @@ def child_of(world: World, parent: Job, serial: int) -> Job | None:
     return _job(world, parent.children[serial][0], serial)
 
 
+def family(world: World, job: Job) -> list[Job]:
+    """The job and all that stand below it, in the order of `Tree`."""
+    found: list[Job] = []
+    stack = [job]
+    while stack:
+        parent = stack.pop()
+        found.append(parent)
+        stack += [child for serial in reversed(parent.children) if (child := child_of(world, parent, serial))]
+    return found
+
+
 def tell_completed(world: World, children: list[Job], now: int) -> None:
     """Leave each result with the parent that waits for it, then release the parents, the first child's first."""
     parents: dict[Job, None] = {}
@@ -67,6 +78,15 @@ def tell_retried(world: World, child: Job) -> None:
         parent.pending.add(child.serial)
         parent.values.pop(child.serial, None)
         parent.ignored.pop(child.serial, None)
+
+
+def expect_again(world: World, jobs: list[Job]) -> None:
+    """Jobs are about to be retried together: none of them goes on without another for having done so before."""
+    retried = set(jobs)
+    for child in jobs:
+        parent = parent_of(world, child)
+        if parent in retried:
+            parent.ignored.pop(child.serial, None)
 
 
 def reclaim(world: World, parent: Job) -> None:

@@ -27,7 +27,7 @@ def remove(world: World, command: Remove, now: int) -> Removed:
         if command.where is not None and job not in fitting:
             refusals.append(NoMatch(queue=ref.queue, id=ref.id))
             continue
-        doomed = _family(world, job) if command.with_children else [job]
+        doomed = kin.family(world, job) if command.with_children else [job]
         if len(doomed) > FAMILY_MAX + 1:
             refusals.append(FamilyTooLarge(queue=ref.queue, id=ref.id, most=FAMILY_MAX))
             continue
@@ -59,17 +59,6 @@ def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
         happened(world, job, now, "removed", job.state)
     erase(world, jobs, now)
     return [job.ref for job in jobs]
-
-
-def _family(world: World, job: Job) -> list[Job]:
-    """The job and all that stand below it, in the order of `Tree`."""
-    found: list[Job] = []
-    stack = [job]
-    while stack:
-        parent = stack.pop()
-        found.append(parent)
-        stack += [child for serial in reversed(parent.children) if (child := kin.child_of(world, parent, serial))]
-    return found
 
 
 def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:

@@ -17,6 +17,11 @@ update parents set is_waiting = 1, entered_at = :now, priority = :priority, made
                    stalls = :stalls
 where key = :key;
 
+-- step: expect_again: [key …] of jobs that are retried together; none goes on without another of them
+update edges set ignored = null
+where ignored is not null
+  and parent in (select value from json_each(:keys)) and child in (select value from json_each(:keys));
+
 -- step: unfinish
 delete from finished where key = :key;
 

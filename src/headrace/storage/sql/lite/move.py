@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headrace.core.commands import Move, Moved
-from headrace.core.errors import NoMatch, Refused, WrongState
+from headrace.core.commands.jobs import FAMILY_MAX
+from headrace.core.errors import FamilyTooLarge, NoMatch, Refused, WrongState
 from headrace.core.jobs import Failure, JobRef
-from headrace.core.lifecycle import STARTS
+from headrace.core.lifecycle import FAMILY_STARTS, STARTS
 from headrace.core.topics import CONTROL
-from headrace.storage.sql.lite.keys import keys_of, no_such
+from headrace.storage.sql.lite.keys import keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
 from headrace.storage.sql.lite.parents import child_runs_again, children_failed, reclaim_children
 from headrace.storage.sql.lite.rehome import rehome
+from headrace.storage.sql.lite.retention import SQL as REMOVE
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.lite.settle import SQL as SETTLE
 from headrace.storage.sql.lite.settle import stamped
@@ -24,35 +26,71 @@ def move(ledger: Ledger, command: Move) -> Moved:
     """Move jobs by hand; see `core.commands.jobs.Move`."""
     refusals: list[Refused | None] = []
     requested: list[int] = []
-    moved = list(command.jobs)
+    moved: list[JobRef] = []
+    asked: list[JobRef] = []
     named = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
     wanted = fitting(ledger, command.where, named)
+    is_whole = command.with_children and command.action in FAMILY_STARTS
     for at, (job, key) in enumerate(zip(command.jobs, named, strict=True)):
         ledger.flush()
         standing = standing_of(ledger, job)
-        refusal = _refusal(standing, job, command, is_wanted=key in wanted)
+        refusal = _refusal(standing, job, command, is_wanted=key in wanted, is_whole=is_whole)
+        now = job
         if standing and not refusal:
-            if standing.state == "active":
+            if is_whole:
+                refusal, members, running = _move_family(ledger, standing, command)
+                moved += members
+                asked += running
+                requested += [at] if running else []
+            elif standing.state == "active":
                 _request_cancel(ledger, standing, command)
                 requested.append(at)
             elif command.action == "move":
                 gone = rehome(ledger, standing, command.to)
-                if isinstance(gone, Refused):
-                    refusal = gone
-                else:
-                    moved[at] = gone
+                refusal, now = (gone, job) if isinstance(gone, Refused) else (None, gone)
             else:
                 _ACTIONS[command.action](ledger, standing, command)
         refusals.append(refusal)
-    return Moved(tuple(refusals), tuple(requested), tuple(moved) if command.action == "move" else ())
+        if command.action == "move":
+            moved.append(now)
+    return Moved(tuple(refusals), tuple(requested), tuple(moved), tuple(asked))
 
 
-def _refusal(standing: Standing | None, job: JobRef, command: Move, *, is_wanted: bool) -> Refused | None:
+def _move_family(ledger: Ledger, root: Standing, command: Move) -> tuple[Refused | None, list[JobRef], list[JobRef]]:
+    """Why not, or which members were moved, and the active ones of which were asked."""
+    keys = [row[0] for row in ledger.rows(REMOVE.family, {"root": root.key, "limit": FAMILY_MAX + 2})]
+    if len(keys) > FAMILY_MAX + 1:
+        return FamilyTooLarge(queue=root.head.name, id=root.id, most=FAMILY_MAX), [], []
+    known = {row[0]: row for row in ledger.rows(REMOVE.known, {"keys": as_json(keys)})}
+    members = [known[key] for key in keys if known[key][2] in FAMILY_STARTS[command.action]]
+    if not members:
+        return WrongState(queue=root.head.name, id=root.id, state=root.state), [], []
+    if command.action == "retry":
+        members.reverse()  # each child before its parent
+        ledger.run(SQL.expect_again, {"keys": as_json([key for key, _, _ in members])})
+    moved: list[JobRef] = []
+    asked: list[JobRef] = []
+    for key, custom, _ in members:
+        ledger.flush()
+        moved.append(ref_of(ledger.head_of(key), key, custom))
+        standing = standing_of(ledger, moved[-1])
+        assert standing is not None  # nobody goes before its turn: retention takes only who has finished
+        if standing.state == "active":
+            _request_cancel(ledger, standing, command)
+            asked.append(moved[-1])
+        else:
+            _ACTIONS[command.action](ledger, standing, command)
+    return None, moved, asked
+
+
+def _refusal(
+    standing: Standing | None, job: JobRef, command: Move, *, is_wanted: bool, is_whole: bool
+) -> Refused | None:
     if standing is None:
         return no_such(job)
     if not is_wanted:
         return NoMatch(queue=job.queue, id=job.id)
-    if standing.state not in STARTS[command.action]:
+    if not is_whole and standing.state not in STARTS[command.action]:
         return WrongState(queue=job.queue, id=job.id, state=standing.state)
     return None
 
