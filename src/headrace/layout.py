@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from headrace.core.errors import BadFlow, InvalidOption, Misuse
-from headrace.core.jobs import NewJob, Parent, Policy
+from headrace.core.jobs import Bond, Follow, NewJob, Parent, Policy
 from headrace.options import Choice, check_if_failed
 
 R_co = TypeVar("R_co", covariant=True)
@@ -32,6 +34,16 @@ class Planned(Protocol):
         ...
 
     @property
+    def followed(self) -> tuple[tuple[str, Follow], ...]:
+        """The jobs that must have ended before, by name."""
+        ...
+
+    @property
+    def steps(self) -> tuple[tuple[Any, Bond], ...]:
+        """The calls that are to run when it has ended."""
+        ...
+
+    @property
     def wants(self) -> tuple[str, ...]:
         """The tasks of which it needs one child each."""
         ...
@@ -55,7 +67,7 @@ def laid_out(root: Planned, parent: Parent | None = None) -> list[NewJob]:
     if root.choice.if_failed is not None and parent is None:
         raise InvalidOption(f"if_failed says what a child does to its parent; {root.name} has no parent here")
     tie = None if parent is None else _tie(root, parent.queue, parent.id, parent.policy)
-    if root.children:
+    if root.children or root.steps:
         return _flow(root, tie)
     _check_wants(root)
     return [root.new_job(parent=tie)]
@@ -65,6 +77,7 @@ def _flow(root: Planned, tie: Parent | None) -> list[NewJob]:
     jobs = [root.new_job(id=str(uuid4()), parent=tie)]
     above: dict[int, int | None] = {id(root.origin): None}  # each origin, and that of its parent
     waiting: list[tuple[Planned, NewJob]] = [(root, jobs[0])]
+    steps: list[NewJob] = []
     for parent, job in waiting:
         assert job.id is not None
         _check_wants(parent)
@@ -72,9 +85,19 @@ def _flow(root: Planned, tie: Parent | None) -> list[NewJob]:
             _check_new(child, parent, above)
             jobs.append(child.new_job(id=str(uuid4()), parent=_tie(child, job.queue, job.id, policy)))
             waiting.append((child, jobs[-1]))
-            if len(jobs) > NODES_MAX:
-                raise BadFlow(f"the flow of {root.name} has more than {NODES_MAX} jobs; part it")
-    return jobs
+        for step, bond in parent.steps:
+            _check_new(step, parent, above)
+            steps.append(_step(step, job.queue, job.id, bond))
+        if len(jobs) + len(steps) > NODES_MAX:
+            raise BadFlow(f"the flow of {root.name} has more than {NODES_MAX} jobs; part it")
+    return jobs + steps
+
+
+def _step(call: Planned, queue: str, id: str, bond: Bond) -> NewJob:
+    """What runs after a job: nobody's child, it follows that job."""
+    if call.choice.if_failed is not None:
+        raise InvalidOption(f"if_failed says what a child does to its parent; the step {call.name} has no parent")
+    return replace(call.new_job(), has_children=True, follows=(Follow(queue, id, bond),))
 
 
 def _tie(child: Planned, queue: str, id: str, policy: Policy) -> Parent:
@@ -85,7 +108,7 @@ def _tie(child: Planned, queue: str, id: str, policy: Policy) -> Parent:
 def _check_wants(call: Planned) -> None:
     if not call.wants:
         return
-    names = [child.name for child, _ in call.children]
+    names = [child.name for child, _ in call.children] + [name for name, _ in call.followed]
     for wanted in call.wants:
         if names.count(wanted) != 1:
             many = f"{names.count(wanted)} children" if wanted in names else "no child"

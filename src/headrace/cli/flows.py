@@ -109,7 +109,8 @@ def described(node: Node) -> Line:
         outcome = f"= {record.result or 'null'}"
     elif record.failures:
         outcome = f"last failure: {record.failures[-1].reason}"
-    return Line(f"{record.name} ({node.job})", record.state, tries(record), clipped(outcome, VALUE_MAX))
+    title = f"after {record.name}" if node.is_followed else record.name
+    return Line(f"{title} ({node.job})", record.state, tries(record), clipped(outcome, VALUE_MAX))
 
 
 def _flat(node: Node) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _flat(node: Node) -> dict[str, Any]:
     whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
     parent = str(node.parent) if node.parent is not None else None
     place = {"depth": node.depth, "below": parent, "is_pending": node.is_pending, "value": raw(node.value)}
-    place["ignored"] = node.ignored
+    place |= {"ignored": node.ignored, "is_followed": node.is_followed}
     return whole | place
 
 

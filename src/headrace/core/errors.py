@@ -209,6 +209,16 @@ class InFlow(Refused):
     says = "{queue}/{id} belongs to a flow and cannot move to another queue; add the flow anew there"
 
 
+class CannotFollow(Refused):
+    """A new job below one that is in the store is to wait for others; these may wait for that one, all for ever."""
+
+    code = "cannot-follow"
+    says = (
+        "a child that is added to {queue}/{id} cannot wait for jobs that are there already, which may wait for"
+        " {queue}/{id}; let {queue}/{id} wait for them, or add the job without a parent"
+    )
+
+
 class QueueBusy(Refused):
     """Jobs of the queue are running, and what was asked would take them away from their workers."""
 

@@ -131,6 +131,10 @@ def revive(options: Options, stalls: int) -> Failure | None:
     return Failure(STALLED_REASON, "stalled") if stalls > options.max_stalled else None
 
 
+REMOVED_REASON: Final = "removed"
+"""What the step for the end of a job is told of one that was removed before it had ended."""
+
+
 def cancel_reason(deferred: Failure | None) -> str:
     """Why somebody asked to cancel an active job. One that was to fail anyhow keeps that failure, and no other."""
     return deferred.reason if deferred is not None and deferred.cause == "cancelled" else Cancelled().reason

@@ -36,6 +36,12 @@ class Add(Command[Added], frozen=True):
     a parent in another state: `WrongState`. With `token` only while that lease on every such parent holds:
     `LeaseLost`.
 
+    A job that follows others waits for them as for children, and they know nothing of it. One that has completed leaves
+    its result at once, one that has failed acts at once by its bond, one that does not exist is `NoSuchJob`; a
+    `finally` is for a job of the same Add. Whoever follows others stands below no parent that is in the store: the
+    others may wait for that one, and then all would wait for ever (`CannotFollow`). So jobs only ever wait for older
+    ones, or for new ones that do not wait for older ones: there are no cycles.
+
     Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer.
     """
 
@@ -126,6 +132,8 @@ class Settle(Command[Settled], frozen=True):
       a parent that runs just now is released when it is settled `waiting-children`.
     * `ignore` counts as done and leaves its reason; `drop` counts as done and is no child any more.
     * `wait` leaves the parent waiting.
+
+    Jobs that follow a finished one hear of it like its parent, and after it, in the order in which they were added.
 
     The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with
     no child pending releases the job at once, or after `delay_ms`.

@@ -3,10 +3,12 @@
 from typing import Final
 
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
-from headrace.core.jobs import JobRef, NewJob, Parent, State
+from headrace.core.errors import CannotFollow, DuplicateId, LeaseLost, NoSuchJob, NoSuchParent, Refused, WrongState
+from headrace.core.jobs import FINISHED, JobRef, NewJob, Parent, State
 from headrace.storage.memory import kin
+from headrace.storage.memory.kin import Tie
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
+from headrace.storage.memory.remove import drop
 from headrace.storage.memory.world import Job, World
 
 NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in its queue
@@ -29,6 +31,7 @@ def add(world: World, command: Add, now: int) -> Added | Refused:
             job = _store(world, new, now)
             refs.append(job.ref)
             parents += [job] if new.has_children else []
+    _follow(world, parents, now)
     for parent in parents:
         kin.release(world, parent, now)
     added = Added(tuple(refs), tuple(existing))
@@ -46,6 +49,7 @@ def next_number(world: World, queue: str) -> tuple[int, int]:
 def _refusal(world: World, command: Add) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
+    hung: dict[JobRef, JobRef] = {}  # planned jobs below one that is in the store, and that one
     for new in command.jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         is_taken = ref is not None and (ref in planned or world.job(ref) is not None)
@@ -53,6 +57,11 @@ def _refusal(world: World, command: Add) -> Refused | None:
             return DuplicateId(queue=new.queue, id=new.id)
         if new.parent and (refusal := _parent_refusal(world, planned, new.parent, command.token)):
             return refusal
+        over = _over(world, hung, new.parent)
+        if refusal := _follow_refusal(world, planned, over, new):
+            return refusal
+        if ref and over:
+            hung[ref] = over
         if ref and not is_taken:
             planned[ref] = _first_state(new)
     return None
@@ -71,6 +80,39 @@ def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent, 
     return None
 
 
+def _over(world: World, hung: dict[JobRef, JobRef], parent: Parent | None) -> JobRef | None:
+    """The job in the store below which a child of this parent would stand."""
+    if parent is None:
+        return None
+    ref = JobRef(parent.queue, parent.id)
+    return ref if world.job(ref) else hung.get(ref)
+
+
+def _follow_refusal(world: World, planned: dict[JobRef, State], over: JobRef | None, new: NewJob) -> Refused | None:
+    if new.follows and over:
+        return CannotFollow(queue=over.queue, id=over.id)
+    for follow in new.follows:
+        ref = JobRef(follow.queue, follow.id)
+        if ref not in planned and (follow.bond == "finally" or world.job(ref) is None):
+            return NoSuchJob(queue=ref.queue, id=ref.id)
+    return None
+
+
+def _follow(world: World, followers: list[Job], now: int) -> None:
+    """Tie new jobs to those that they follow; who has ended already is heard of at once."""
+    ties: list[Tie] = []
+    for follower in followers:
+        for bond in follower.new.follows:
+            job = world.job(JobRef(bond.queue, bond.id))
+            assert job is not None  # `_refusal` looked
+            for one in kin.family(world, job) if bond.bond == "finally" else [job]:
+                kin.follow(follower, one, bond.bond)
+                ties.append(Tie(one, follower, one.followers[follower]))
+    ended = [tie for tie in dict.fromkeys(ties) if tie.child.state in FINISHED]
+    drop(world, kin.tell_completed(world, [tie for tie in ended if tie.child.state == "completed"], now), now)
+    kin.tell_failed(world, [tie for tie in ended if tie.child.state == "failed"], now)
+
+
 def _first_state(new: NewJob) -> State:
     if new.has_children:
         return "waiting-children"
@@ -86,6 +128,9 @@ def _store(world: World, new: NewJob, now: int) -> Job:
     if parent:
         parent.children[serial] = ref, new.name
         parent.pending.add(serial)
+        for follower, bond in parent.followers.items():
+            if bond == "finally" and follower.state == "waiting-children":
+                kin.follow(follower, job, bond)
     match _first_state(new):
         case "waiting-children":
             to_children(world, job, now, None)

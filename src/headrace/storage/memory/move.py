@@ -111,5 +111,5 @@ def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
         world.wake(topics.CONTROL)
         return
     fail(world, job, failure, now)
-    kin.tell_failed(world, [job], now)
+    kin.tell_failed(world, kin.ties_of(world, [job]), now)
     retain(world, job, job.options.keep_failed, now)

@@ -12,7 +12,7 @@ from headrace.storage.memory.world import Job, World
 def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
     """Move a job with all that belongs to it. Its state stays; its place is behind those that are there."""
     old = job.ref
-    if job.parent or job.children:
+    if job.parent or job.children or job.followers:
         return InFlow(queue=old.queue, id=old.id)
     if job.new.id is not None and world.job(JobRef(to, job.new.id)):
         return DuplicateId(queue=to, id=job.new.id)

@@ -36,25 +36,28 @@ def remove(world: World, command: Remove, now: int) -> Removed:
             refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))
         else:
             refusals.append(None)
-            gone += _remove(world, doomed, now)
+            gone += drop(world, doomed, now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
     if queue:
         for state in command.states:
             if state in STARTS["remove"]:
-                gone += _remove(world, _page(queue, state, command, now, command.limit - len(gone)), now)
+                gone += drop(world, _page(queue, state, command, now, command.limit - len(gone)), now)
     return Removed(tuple(gone), tuple(refusals))
 
 
 def erase(world: World, jobs: list[Job], now: int) -> None:
-    """Take jobs out of the world, all at once; then the parents that waited for them hear of it."""
+    """Take jobs out of the world, all at once; then those who waited for them hear of it."""
     for job in jobs:
         queue = world.queues[job.ref.queue]
         queue.orders[job.state].take(job.key)
         del queue.jobs[job.ref.id]
-    kin.part(world, jobs, now)
+    unneeded = kin.part(world, jobs, now)
+    if unneeded:
+        drop(world, unneeded, now)
 
 
-def _remove(world: World, jobs: list[Job], now: int) -> list[JobRef]:
+def drop(world: World, jobs: list[Job], now: int) -> list[JobRef]:
+    """Remove jobs in such a way that it is an event."""
     for job in jobs:
         happened(world, job, now, "removed", job.state)
     erase(world, jobs, now)

@@ -12,7 +12,7 @@ from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
 from headrace.storage.memory import kin
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
-from headrace.storage.memory.remove import erase
+from headrace.storage.memory.remove import drop, erase
 from headrace.storage.memory.tally import count
 from headrace.storage.memory.world import Job, World
 
@@ -33,8 +33,10 @@ def settle(world: World, command: Settle, now: int) -> Settled:
         if settlement.to in FINISHED:
             count(world, job, settlement, now)
         _move(world, job, settlement, now)
-    kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
-    kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)
+    completed = [job for job, settlement in settled if settlement.to == "completed"]
+    drop(world, kin.tell_completed(world, kin.ties_of(world, completed), now), now)
+    failed = [job for job, settlement in settled if settlement.to == "failed"]
+    kin.tell_failed(world, kin.ties_of(world, failed), now)
     for job, settlement in settled:
         if settlement.to == "waiting-children":
             is_hurried = job in hurried

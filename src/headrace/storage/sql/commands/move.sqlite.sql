@@ -35,7 +35,10 @@ update parents set priority = :priority where key = :key;
 update leases set is_cancel_requested = 1 where key = :key;
 
 -- step: belongings: what must be known of a job before it goes to another queue
-select j.id, r.parent_queue is not null or r.children > 0, r.due_at
+select j.id,
+       r.parent_queue is not null or r.children > 0
+         or exists (select 1 from edges e where e.child = j.key and e.bond is not null),
+       r.due_at
 from jobs j join records r on r.key = j.key where j.key = :key;
 
 -- Every table that knows the job by its key; its parent and its children would, too, and so those stay together.

@@ -15,8 +15,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
-from headrace.core.jobs import DEFAULTS, JobRef, NewJob, State
+from headrace.core.errors import Refused
+from headrace.core.jobs import DEFAULTS, Bond, JobRef, NewJob
+from headrace.storage.sql.lite.follow import follow, watch_new
+from headrace.storage.sql.lite.guard import Guard
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key
 from headrace.storage.sql.lite.ledger import Ledger, as_json, change
@@ -60,6 +62,7 @@ class Rows:
     ids: list[tuple[int, str, int]] = field(default_factory=list)
     parents: list[tuple[int, int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
+    follows: list[tuple[int, int, Bond]] = field(default_factory=list)  # tied when all are there
     requests: list[tuple[str, Added | Runs]] = field(default_factory=list)
 
     def write(self, ledger: Ledger) -> None:
@@ -81,11 +84,14 @@ class Rows:
 def add(ledger: Ledger, command: Add) -> Added | Refused:
     """Store jobs; see `core.commands.jobs.Add`."""
     fresh = is_fresh(command.jobs)
+    is_watched = False
     if not fresh or ledger.is_alone:
         ledger.flush()
-        answer = _answered(ledger, command.request_id) or _refusal(ledger, command)
+        guard = Guard(ledger, command.token)
+        answer = _answered(ledger, command.request_id) or guard.refusal(command.jobs)
         if answer is not None:
             return answer
+        is_watched = guard.is_watched
     if fresh:
         return added(join(ledger, Joint(list(command.jobs), [(command.request_id, len(command.jobs))])))
     rows = _rows(ledger)
@@ -94,6 +100,10 @@ def add(ledger: Ledger, command: Add) -> Added | Refused:
         rows.requests.append((command.request_id, reply))
     parents = [row[0] for row in rows.parents]
     ledger.flush()
+    if is_watched:
+        watch_new(ledger, rows.edges)
+    if rows.follows:
+        follow(ledger, rows.follows)
     release(ledger, parents)
     return reply
 
@@ -208,12 +218,14 @@ def _store_any(ledger: Ledger, rows: Rows, jobs: tuple[NewJob, ...]) -> Added:
             known[head.id, job.id] = key
         if job.parent is not None:
             _attach(ledger, rows, known, key, job)
-        _store(ledger, rows, head, key, job_id, job)
+        _store(ledger, rows, known, head, key, job_id, job)
         refs.append(JobRef(job.queue, job_id))
     return Added(tuple(refs), tuple(existing))
 
 
-def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: NewJob) -> None:
+def _store(
+    ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], head: Head, key: int, job_id: str, job: NewJob
+) -> None:
     options = None if job.options is DEFAULTS else options_text(job.options)
     parent = policy = None
     if job.parent is not None:
@@ -221,6 +233,8 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
     rows.jobs.append((key, job.id, job.name, job.data, options, parent, policy))
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))
+        for one in job.follows:
+            rows.follows.append((key, _known(ledger, known, one.queue, one.id), one.bond))
         ledger.enter(head, "waiting-children")
         ledger.event(head, job_id, "waiting-children")
     elif job.delay_ms > 0:
@@ -233,12 +247,17 @@ def _store(ledger: Ledger, rows: Rows, head: Head, key: int, job_id: str, job: N
 
 def _attach(ledger: Ledger, rows: Rows, known: dict[tuple[int, str], int], key: int, job: NewJob) -> None:
     assert job.parent is not None
-    head = ledger.head(job.parent.queue)
-    parent = known.get((head.id, job.parent.id)) if head is not None else None
-    if parent is None:
-        parent = existing_key(ledger, JobRef(job.parent.queue, job.parent.id))
-    assert parent is not None  # `_refusal` looked
-    rows.edges.append((parent, key, job.id, job.name))
+    rows.edges.append((_known(ledger, known, job.parent.queue, job.parent.id), key, job.id, job.name))
+
+
+def _known(ledger: Ledger, known: dict[tuple[int, str], int], queue: str, job_id: str) -> int:
+    """The key of a job that is there, or comes earlier in this command."""
+    head = ledger.head(queue)
+    key = known.get((head.id, job_id)) if head is not None else None
+    if key is None:
+        key = existing_key(ledger, JobRef(queue, job_id))
+    assert key is not None  # the guard looked
+    return key
 
 
 def _taken(ledger: Ledger, jobs: tuple[NewJob, ...]) -> dict[tuple[int, str], int]:
@@ -256,42 +275,3 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     if isinstance(reply, Added):
         return reply
     return added(reply)
-
-
-def _refusal(ledger: Ledger, command: Add) -> Refused | None:
-    """Why this Add must not happen; nothing is written yet."""
-    seen: dict[tuple[str, str], NewJob] = {}
-    for job in command.jobs:
-        is_node = job.parent is not None or job.has_children
-        is_known = job.id is not None and ((job.queue, job.id) in seen or _is_there(ledger, job.queue, job.id))
-        if is_node and is_known:
-            return DuplicateId(queue=job.queue, id=job.id)
-        if job.parent is not None:
-            parent = JobRef(job.parent.queue, job.parent.id)
-            refusal = _parent_refusal(ledger, parent, seen.get((parent.queue, parent.id)), command.token)
-            if refusal is not None:
-                return refusal
-        if job.id is not None and not is_known:
-            seen[job.queue, job.id] = job
-    return None
-
-
-def _first_state(job: NewJob) -> State:
-    return "delayed" if job.delay_ms > 0 else "prioritized" if job.priority else "waiting"
-
-
-def _is_there(ledger: Ledger, queue: str, job_id: str) -> bool:
-    return existing_key(ledger, JobRef(queue, job_id)) is not None
-
-
-def _parent_refusal(ledger: Ledger, parent: JobRef, new: NewJob | None, token: str | None) -> Refused | None:
-    if new is not None:
-        return None if new.has_children else WrongState(queue=parent.queue, id=parent.id, state=_first_state(new))
-    key = existing_key(ledger, parent)
-    if key is None:
-        return NoSuchParent(queue=parent.queue, id=parent.id)
-    state, held = ledger.row(SQL.parent_state, {"key": key})
-    if token is not None and token != held:
-        return LeaseLost(queue=parent.queue, id=parent.id)
-    is_open = state in ("waiting-children", "active")
-    return None if is_open else WrongState(queue=parent.queue, id=parent.id, state=state)

@@ -12,7 +12,7 @@ from headrace.core.topics import CONTROL
 from headrace.storage.sql.lite.keys import keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
-from headrace.storage.sql.lite.parents import child_runs_again, children_failed, reclaim_children
+from headrace.storage.sql.lite.parents import child_runs_again, children_failed, followers_of, reclaim_children
 from headrace.storage.sql.lite.rehome import rehome
 from headrace.storage.sql.lite.retention import SQL as REMOVE
 from headrace.storage.sql.lite.retention import apply_keep
@@ -102,8 +102,7 @@ def _enter_back(ledger: Ledger, standing: Standing, carried: Carried) -> None:
 
 def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     take(ledger, standing)
-    if standing.parent is not None:
-        child_runs_again(ledger, standing.parent, standing.key)
+    child_runs_again(ledger, standing.parent, standing.key)
     carried = standing.carried._replace(made=0, stalls=0)
     if reclaim_children(ledger, standing.key):
         ledger.run(SQL.wait_again, {"key": standing.key, "now": ledger.now} | carried._asdict())
@@ -145,8 +144,10 @@ def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
     ledger.insert(SETTLE.finished, [row])
     ledger.enter(standing.head, "failed")
     ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
-    if standing.parent is not None:
-        children_failed(ledger, [(standing.key, JobRef(standing.head.name, standing.id), failure.reason)])
+    followers = followers_of(ledger, [standing.key])
+    if standing.parent is not None or followers:
+        ref = JobRef(standing.head.name, standing.id)
+        children_failed(ledger, [(standing.key, ref, failure.reason)], followers)
     apply_keep(ledger, standing.head, standing.key, "failed", options(standing.options).keep_failed)
 
 

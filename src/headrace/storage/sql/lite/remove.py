@@ -11,7 +11,7 @@ from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
-from headrace.storage.sql.lite.retention import SQL, erase
+from headrace.storage.sql.lite.retention import SQL, drop
 
 _PAGES: Final[dict[State, str]] = {
     "waiting": SQL.ready_page,
@@ -55,7 +55,7 @@ def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bo
         if state not in starts:
             fixed = ref_of(ledger.head_of(one), one, custom)
             return WrongState(queue=fixed.queue, id=fixed.id, state=state)
-    return _drop(ledger, keys)
+    return drop(ledger, keys)
 
 
 def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
@@ -67,24 +67,5 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
         page = SQL.finished_page_sparing if command.spares_kept and state in FINISHED else _PAGES[state]
         keys = [row[0] for row in ledger.rows(page, step)]
-        gone += _drop(ledger, keys) if keys else []
+        gone += drop(ledger, keys) if keys else []
     return gone
-
-
-def _drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
-    rows = ledger.rows(SQL.known, {"keys": as_json(keys)})
-    is_finished = [state in FINISHED for _, _, state in rows]
-    if any(is_finished):
-        ledger.run(SQL.finished, {"keys": as_json(keys)})
-    if not all(is_finished):
-        for step in (SQL.ready, SQL.delayed, SQL.leases):
-            ledger.run(step, {"keys": as_json(keys)})
-    refs: list[JobRef] = []
-    for key, custom, state in rows:
-        head = ledger.head_of(key)
-        refs.append(ref_of(head, key, custom))
-        ledger.leave(head, state)
-        ledger.event(head, refs[-1].id, "removed", state)
-    erase(ledger, keys)
-    ledger.flush()
-    return refs
