@@ -31,7 +31,7 @@ SOURCES: Final = "repository"
 HOW_TO: Final = (
     ("Jobs", "tasks bulk unique-ids delay priority retries timeouts results retention batch"),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
-    ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow"),
+    ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow after-a-job clean-up"),
     ("Queues", "pause catch-all find-jobs administer events tallies"),
     ("Workers", "workers hooks settings sync systemd doctor bench"),
     ("Tests", "test-your-jobs tmp-path"),
