@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from headrace.backoff import Pauses
 from headrace.core.errors import BadFlow, Misuse
-from headrace.core.jobs import Bond, Follow, NewJob, Parent
+from headrace.core.jobs import Bond, Follow, NewJob, Parent, Siblings
 from headrace.job import Job
 from headrace.layout import laid_out
 from headrace.options import CALL_OPTIONS, CallOptions, Choice, IfFailed, check_if_failed
@@ -45,7 +45,12 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
         """The same call, run otherwise: `InvalidOption` if an option is unknown or out of bounds."""
         return replace(self, choice=self.choice.changed(options, self.pauses, CALL_OPTIONS), origin=object())
 
-    def after(self, *calls: "Call[Any] | Job[Any]", if_failed: IfFailed = "fail_parent") -> "Call[R]":
+    def after(
+        self,
+        *calls: "Call[Any] | Job[Any]",
+        if_failed: IfFailed = "fail_parent",
+        on_sibling_failure: Siblings | None = None,
+    ) -> "Call[R]":
         """The same call, run when these are done; several `after` add up.
 
         A call is added together with this one, as its child. A job is there already, in whatever queue, and knows
@@ -55,10 +60,14 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
         run. `continue_parent`: it runs at once. `ignore`: it runs when the others are done, and can read the reason.
         `drop`: the same, and that one is no child any more. `wait`: it waits until that one is retried or removed. A
         child's own option `if_failed` wins.
+
+        `on_sibling_failure` says what becomes of the other children, whichever `after` named them, when one has failed
+        this call: they `run` on, the default, or are cancelled, with all below them that has not ended (`cancel`).
         """
         if not calls:
             raise BadFlow(f"{self.name}: after() without a call; name what must be done before")
         policy = check_if_failed("if_failed", if_failed) or "fail_parent"
+        choice = self.choice.with_siblings(on_sibling_failure)
         children: list[Call[Any]] = []
         followed: list[tuple[str, Follow]] = []
         for call in calls:
@@ -71,6 +80,7 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
             raise BadFlow(f"{self.name} has more than {CHILDREN_MAX} children; put some below others")
         return replace(
             self,
+            choice=choice,
             children=self.children + tuple((call, policy) for call in children),
             followed=(*self.followed, *followed),
         )

@@ -36,7 +36,9 @@ async def families(desk: Desk, clock: FrozenClock) -> dict[str, Lease]:
     for name in ("done", "fails", "vanishes", "grows"):
         await desk.add(new(f"{name}-before", queue=ALONE, id=f"{name}-before"), *followers(f"{name}-before"))
     before = await desk.claim(ALONE, token="kin", names=("done-before", "fails-before", "grows-before"))
-    return {lease.name: lease for lease in (pending, *leaves, *asking, *before)}
+    await desk.add(parent("called-off", queue=UP, siblings="cancel"), *(below("called-off", f"sib-{n}") for n in "abc"))
+    siblings = await desk.claim(DOWN, token="kin", names=("sib-a", "sib-b"))
+    return {lease.name: lease for lease in (*siblings, pending, *leaves, *asking, *before)}
 
 
 def followers(of: str) -> list[Any]:
@@ -61,6 +63,7 @@ def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]
         "Settle, what others follow": (
             Settle((done(leases["done-before"], "1"), failed(leases["fails-before"], is_retryable=False))),
         ),
+        "Settle, what calls off its siblings": (Settle((failed(leases["sib-a"], is_retryable=False),)),),
         "Add, after jobs that have ended": (
             Add((new("f", has_children=True, follows=(Follow(ALONE, "1"), Follow(DOWN, "1"), Follow(DOWN, "3"))),)),
             Add((new("g", has_children=True, follows=(Follow(ALONE, "1", "on_failure"),)),)),

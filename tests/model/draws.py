@@ -88,6 +88,7 @@ options = st.builds(
     lifo=st.sampled_from((False, False, True)),
     keep_completed=keeps,
     keep_failed=keeps,
+    siblings=st.sampled_from(("run", "run", "cancel")),
 )
 
 

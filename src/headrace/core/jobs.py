@@ -38,6 +38,8 @@ Cause: TypeAlias = Literal[
     "error", "unrecoverable", "timeout", "cancelled", "stalled", "child-failed", "invalid-data", "expired"
 ]
 
+Siblings: TypeAlias = Literal["run", "cancel"]
+
 PRIORITY_MAX: Final = 2**21 - 1
 ATTEMPTS_MAX: Final = 1_000_000
 HISTORY_MAX: Final = 20  # failed attempts remembered per job; older ones are forgotten first
@@ -87,6 +89,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     lifo: bool = False
     keep_completed: Keep | None = None
     keep_failed: Keep | None = None
+    siblings: Siblings = "run"  # what becomes of the other children when one has failed this job
 
 
 DEFAULTS: Final = Options()

@@ -131,6 +131,11 @@ def revive(options: Options, stalls: int) -> Failure | None:
     return Failure(STALLED_REASON, "stalled") if stalls > options.max_stalled else None
 
 
+def sibling_failed(queue: str, id: str) -> Failure:
+    """Why a job is cancelled whose parent needs it no more, as its child `queue/id` has failed."""
+    return Failure(f"its sibling {queue}/{id} failed", "cancelled")
+
+
 REMOVED_REASON: Final = "removed"
 """What the step for the end of a job is told of one that was removed before it had ended."""
 

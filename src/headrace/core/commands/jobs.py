@@ -133,6 +133,9 @@ class Settle(Command[Settled], frozen=True):
     * `ignore` counts as done and leaves its reason; `drop` counts as done and is no child any more.
     * `wait` leaves the parent waiting.
 
+    A parent with the option `siblings="cancel"` that is failed by a child, and has not ended, needs the others no more:
+    these, and all below them, are cancelled, in the order of `Tree`.
+
     Jobs that follow a finished one hear of it like its parent, and after it, in the order in which they were added.
 
     The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with

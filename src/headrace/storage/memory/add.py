@@ -6,6 +6,7 @@ from headrace.core.commands import Add, Added
 from headrace.core.errors import CannotFollow, DuplicateId, LeaseLost, NoSuchJob, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import FINISHED, JobRef, NewJob, Parent, State
 from headrace.storage.memory import kin
+from headrace.storage.memory.ending import call_off
 from headrace.storage.memory.kin import Tie
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.remove import drop
@@ -110,7 +111,7 @@ def _follow(world: World, followers: list[Job], now: int) -> None:
                 ties.append(Tie(one, follower, one.followers[follower]))
     ended = [tie for tie in dict.fromkeys(ties) if tie.child.state in FINISHED]
     drop(world, kin.tell_completed(world, [tie for tie in ended if tie.child.state == "completed"], now), now)
-    kin.tell_failed(world, [tie for tie in ended if tie.child.state == "failed"], now)
+    call_off(world, kin.tell_failed(world, [tie for tie in ended if tie.child.state == "failed"], now), now)
 
 
 def _first_state(new: NewJob) -> State:

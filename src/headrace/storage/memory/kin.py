@@ -81,8 +81,12 @@ def tell_completed(world: World, ties: list[Tie], now: int) -> list[Job]:
     return [job for job in unneeded if job.state == "waiting-children"]
 
 
-def tell_failed(world: World, ties: list[Tie], now: int) -> None:
-    """Act by the bond of each child, then let the parents go on that may, the first child's first."""
+def tell_failed(world: World, ties: list[Tie], now: int) -> list[tuple[Job, Job]]:
+    """Act by the bond of each child, then let the parents go on that may, the first child's first.
+
+    The parents that need their other children no more, each with the child that failed.
+    """
+    free: list[tuple[Job, Job]] = []
     parents: dict[Job, None] = {}
     hurried: set[Job] = set()
     doomed: set[Job] = set()
@@ -96,6 +100,7 @@ def tell_failed(world: World, ties: list[Tie], now: int) -> None:
                 if parent.state not in FINISHED:
                     defer(parent, child_failed(child.ref.queue, child.ref.id), now)
                     doomed.add(parent)
+                    free += [(parent, child)] if parent.options.siblings == "cancel" else []
             case "continue_parent":
                 parent.ignored[child.serial] = _reason(child)
                 parent.is_hurried = parent.state == "active"
@@ -108,6 +113,7 @@ def tell_failed(world: World, ties: list[Tie], now: int) -> None:
         if parent in doomed and parent.state == "delayed":
             _to_its_place(world, parent, now)
         release(world, parent, now, is_hurried=parent in hurried)
+    return free
 
 
 def tell_retried(world: World, child: Job) -> None:

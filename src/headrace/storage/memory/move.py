@@ -1,16 +1,15 @@
 """Move: what people do to jobs by hand."""
 
-from headrace.core import topics
 from headrace.core.commands import Move, Moved
 from headrace.core.commands.jobs import FAMILY_MAX
 from headrace.core.errors import FamilyTooLarge, NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import FAMILY_STARTS, STARTS
 from headrace.storage.memory import kin
+from headrace.storage.memory.ending import cancel
 from headrace.storage.memory.match import matches
 from headrace.storage.memory.places import leave, ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.rehome import rehome
-from headrace.storage.memory.settle import fail, retain
 from headrace.storage.memory.world import Job, World
 
 
@@ -77,7 +76,7 @@ def _move(world: World, job: Job, command: Move, now: int) -> Refused | None:
         case "prioritise":
             _prioritise(world, job, command.priority, now)
         case "cancel":
-            _cancel(world, job, command.failure or Failure("cancelled", "cancelled"), now)
+            cancel(world, job, command.failure or Failure("cancelled", "cancelled"), now)
         case "move":
             return rehome(world, job, command.to, now)
     return None
@@ -101,15 +100,3 @@ def _prioritise(world: World, job: Job, priority: int, now: int) -> None:
     job.priority = priority
     if is_ready:
         to_ready(world, job, now, was)
-
-
-def _cancel(world: World, job: Job, failure: Failure, now: int) -> None:
-    """Ask the worker of an active job; should its run end otherwise than finished, the next claim fails the job."""
-    if job.state == "active":
-        job.is_cancel_requested = True
-        kin.defer(job, failure, now)
-        world.wake(topics.CONTROL)
-        return
-    fail(world, job, failure, now)
-    kin.tell_failed(world, kin.ties_of(world, [job]), now)
-    retain(world, job, job.options.keep_failed, now)

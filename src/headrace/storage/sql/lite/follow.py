@@ -5,6 +5,7 @@ from typing import Any
 
 from headrace.core.commands.jobs import ADD_MAX
 from headrace.core.jobs import Bond
+from headrace.storage.sql.lite.cancel import call_off
 from headrace.storage.sql.lite.keys import ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.parents import SQL, Failed, act_on_failures, children_done
@@ -59,4 +60,4 @@ def _tell(ledger: Ledger, ended: dict[int, tuple[Any, ...]], ties: _Follows) -> 
         )
         if unneeded:
             drop(ledger, unneeded)
-    act_on_failures(ledger, failed)
+    call_off(ledger, act_on_failures(ledger, failed))

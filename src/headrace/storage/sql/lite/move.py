@@ -1,25 +1,21 @@
 """Move on SQLite: what people do to single jobs. Each job stands or falls alone; these are no hot paths."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from headrace.core.commands import Move, Moved
 from headrace.core.commands.jobs import FAMILY_MAX
 from headrace.core.errors import FamilyTooLarge, NoMatch, Refused, WrongState
 from headrace.core.jobs import Failure, JobRef
 from headrace.core.lifecycle import FAMILY_STARTS, STARTS
-from headrace.core.topics import CONTROL
+from headrace.storage.sql.lite.cancel import cancel
 from headrace.storage.sql.lite.keys import keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
-from headrace.storage.sql.lite.parents import child_runs_again, children_failed, followers_of, reclaim_children
+from headrace.storage.sql.lite.parents import child_runs_again, reclaim_children
 from headrace.storage.sql.lite.rehome import rehome
 from headrace.storage.sql.lite.retention import SQL as REMOVE
-from headrace.storage.sql.lite.retention import apply_keep
-from headrace.storage.sql.lite.settle import SQL as SETTLE
-from headrace.storage.sql.lite.settle import stamped
 from headrace.storage.sql.lite.standing import SQL, Standing, standing_of, take
-from headrace.storage.sql.rows import options
 
 
 def move(ledger: Ledger, command: Move) -> Moved:
@@ -43,7 +39,7 @@ def move(ledger: Ledger, command: Move) -> Moved:
                 asked += running
                 requested += [at] if running else []
             elif standing.state == "active":
-                _request_cancel(ledger, standing, command)
+                _cancel(ledger, standing, command)
                 requested.append(at)
             elif command.action == "move":
                 gone = rehome(ledger, standing, command.to)
@@ -75,11 +71,8 @@ def _move_family(ledger: Ledger, root: Standing, command: Move) -> tuple[Refused
         moved.append(ref_of(ledger.head_of(key), key, custom))
         standing = standing_of(ledger, moved[-1])
         assert standing is not None  # nobody goes before its turn: retention takes only who has finished
-        if standing.state == "active":
-            _request_cancel(ledger, standing, command)
-            asked.append(moved[-1])
-        else:
-            _ACTIONS[command.action](ledger, standing, command)
+        asked += moved[-1:] if standing.state == "active" else []
+        _ACTIONS[command.action](ledger, standing, command)
     return None, moved, asked
 
 
@@ -136,26 +129,7 @@ def _prioritise(ledger: Ledger, standing: Standing, command: Move) -> None:
 
 
 def _cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
-    failure = command.failure or Failure("cancelled", "cancelled")
-    body = stamped(ledger, failure)
-    take(ledger, standing)
-    ledger.run(SETTLE.undefer, {"keys": as_json([standing.key])})
-    row: tuple[Any, ...] = (standing.key, standing.head.id, "failed", None, *standing.carried, body)
-    ledger.insert(SETTLE.finished, [row])
-    ledger.enter(standing.head, "failed")
-    ledger.event(standing.head, standing.id, "failed", standing.state, failure.cause)
-    followers = followers_of(ledger, [standing.key])
-    if standing.parent is not None or followers:
-        ref = JobRef(standing.head.name, standing.id)
-        children_failed(ledger, [(standing.key, ref, failure.reason)], followers)
-    apply_keep(ledger, standing.head, standing.key, "failed", options(standing.options).keep_failed)
-
-
-def _request_cancel(ledger: Ledger, standing: Standing, command: Move) -> None:
-    """Ask the worker; the deferred failure makes the cancel survive a worker that never hears of it."""
-    ledger.run(SQL.request_cancel, {"key": standing.key})
-    ledger.defer(standing.key, command.failure or Failure("cancelled", "cancelled"))
-    ledger.signal(CONTROL)
+    cancel(ledger, standing, command.failure or Failure("cancelled", "cancelled"))
 
 
 _ACTIONS: Final[dict[str, Callable[[Ledger, Standing, Move], None]]] = {

@@ -55,26 +55,29 @@ class Failed(NamedTuple):
     reason: str
 
 
-def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef, str]], followers: Ties) -> None:
-    """Children failed for good: (child, its identity, why). Each acts on its parent by its policy."""
+def children_failed(ledger: Ledger, failed: list[tuple[int, JobRef, str]], followers: Ties) -> list[tuple[int, JobRef]]:
+    """Children failed for good: (child, its identity, why). Each acts on its parent by its policy.
+
+    The parents that need their other children no more, each with the child that failed.
+    """
     found = ledger.rows(SQL.policies, {"keys": as_json([child for child, _, _ in failed])})
     own = {child: (parent, policy) for child, parent, policy, _ in found}
     acting: list[Failed] = []
     for child, ref, why in failed:
         ties = [own[child]] if child in own else []
         acting += [Failed(*tie, child, ref, why) for tie in (*ties, *followers.get(child, ()))]
-    act_on_failures(ledger, acting)
+    return act_on_failures(ledger, acting)
 
 
-def act_on_failures(ledger: Ledger, acting: list[Failed]) -> None:
+def act_on_failures(ledger: Ledger, acting: list[Failed]) -> list[tuple[int, JobRef]]:
     """Do what each failure does, then let those go on that may, in the same order."""
     told = _end_edges(ledger, [one for one in acting if one.bond != "wait"])
     if not told:
-        return
+        return []
     acting = [one for one in acting if (one.parent, one.child) in told]
     _less(ledger, [parent for parent, _ in told])
     lethal = [one for one in acting if one.bond == "fail_parent"]
-    still_open = {row[0] for row in ledger.rows(SQL.open, {"keys": as_json([one.parent for one in lethal])})}
+    still_open = dict(ledger.rows(SQL.open, {"keys": as_json([one.parent for one in lethal])}))
     for one in lethal:
         if one.parent in still_open:
             ledger.defer(one.parent, child_failed(one.ref.queue, one.ref.id))
@@ -86,6 +89,7 @@ def act_on_failures(ledger: Ledger, acting: list[Failed]) -> None:
         if parent in still_open:
             _hasten(ledger, [parent])
         release(ledger, [parent], hurried)
+    return [(one.parent, one.ref) for one in lethal if still_open.get(one.parent)]
 
 
 def _end_edges(ledger: Ledger, acting: list[Failed]) -> set[tuple[int, int]]:

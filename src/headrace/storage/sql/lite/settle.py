@@ -3,17 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.commands.jobs import UNTOLD
 from headrace.core.errors import LeaseLost, Refused
-from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
+from headrace.core.jobs import HISTORY_MAX, JobRef, State
 from headrace.core.tallies import bucket
+from headrace.storage.sql.lite.cancel import tell_failed
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
-from headrace.storage.sql.lite.ledger import Ledger, as_json, change
-from headrace.storage.sql.lite.parents import Ties, children_done, children_failed, followers_of, release
+from headrace.storage.sql.lite.ledger import Ledger, as_json, change, stamped
+from headrace.storage.sql.lite.parents import Ties, children_done, followers_of, release
 from headrace.storage.sql.lite.retention import apply_keep, drop
 from headrace.storage.sql.script import load
 
@@ -139,7 +138,7 @@ def _write(ledger: Ledger, moves: Moves) -> None:
         if unneeded:
             drop(ledger, unneeded)
     if moves.failed:
-        children_failed(ledger, moves.failed, moves.followers)
+        tell_failed(ledger, moves.failed, moves.followers)
     if moves.awaiting:
         ledger.flush_places()
         release(ledger, [row[0] for row in moves.awaiting], moves.hurried, moves.pauses)
@@ -153,8 +152,3 @@ def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:
     ledger.run(SQL.failures, {"rows": as_json(failures)})
     keys = as_json([key for key, _ in failures])
     ledger.run(SQL.forget_failures, {"keys": keys, "most": HISTORY_MAX})
-
-
-def stamped(ledger: Ledger, failure: Failure) -> str:
-    """A failure as it is stored, with the time of this transaction."""
-    return as_json(msgspec.structs.replace(failure, at=ledger.now))

@@ -71,8 +71,8 @@ select d.key, d.priority, d.made, d.started, d.stalls, j.id
 from delayed d join jobs j on j.key = d.key
 where d.key in (select value from json_each(:keys));
 
--- step: open: which of these jobs are there and not finished
-select j.key from jobs j
+-- step: open: which of these jobs are there and not finished, and whether they call off what they need no more
+select j.key, coalesce(j.options ->> '$.siblings' = 'cancel', 0) from jobs j
 where j.key in (select value from json_each(:keys)) and not exists (select 1 from finished f where f.key = j.key);
 
 -- step: again: a job that is to run again; gives those who wait for one more
