@@ -34,7 +34,7 @@ HOW_TO: Final = (
         "tasks bulk your-own-transaction unique-ids dedup delay priority retries timeouts results retention batch",
     ),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
-    ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow"),
+    ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow after-a-job clean-up"),
     ("Schedules", "schedules"),
     ("Queues", "pause limits catch-all find-jobs administer events tallies"),
     ("Workers", "workers remote-control locks hooks plugins settings sync systemd doctor bench"),

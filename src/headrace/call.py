@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from headrace.backoff import Pauses
 from headrace.core.errors import BadFlow, Misuse
-from headrace.core.jobs import NewJob, Parent
+from headrace.core.jobs import Bond, Follow, NewJob, Parent, Siblings
 from headrace.job import Job
 from headrace.layout import laid_out
 from headrace.options import CALL_OPTIONS, CallOptions, Choice, IfFailed, check_if_failed
@@ -16,6 +16,7 @@ from headrace.options import CALL_OPTIONS, CallOptions, Choice, IfFailed, check_
 R = TypeVar("R")
 
 CHILDREN_MAX: Final = 10_000
+STEPS_MAX: Final = 10
 
 
 class Call(Struct, Generic[R], frozen=True, eq=False):
@@ -28,6 +29,10 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
     pauses: Pauses
     load: Callable[[str], R] | None = None
     children: tuple[tuple["Call[Any]", IfFailed], ...] = ()
+    followed: tuple[tuple[str, Follow], ...] = ()
+    """Jobs that are there already and must have ended before, each with its name."""
+    steps: tuple[tuple["Call[Any]", Bond], ...] = ()
+    """What is to run when this one has ended."""
     wants: tuple[str, ...] = ()
     """The tasks of those children from which arguments are to come that were not given."""
     origin: object = field(default_factory=object)
@@ -40,27 +45,78 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
         """The same call, run otherwise: `InvalidOption` if an option is unknown or out of bounds."""
         return replace(self, choice=self.choice.changed(options, self.pauses, CALL_OPTIONS), origin=object())
 
-    def after(self, *calls: "Call[Any]", if_failed: IfFailed = "fail_parent") -> "Call[R]":
+    def after(
+        self,
+        *calls: "Call[Any] | Job[Any]",
+        if_failed: IfFailed = "fail_parent",
+        on_sibling_failure: Siblings | None = None,
+    ) -> "Call[R]":
         """The same call, run when these are done; several `after` add up.
+
+        A call is added together with this one, as its child. A job is there already, in whatever queue, and knows
+        nothing of it; if it has ended, that counts at once. `NoSuchJob` when this is enqueued and the job is gone.
 
         `if_failed` says what happens when one of them fails for good. `fail_parent`: this one fails too, without being
         run. `continue_parent`: it runs at once. `ignore`: it runs when the others are done, and can read the reason.
         `drop`: the same, and that one is no child any more. `wait`: it waits until that one is retried or removed. A
         child's own option `if_failed` wins.
+
+        `on_sibling_failure` says what becomes of the other children, whichever `after` named them, when one has failed
+        this call: they `run` on, the default, or are cancelled, with all below them that has not ended (`cancel`).
         """
         if not calls:
             raise BadFlow(f"{self.name}: after() without a call; name what must be done before")
         policy = check_if_failed("if_failed", if_failed) or "fail_parent"
+        choice = self.choice.with_siblings(on_sibling_failure)
+        children: list[Call[Any]] = []
+        followed: list[tuple[str, Follow]] = []
         for call in calls:
-            _check_child(call)
-        if len(self.children) + len(calls) > CHILDREN_MAX:
+            if isinstance(call, Job):
+                followed.append((call.name, Follow(call.queue, call.id, policy)))
+            else:
+                _check_call("after", call)
+                children.append(call)
+        if len(self.children) + len(self.followed) + len(calls) > CHILDREN_MAX:
             raise BadFlow(f"{self.name} has more than {CHILDREN_MAX} children; put some below others")
-        return replace(self, children=self.children + tuple((call, policy) for call in calls))
+        return replace(
+            self,
+            choice=choice,
+            children=self.children + tuple((call, policy) for call in children),
+            followed=(*self.followed, *followed),
+        )
+
+    def finally_(self, call: "Call[Any]") -> "Call[R]":
+        """The same call, with a step that runs once it and all below it have ended, however they ended.
+
+        The step is a job of its own, added together with this one: a worker that dies in it is followed by another, and
+        a retry of this one does not bring it back. It learns with `headrace.context().ended()` what became of this one.
+        It is no part of the flow: who waits for this one does not wait for the step, and who cancels the flow lets it
+        run. `BadFlow` if it has children or steps of its own.
+        """
+        return self._with_step("finally_", call, "finally")
+
+    def on_failure(self, call: "Call[Any]") -> "Call[R]":
+        """The same call, with a step that runs once when it has failed for good, also by being cancelled.
+
+        It runs at once, whatever else of the flow still runs. When this one completes, or is removed, the step is
+        removed unrun. For the rest it is as one of `finally_`.
+        """
+        return self._with_step("on_failure", call, "on_failure")
+
+    def _with_step(self, verb: str, call: "Call[Any]", bond: Bond) -> "Call[R]":
+        _check_call(verb, call)
+        if call.children or call.followed or call.steps:
+            raise BadFlow(f"{verb}({call.name}): a step is one job, without others before or after it")
+        if call.wants:
+            raise BadFlow(f"{verb}({call.name}): a step has no children to take arguments from; read context().ended()")
+        if len(self.steps) == STEPS_MAX:
+            raise BadFlow(f"{self.name} has more than {STEPS_MAX} steps; let one of them add the others")
+        return replace(self, steps=(*self.steps, (call, bond)))
 
     def jobs(self, parent: Parent | None = None) -> list[NewJob]:
         """What a store is asked to add for this call and all below it, its own job first."""
         choice = self.choice
-        if not (self.children or self.wants or parent or choice.if_failed or choice.options.dedup):
+        if not (self.children or self.steps or self.wants or parent or choice.if_failed or choice.options.dedup):
             return [self.new_job()]  # nearly every call
         return laid_out(self, parent)
 
@@ -76,16 +132,15 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
             choice.delay_ms,
             choice.options,
             parent,
-            bool(self.children),
+            bool(self.children or self.followed),
+            tuple([follow for _, follow in self.followed]),
         )
 
 
-def _check_child(call: object) -> None:
-    if isinstance(call, Job):
-        raise Misuse("after(job) with a job that exists already comes with a later release; pass the call that adds it")
+def _check_call(verb: str, call: object) -> None:
     if not isinstance(call, Call):
         hint = "; write task.call(…)" if callable(call) else ""
-        raise Misuse(f"after() takes calls, not {type(call).__name__}{hint}")
+        raise Misuse(f"{verb}() takes calls, not {type(call).__name__}{hint}")
 
 
 class Enqueue(Protocol):

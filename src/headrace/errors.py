@@ -9,10 +9,8 @@ from headrace.core.errors import (
     Conflict,
     Denied,
     DuplicateId,
-    FamilyTooLarge,
     HeadraceError,
     Held,
-    InFlow,
     InvalidData,
     InvalidId,
     InvalidName,
@@ -39,6 +37,7 @@ from headrace.core.errors import (
     Unavailable,
     WrongState,
 )
+from headrace.core.flow_errors import CannotFollow, FamilyTooLarge, InFlow
 from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused
 from headrace.core.results import JobError, JobFailed, ResultTimeout
 from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
@@ -50,6 +49,7 @@ __all__ = [
     "BadQuery",
     "BadSchedule",
     "BadUrl",
+    "CannotFollow",
     "CannotOpen",
     "Conflict",
     "Denied",

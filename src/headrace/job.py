@@ -143,13 +143,16 @@ class Job(Generic[R]):
         return reading.result(record, self._load)
 
     @blocking
-    async def retry(self) -> None:
+    async def retry(self, *, children: bool = False) -> None:
         """Run a finished job again, with all its attempts; `WrongState` if it is not finished.
 
         A parent waits first for its children that are not done, and for those that have failed it: retry them too. A
         child is waited for again by a parent that still waits; a parent that has finished stays as it is.
+
+        With `children` whatever has failed runs again, of the job and of all below it, the leaves first, in one step;
+        what has completed is not run again. `WrongState` if nothing has failed.
         """
-        await self._move(Move((self._ref,), "retry"))
+        await self._move(Move((self._ref,), "retry", with_children=children))
 
     @blocking
     async def promote(self) -> None:
@@ -157,9 +160,13 @@ class Job(Generic[R]):
         await self._move(Move((self._ref,), "promote"))
 
     @blocking
-    async def cancel(self, reason: str = "cancelled") -> bool:
-        """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False)."""
-        moved = await self._move(Move((self._ref,), "cancel", failure=cancelled(reason)))
+    async def cancel(self, reason: str = "cancelled", *, children: bool = False) -> bool:
+        """Fail the job with the cause `cancelled`: at once (True), or, while it runs, by asking its worker (False).
+
+        With `children` also all below it that have not ended, in one step; False if one of them runs. `WrongState` if
+        all have ended.
+        """
+        moved = await self._move(Move((self._ref,), "cancel", failure=cancelled(reason), with_children=children))
         return not moved.requested
 
     @blocking

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from headrace.core.errors import BadFlow, InvalidOption, Misuse
-from headrace.core.jobs import NewJob, Parent, Policy
+from headrace.core.jobs import Bond, Follow, NewJob, Parent, Policy
 from headrace.options import Choice, check_if_failed
 
 R_co = TypeVar("R_co", covariant=True)
@@ -29,6 +31,16 @@ class Planned(Protocol):
     @property
     def children(self) -> tuple[tuple[Any, Policy], ...]:
         """The calls that must be done before, and what their failure does."""
+        ...
+
+    @property
+    def followed(self) -> tuple[tuple[str, Follow], ...]:
+        """The jobs that must have ended before, by name."""
+        ...
+
+    @property
+    def steps(self) -> tuple[tuple[Any, Bond], ...]:
+        """The calls that are to run when it has ended."""
         ...
 
     @property
@@ -56,7 +68,7 @@ def laid_out(root: Planned, parent: Parent | None = None) -> list[NewJob]:
         raise InvalidOption(f"if_failed says what a child does to its parent; {root.name} has no parent here")
     tie = None if parent is None else _tie(root, parent.queue, parent.id, parent.policy)
     _check_dedup(root, is_child=parent is not None)
-    if root.children:
+    if root.children or root.steps:
         return _flow(root, tie)
     _check_wants(root)
     return [root.new_job(parent=tie)]
@@ -66,6 +78,7 @@ def _flow(root: Planned, tie: Parent | None) -> list[NewJob]:
     jobs = [root.new_job(id=str(uuid4()), parent=tie)]
     above: dict[int, int | None] = {id(root.origin): None}  # each origin, and that of its parent
     waiting: list[tuple[Planned, NewJob]] = [(root, jobs[0])]
+    steps: list[NewJob] = []
     for parent, job in waiting:
         assert job.id is not None
         _check_wants(parent)
@@ -74,9 +87,20 @@ def _flow(root: Planned, tie: Parent | None) -> list[NewJob]:
             _check_dedup(child, is_child=True)
             jobs.append(child.new_job(id=str(uuid4()), parent=_tie(child, job.queue, job.id, policy)))
             waiting.append((child, jobs[-1]))
-            if len(jobs) > NODES_MAX:
-                raise BadFlow(f"the flow of {root.name} has more than {NODES_MAX} jobs; part it")
-    return jobs
+        for step, bond in parent.steps:
+            _check_new(step, parent, above)
+            _check_dedup(step, is_child=True)
+            steps.append(_step(step, job.queue, job.id, bond))
+        if len(jobs) + len(steps) > NODES_MAX:
+            raise BadFlow(f"the flow of {root.name} has more than {NODES_MAX} jobs; part it")
+    return jobs + steps
+
+
+def _step(call: Planned, queue: str, id: str, bond: Bond) -> NewJob:
+    """What runs after a job: nobody's child, it follows that job."""
+    if call.choice.if_failed is not None:
+        raise InvalidOption(f"if_failed says what a child does to its parent; the step {call.name} has no parent")
+    return replace(call.new_job(), has_children=True, follows=(Follow(queue, id, bond),))
 
 
 def _tie(child: Planned, queue: str, id: str, policy: Policy) -> Parent:
@@ -87,7 +111,7 @@ def _tie(child: Planned, queue: str, id: str, policy: Policy) -> Parent:
 def _check_wants(call: Planned) -> None:
     if not call.wants:
         return
-    names = [child.name for child, _ in call.children]
+    names = [child.name for child, _ in call.children] + [name for name, _ in call.followed]
     for wanted in call.wants:
         if names.count(wanted) != 1:
             many = f"{names.count(wanted)} children" if wanted in names else "no child"
@@ -103,8 +127,8 @@ def _check_dedup(call: Planned, *, is_child: bool) -> None:
     if dedup is None:
         return
     if is_child:
-        raise InvalidOption(f"{name} is a child and has a dedup key; its parent would wait for a job of others")
-    if call.children and (dedup.replaces or dedup.reschedules or dedup.keeps_last):
+        raise InvalidOption(f"{name} is part of a flow and has a dedup key; the flow would wait for a job of others")
+    if (call.children or call.steps) and (dedup.replaces or dedup.reschedules or dedup.keeps_last):
         raise InvalidOption(f"{name} has children: a duplicate can only be dropped; leave the rest of its dedup out")
     if (dedup.replaces or dedup.reschedules) and not choice.delay_ms:
         raise InvalidOption(f"a duplicate of {name} is to meet a delayed job, and there is no delay; give delay, too")

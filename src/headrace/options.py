@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypedDict
+from typing import Any, Final, TypeAlias, TypedDict, get_args
 
 from msgspec import Struct, structs
 
 from headrace.backoff import BackoffLike, Pauses
 from headrace.core.backoff import DELAY_MAX_MS
 from headrace.core.errors import InvalidOption
-from headrace.core.jobs import ATTEMPTS_MAX, POLICIES, PRIORITY_MAX, Options, Policy
+from headrace.core.jobs import ATTEMPTS_MAX, POLICIES, PRIORITY_MAX, Options, Policy, Siblings
 from headrace.core.names import check_id
 from headrace.dedup import Dedup
 from headrace.spans import Keep, Span, count_of, span_ms
@@ -18,6 +18,8 @@ TIMEOUT_MIN_MS: Final = 1
 TIMEOUT_MAX_MS: Final = 30 * 24 * 3600 * 1000
 STALLED_MAX: Final = 1_000
 EXPIRES_MIN_MS: Final = 1
+
+SIBLINGS: Final[tuple[Siblings, ...]] = get_args(Siblings)
 
 IfFailed: TypeAlias = Policy
 
@@ -71,6 +73,14 @@ class Choice(Struct, frozen=True):
                 " expire before it may run; let it expire later"
             )
         return changed
+
+    def with_siblings(self, on_sibling_failure: Siblings | None) -> "Choice":
+        """These options, and what becomes of the other children when one has failed the job; None changes nothing."""
+        if on_sibling_failure is None:
+            return self
+        if on_sibling_failure not in SIBLINGS:
+            raise InvalidOption(f"on_sibling_failure is {on_sibling_failure!r}; it is {' or '.join(SIBLINGS)}")
+        return structs.replace(self, options=structs.replace(self.options, siblings=on_sibling_failure))
 
 
 def unknown_option(name: str, known: Iterable[str]) -> InvalidOption:

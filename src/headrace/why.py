@@ -204,10 +204,11 @@ def _runs_by_itself(child: Node) -> bool:
 
 def _child(node: Node) -> str:
     record = node.record
+    what = "job" if node.is_followed else "child"
     if record is None:
-        return f"it waits for the child {node.job}, which is gone"
+        return f"it waits for the {what} {node.job}, which is gone"
     reason = f" and must be retried or removed: {record.failure.reason}" if record.failure else ""
-    return f"it waits for the child {node.job} ({record.name}), which is {record.state}{reason}"
+    return f"it waits for the {what} {node.job} ({record.name}), which is {record.state}{reason}"
 
 
 def _at(record: JobRecord) -> str:

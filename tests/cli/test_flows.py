@@ -92,3 +92,25 @@ def test_a_failure_that_was_ignored_says_so(call: Call, project: Project) -> Non
     assert call("flows", "show", root, "--json").json["nodes"][1]["ignored"] == "no"
     call("jobs", "remove", child.split("(")[1].split(")")[0])
     assert call("flows", "show", root).out.splitlines()[1].endswith("removed    ignored: no")
+
+
+def test_what_has_failed_of_a_flow_is_retried(call: Call, project: Project, flow: str) -> None:
+    done = call("flows", "retry", flow)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split(" ")[1] for line in done.out.splitlines()] == ["retried"] * 3
+    states = [node["state"] for node in call("flows", "show", flow, "--json").json["nodes"]]
+    assert states == ["waiting-children", "completed", "waiting-children", "waiting"]
+    done = call("flows", "retry", flow, "post/9")
+    assert (done.code, done.out) == (1, "")
+    assert "waiting-children" in done.err
+    assert "post/9" in done.err
+
+
+def test_a_flow_is_cancelled_with_all_below_it(call: Call, flow: str) -> None:
+    call("flows", "retry", flow)
+    done = call("flows", "cancel", flow, "--reason", "too late", "--json").json
+    assert (len(done["cancelled"]), done["asked"], done["refused"]) == (3, [], [])
+    nodes = call("flows", "show", flow, "--json").json["nodes"]
+    assert [node["state"] for node in nodes] == ["failed", "completed", "failed", "failed"]
+    assert nodes[3]["failure"]["reason"] == "too late"
+    assert call("flows", "cancel", flow).code == 1

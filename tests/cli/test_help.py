@@ -44,6 +44,8 @@ def test_these_are_the_commands() -> None:
         "dev",
         "doctor",
         "enqueue",
+        "flows cancel",
+        "flows retry",
         "flows show",
         "jobs cancel",
         "jobs list",

@@ -3,8 +3,9 @@
 import pytest
 
 from headrace.core.commands import Add, Removed
-from headrace.core.commands.jobs import FAMILY_MAX
-from headrace.core.errors import FamilyTooLarge, LeaseLost, WrongState
+from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.errors import LeaseLost, WrongState
+from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.lifecycle import child_failed
 from headrace.core.log import Change
 

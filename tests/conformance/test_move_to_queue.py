@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from headrace.core.commands import Forget, Moved
-from headrace.core.errors import DuplicateId, InFlow, LeaseLost, NoMatch, NoSuchJob
+from headrace.core.errors import DuplicateId, LeaseLost, NoMatch, NoSuchJob
+from headrace.core.flow_errors import InFlow
 from headrace.core.jobs import State
 from headrace.core.log import Change
 from headrace.core.query import parse

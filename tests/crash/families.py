@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from headrace.core.commands import Claim, Command, Move, Recover, Remove, Settle, Source
-from headrace.core.jobs import POLICIES, Lease
+from headrace.core.commands import Add, Claim, Command, Move, Recover, Remove, Settle, Source
+from headrace.core.jobs import POLICIES, Bond, Follow, Lease
 from headrace.core.query import parse
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk, awaits_children, child, done, failed, new, parent, ref
@@ -38,7 +38,18 @@ async def families(desk: Desk, clock: FrozenClock) -> dict[str, Lease]:
         await desk.add(new(name, queue=LATE, expires_ms=5, **fields))
     await desk.add(parent("waits-late", queue=UP), child("waits-late", of_queue=UP, queue=LATE, expires_ms=5))
     await desk.add(parent("is-late", queue=LATE, expires_ms=5), child("is-late", of_queue=LATE, queue="kin-on"))
-    return {lease.name: lease for lease in (pending, *leaves, *asking)}
+    for name in ("done", "fails", "vanishes", "grows"):
+        await desk.add(new(f"{name}-before", queue=ALONE, id=f"{name}-before"), *followers(f"{name}-before"))
+    before = await desk.claim(ALONE, token="kin", names=("done-before", "fails-before", "grows-before"))
+    await desk.add(parent("called-off", queue=UP, siblings="cancel"), *(below("called-off", f"sib-{n}") for n in "abc"))
+    siblings = await desk.claim(DOWN, token="kin", names=("sib-a", "sib-b"))
+    return {lease.name: lease for lease in (*siblings, pending, *leaves, *asking, *before)}
+
+
+def followers(of: str) -> list[Any]:
+    """One that follows a job, a step for its end, one for its failure, and one that would be dropped."""
+    bonds: tuple[Bond, ...] = ("fail_parent", "finally", "on_failure", "drop")
+    return [new(f"{of}-{bond}", queue=UP, has_children=True, follows=(Follow(ALONE, of, bond),)) for bond in bonds]
 
 
 def below(of: str, name: str, policy: str = "fail_parent", **fields: Any) -> Any:
@@ -54,9 +65,22 @@ def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]
         "Settle, by every policy": (Settle(tuple(failed(leaf, is_retryable=False) for leaf in leaves)),),
         "Settle, waiting for children": (Settle(waiting),),
         "Settle, in another minute": (Settle((done(leases["last"]),)),),
+        "Settle, what others follow": (
+            Settle((done(leases["done-before"], "1"), failed(leases["fails-before"], is_retryable=False))),
+        ),
+        "Settle, what calls off its siblings": (Settle((failed(leases["sib-a"], is_retryable=False),)),),
+        "Add, after jobs that have ended": (
+            Add((new("f", has_children=True, follows=(Follow(ALONE, "1"), Follow(DOWN, "1"), Follow(DOWN, "3"))),)),
+            Add((new("g", has_children=True, follows=(Follow(ALONE, "1", "on_failure"),)),)),
+        ),
+        "Add, below one whose end others wait for": (Add((child("grows-before", of_queue=ALONE),)),),
+        "Move, cancel what others follow": (Move((ref("vanishes-before", ALONE),), "cancel"),),
+        "Remove, what others follow": (Remove((ref("vanishes-before", ALONE),)),),
         "Move, retry a parent": (Move((ref("failed", UP),), "retry"),),
         "Move, retry a child": (Move((ref("2", DOWN),), "retry"),),
         "Move, cancel a parent": (Move((ref("whole", UP),), "cancel"),),
+        "Move, cancel a flow": (Move((ref("whole", UP), ref("waits", UP)), "cancel", with_children=True),),
+        "Move, retry a flow": (Move((ref("failed", UP), ref("waits", UP)), "retry", with_children=True),),
         "Move, delay": (Move((ref("goes", ALONE), ref("7", ALONE)), "delay", delay_ms=70_000),),
         "Move, prioritise": (Move((ref("goes", ALONE), ref("7", ALONE), ref("whole", UP)), "prioritise", priority=3),),
         "Claim, what is late": (Claim((Source(LATE),), 2, "new", 30_000, "w"),),

@@ -62,6 +62,8 @@ RULES = {
     "a parent that waits has something to wait for": "select key from parents where is_waiting and pending = 0",
     "a pending child is there": """
         select child from edges where is_pending and child not in (select key from jobs)""",
+    "an edge with a bond leads to no child": """
+        select e.child from edges e join jobs j on j.key = e.child where e.bond is not null and j.parent = e.parent""",
     "an edge leads up to a parent": "select parent from edges where parent not in (select key from parents)",
     "a lease has a token and an end": "select key from leases where token = '' or expires_at < started_at",
     "a finished job has no lease and no deferred failure": """

@@ -23,6 +23,7 @@ DAMAGE = {
     "a parent counts the children that it waits for": "update parents set pending = pending + 1",
     "a parent that waits has something to wait for": "update parents set pending = 0",
     "a pending child is there": "delete from jobs where key in (select child from edges where is_pending)",
+    "an edge with a bond leads to no child": "update edges set bond = 'wait'",
     "an edge leads up to a parent": "delete from parents",
     "a lease has a token and an end": "update leases set token = ''",
     "a finished job has no lease and no deferred failure": "insert into deferred select key, '{}' from finished",

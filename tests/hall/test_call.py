@@ -7,7 +7,7 @@ import pytest
 
 import headrace
 from headrace.core.errors import BadFlow, InvalidId, InvalidOption, Misuse
-from headrace.core.jobs import Options, Parent
+from headrace.core.jobs import Follow, Options, Parent
 from headrace.flow import plan
 
 offline = headrace.App("memory://")
@@ -132,10 +132,10 @@ def test_after_takes_calls_only(odd: Any) -> None:
         work.call().after(odd)
 
 
-def test_after_a_job_comes_later() -> None:
-    job: Any = work.enqueue.sync()
-    with pytest.raises(Misuse, match="comes with a later release"):
-        work.call().after(job)
+def test_a_job_that_is_there_is_followed_and_is_no_child() -> None:
+    job = work.enqueue.sync()
+    (planned,) = plan(work.call().after(job, if_failed="wait"))
+    assert (planned.has_children, planned.follows) == (True, (Follow(job.queue, job.id, "wait"),))
     offline.close.sync()
 
 

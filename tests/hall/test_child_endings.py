@@ -9,7 +9,8 @@ import pytest
 import headrace
 from headrace.core.commands import Claim, Recover, Renew, Source
 from headrace.core.commands.jobs import Hold
-from headrace.core.errors import InFlow, NoSuchJob
+from headrace.core.errors import NoSuchJob
+from headrace.core.flow_errors import InFlow
 from headrace.core.jobs import POLICIES, Policy
 
 FAILS: Final = ("failed", "cancelled", "cancelled running", "timed out", "stalled too often")

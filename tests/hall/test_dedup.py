@@ -65,10 +65,10 @@ async def test_what_is_to_be_kept_has_no_id_of_its_own(app: headrace.App) -> Non
 async def test_a_child_has_no_key(app: headrace.App) -> None:
     queue = app.queue("q")
     leaf = queue.call("leaf").options(dedup=Dedup("k"))
-    await refused(app, queue.call("root").after(leaf), "leaf is a child and has a dedup key")
-    await refused(app, queue.call("root").after(queue.call("mid").after(leaf)), "leaf is a child")
+    await refused(app, queue.call("root").after(leaf), "leaf is part of a flow and has a dedup key")
+    await refused(app, queue.call("root").after(queue.call("mid").after(leaf)), "leaf is part of a flow")
     root = await app.enqueue(queue.call("root").after(queue.call("other")))
-    with pytest.raises(InvalidOption, match="leaf is a child"):
+    with pytest.raises(InvalidOption, match="leaf is part of a flow"):
         await root.add_child(leaf)
 
 

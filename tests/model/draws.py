@@ -41,6 +41,7 @@ WEIGHTS = {
     "add_jobs": 4,
     "add_jobs_in_one_call": 2,
     "add_flow": 4,
+    "add_follower": 4,
     "add_child": 3,
     "claim": 3,
     "claim_anything": 6,
@@ -82,6 +83,7 @@ json_texts = st.sampled_from(
 requests = st.sampled_from((None, None, None, None, "one", "two"))
 wrong_tokens = st.sampled_from((*(None,) * 15, "wrong"))
 policies = st.sampled_from(("fail_parent", *POLICIES))
+bonds = st.sampled_from((*POLICIES, "finally", "finally", "on_failure", "on_failure"))
 actions = st.sampled_from(("retry", "retry", "promote", "delay", "prioritise", "cancel", "cancel", "move"))
 wheres = st.one_of(
     st.none(),
@@ -119,6 +121,7 @@ options = st.builds(
     keep_completed=keeps,
     keep_failed=keeps,
     expires_ms=st.sampled_from((None, None, None, 20, 40, 1_000)),
+    siblings=st.sampled_from(("run", "run", "cancel")),
 )
 
 

@@ -37,7 +37,7 @@ from headrace.core.commands import (
     Source,
 )
 from headrace.core.errors import Refused
-from headrace.core.jobs import STATES, JobRef, Lease, NewJob, Parent, State
+from headrace.core.jobs import STATES, Follow, JobRef, Lease, NewJob, Parent, State
 from headrace.core.lifecycle import STARTS
 from headrace.core.outcomes import Postponed, PutBack
 from headrace.storage.memory import MemoryStore
@@ -168,10 +168,25 @@ class Machine(RuleBasedStateMachine):
             flow.append(replace(node, id=f"f{self.flows}-{number}") if node.has_children else node)
         self.know(self.run(Add(tuple(flow), draw(draws.requests))))
 
+    def add_follower(self, draw: Draw) -> None:
+        """A job after others, which may have ended or never been, and after a flow that is added with it."""
+        self.flows += 1
+        top, below = f"f{self.flows}", f"f{self.flows}-below"
+        flow = [replace(draw(draws.nodes), id=top, has_children=True), draw(draws.nodes)]
+        flow[1] = replace(flow[1], id=below, parent=Parent(flow[0].queue, top, draw(draws.policies)))
+        of_flow = [Follow(node.queue, str(node.id), draw(draws.bonds)) for node in flow if draw(st.booleans())]
+        others = [self.job(draw(draws.picks)) for _ in range(draw(st.integers(0, 2)))]
+        of_others = [Follow(job.queue, job.id, draw(draws.bonds)) for job in others]
+        follower = replace(draw(draws.nodes), has_children=True, follows=(*of_flow, *of_others))
+        self.know(self.run(Add((*flow, follower), draw(draws.requests))))
+
     def add_child(self, draw: Draw) -> None:
         lease = self.lease(draw(draws.few)) if draw(st.booleans()) else None
         parent = JobRef(lease.queue, lease.id) if lease else self.job(draw(draws.picks), {"waiting-children", "failed"})
         child = replace(draw(draws.nodes), parent=Parent(parent.queue, parent.id, draw(draws.policies)))
+        if child.has_children and draw(st.booleans()):
+            other = self.job(draw(draws.picks))
+            child = replace(child, follows=(Follow(other.queue, other.id),))
         token = draw(st.sampled_from((None, "wrong", lease and lease.token)))
         self.know(self.run(Add((child,), token=token)))
 
@@ -210,7 +225,8 @@ class Machine(RuleBasedStateMachine):
         states = draw(st.sampled_from((STARTS[action], STARTS[action], STATES)))
         jobs = tuple(self.job(draw(draws.picks), states) for _ in range(draw(st.integers(1, 4))))
         delay_ms, priority, failure = draw(draws.delays), draw(draws.priorities), draw(draws.cancellations)
-        moved = self.run(Move(jobs, action, delay_ms, priority, failure, draw(draws.queues), draw(draws.wheres)))
+        to, where, with_children = draw(draws.queues), draw(draws.wheres), draw(st.booleans())
+        moved = self.run(Move(jobs, action, delay_ms, priority, failure, to, where, with_children))
         for job in moved.jobs:
             self.jobs[job] = None
 

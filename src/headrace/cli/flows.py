@@ -1,22 +1,27 @@
 """`headrace flows`: a job with all that stands below it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
+from cyclopts import Parameter
 from msgspec import Struct
 
 from headrace.cli import output
 from headrace.cli.failure import say
 from headrace.cli.jobs import One
+from headrace.cli.moves import Deed, do_to, moving_flows
 from headrace.cli.options import SHOWN, Shown, noun
 from headrace.cli.record import as_json, raw, ref
 from headrace.cli.store import opened
 from headrace.cli.text import clean, clipped
-from headrace.core.commands import Node
+from headrace.core.commands import Move, Node
 from headrace.core.jobs import JobRef
+from headrace.engine.failures import cancelled
 from headrace.why import tries
 
-app = noun("flows", "See flows.")
+app = noun("flows", "See flows, cancel them, and retry what has failed of them.")
+
+Flows: TypeAlias = Annotated[list[str], Parameter(name="JOB", help="One or more, as QUEUE/ID; each with all below it.")]
 
 VALUE_MAX: Final = 200  # characters of a result or of a reason; `jobs show` has all of it
 DRAWN_MAX: Final = 12  # levels that a terminal has room to draw
@@ -59,6 +64,37 @@ async def show(job: One, /, *, common: Shown = SHOWN) -> None:
         say(f"the flow has more than {len(grown.nodes)} jobs; these are the first")
 
 
+@app.command
+async def retry(jobs: Flows, /, *, common: Shown = SHOWN) -> int:
+    """Run again what has failed of a job and of all below it.
+
+    The leaves go first, and what waits for them goes on. What has completed is
+    not run again.
+
+    Example: headrace flows retry reports/0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d
+    """
+    deed = Deed("retry a flow", "retried", moving_flows(Move((), "retry")), None)
+    return await do_to(deed, jobs, common)
+
+
+@app.command
+async def cancel(
+    jobs: Flows,
+    /,
+    *,
+    reason: Annotated[str, Parameter(metavar="TEXT", help="What the jobs will say of their failure.")] = "cancelled",
+    common: Shown = SHOWN,
+) -> int:
+    """Fail a job and all below it that have not ended.
+
+    The workers of those that run are asked to; that takes a moment.
+
+    Example: headrace flows cancel reports/0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d
+    """
+    act = moving_flows(Move((), "cancel", failure=cancelled(reason)))
+    return await do_to(Deed("cancel a flow", "cancelled", act, None), jobs, common)
+
+
 def described(node: Node) -> Line:
     """A node as a line; a removed one is known by what its parent remembers."""
     record = node.record
@@ -73,7 +109,8 @@ def described(node: Node) -> Line:
         outcome = f"= {record.result or 'null'}"
     elif record.failures:
         outcome = f"last failure: {record.failures[-1].reason}"
-    return Line(f"{record.name} ({node.job})", record.state, tries(record), clipped(outcome, VALUE_MAX))
+    title = f"after {record.name}" if node.is_followed else record.name
+    return Line(f"{title} ({node.job})", record.state, tries(record), clipped(outcome, VALUE_MAX))
 
 
 def _flat(node: Node) -> dict[str, Any]:
@@ -81,7 +118,7 @@ def _flat(node: Node) -> dict[str, Any]:
     whole = as_json(node.record) if node.record is not None else {"job": str(node.job), "state": "removed"}
     parent = str(node.parent) if node.parent is not None else None
     place = {"depth": node.depth, "below": parent, "is_pending": node.is_pending, "value": raw(node.value)}
-    place["ignored"] = node.ignored
+    place |= {"ignored": node.ignored, "is_followed": node.is_followed}
     return whole | place
 
 

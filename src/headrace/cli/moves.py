@@ -46,7 +46,7 @@ async def do(deed: Deed, jobs: Sequence[str], where: str | None, common: Sweepin
     if where is None:
         if common.dry_run:
             raise Stop("--dry-run counts what fits --where; named jobs need no counting")
-        return await _named(deed, jobs, common)
+        return await do_to(deed, jobs, common)
     if deed.sweep is None:
         raise Stop(f"to {deed.verb}, name jobs as QUEUE/ID; this is not done to all that fit a query")
     return await sweep(where, deed.verb, deed.done, deed.sweep, common)
@@ -63,6 +63,22 @@ def moving(template: Move) -> Act:
             Moved(job, refusal, place in asked, now[place] if now[place] != job else None)
             for place, (job, refusal) in enumerate(zip(jobs, reply.refusals, strict=True))
         ]
+
+    return act
+
+
+def moving_flows(template: Move) -> Act:
+    """How named jobs are moved together with all below them."""
+
+    async def act(store: App, jobs: tuple[JobRef, ...]) -> list[Moved]:
+        reply = await ask(store, replace(template, jobs=jobs, with_children=True))
+        refused = [
+            Moved(job, refusal)
+            for job, refusal in zip(jobs, reply.refusals, strict=True)
+            # One that went with another that was named has nothing left to be done to when its turn comes.
+            if refusal is not None and job not in reply.jobs
+        ]
+        return [Moved(job, is_asked=job in reply.asked) for job in reply.jobs] + refused
 
     return act
 
@@ -93,7 +109,8 @@ def annotating(template: Annotate) -> Act:
     return act
 
 
-async def _named(deed: Deed, jobs: Sequence[str], common: Shown) -> int:
+async def do_to(deed: Deed, jobs: Sequence[str], common: Shown) -> int:
+    """Do it to these jobs; the exit code says whether all went."""
     found: list[Moved] = []
     refs = [ref(job) for job in jobs]
     async with opened(common) as store:

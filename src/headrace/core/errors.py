@@ -202,25 +202,11 @@ class NotAnObject(Refused):
     says = "the data of {queue}/{id} is no JSON object and has no members to set; replace all of it"
 
 
-class InFlow(Refused):
-    """A job has a parent or children; they would lose it if it moved to another queue."""
-
-    code = "in-flow"
-    says = "{queue}/{id} belongs to a flow and cannot move to another queue; add the flow anew there"
-
-
 class QueueBusy(Refused):
     """Jobs of the queue are running, and what was asked would take them away from their workers."""
 
     code = "queue-busy"
     says = "jobs of the queue {queue!r} are running ({active}); let them end, cancel them, or use force"
-
-
-class FamilyTooLarge(Refused):
-    """More jobs stand below this one than one step may remove."""
-
-    code = "family-too-large"
-    says = "more than {most} jobs stand below {queue}/{id}; remove parts of the flow first"
 
 
 class LeaseLost(Refused):

@@ -26,9 +26,19 @@ reason, `drop` forgets the child, `wait` lets the parent wait until the child is
 """
 POLICIES: Final[tuple[Policy, ...]] = ("fail_parent", "continue_parent", "ignore", "drop", "wait")
 
+Bond: TypeAlias = Literal["fail_parent", "continue_parent", "ignore", "drop", "wait", "finally", "on_failure"]
+"""What the end of a job does to one that follows it.
+
+A policy means what it means for a parent. `finally` is for a step that runs when the job and all below it have ended,
+however they ended; what is added below it later counts too. `on_failure` is for a step that runs when the job has
+failed for good, and is removed when it has completed or is removed.
+"""
+
 Cause: TypeAlias = Literal[
     "error", "unrecoverable", "timeout", "cancelled", "stalled", "child-failed", "invalid-data", "expired"
 ]
+
+Siblings: TypeAlias = Literal["run", "cancel"]
 
 PRIORITY_MAX: Final = 2**21 - 1
 ATTEMPTS_MAX: Final = 1_000_000
@@ -52,6 +62,14 @@ class Parent(Struct, frozen=True):
     queue: str
     id: str
     policy: Policy = "fail_parent"
+
+
+class Follow(Struct, frozen=True):
+    """A job that another one waits for without being its parent, and what its end does to the one that waits."""
+
+    queue: str
+    id: str
+    bond: Bond = "fail_parent"
 
 
 class Keep(Struct, frozen=True, omit_defaults=True):
@@ -103,6 +121,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     dedup: Dedup | None = None
     slot: Slot | None = None  # of a schedule's job
     expires_ms: int | None = None  # from the add; what nobody has started by then fails
+    siblings: Siblings = "run"  # what becomes of the other children when one has failed this job
 
 
 DEFAULTS: Final = Options()
@@ -123,7 +142,8 @@ class NewJob(Struct, frozen=True, omit_defaults=True, gc=False):
     """A job to be added. `data` is JSON text and is stored as it is, byte for byte.
 
     Without `id` the job takes the queue's next decimal number. `has_children` sends it to `waiting-children`; the
-    children follow it in the same `Add` and name it in `parent`.
+    children come behind it in the same `Add` and name it in `parent`. With `has_children` it may also follow jobs that
+    are there already, or stand before it in the `Add`: it waits for them as for children.
     """
 
     queue: str
@@ -135,6 +155,7 @@ class NewJob(Struct, frozen=True, omit_defaults=True, gc=False):
     options: Options = DEFAULTS
     parent: Parent | None = None
     has_children: bool = False
+    follows: tuple[Follow, ...] = ()
 
 
 class Lease(Struct, frozen=True, gc=False):

@@ -100,6 +100,12 @@ STARTS: Final[dict[Action, frozenset[State]]] = {
 To move a job to another queue changes no state; one that waits for children belongs to a flow, which stays together.
 To obliterate is to remove by force what its worker still runs."""
 
+FAMILY_STARTS: Final[dict[str, frozenset[State]]] = {
+    "retry": frozenset({"failed"}),
+    "cancel": STARTS["cancel"],
+}
+"""Which members of a whole flow are retried, or cancelled: what has completed stays as it is."""
+
 STALLED_REASON: Final = "job stalled more than allowable limit"  # BullMQ's words: people search for them
 
 
@@ -146,6 +152,15 @@ def settle_deferred(lease: Lease, deferred: Failure) -> Settlement:
 def revive(options: Options, stalls: int) -> Failure | None:
     """What a job brings along when it is given back after its `stalls`-th stall: a deferred failure, or nothing."""
     return Failure(STALLED_REASON, "stalled") if stalls > options.max_stalled else None
+
+
+def sibling_failed(queue: str, id: str) -> Failure:
+    """Why a job is cancelled whose parent needs it no more, as its child `queue/id` has failed."""
+    return Failure(f"its sibling {queue}/{id} failed", "cancelled")
+
+
+REMOVED_REASON: Final = "removed"
+"""What the step for the end of a job is told of one that was removed before it had ended."""
 
 
 def cancel_reason(deferred: Failure | None) -> str:

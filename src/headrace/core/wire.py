@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from headrace.core import commands as _commands
-from headrace.core import errors, schedule_errors
+from headrace.core import errors, flow_errors, schedule_errors
 from headrace.core.commands import Command
 from headrace.core.errors import Refused
 
@@ -67,7 +67,7 @@ def _refusal(kind: type, value: Any) -> object:
 
 @cache
 def _refusals() -> dict[str, type[Refused]]:
-    kinds = (*vars(errors).values(), *vars(schedule_errors).values())
+    kinds = (kind for module in (errors, flow_errors, schedule_errors) for kind in vars(module).values())
     known = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Refused))
     return {kind.code: kind for kind in known}
 

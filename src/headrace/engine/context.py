@@ -142,6 +142,18 @@ class Context:
         """Every child by its `queue/id`, in the order in which they were added; `fate` says what became of it."""
         return {f"{child.queue}/{child.id}": child for child in map(_child, await self._nodes())}
 
+    @blocking
+    async def ended(self) -> Child:
+        """What became of the job whose `finally_` or `on_failure` step this is: its result, or why it failed.
+
+        `state` is None if it was removed. What became of the jobs below it, `children_by_key` says to a step of
+        `finally_`. `NoSuchChild` if this job is no step.
+        """
+        for node in await self._nodes():
+            if node.is_followed:
+                return _child(node)
+        raise NoSuchChild(f"{self.job.queue}/{self.job.id} is no step that runs when another job has ended")
+
     @BlockingAs[ChildrenShape]
     async def children(self, task: Returns[R]) -> list[R]:
         """The results of all completed children of this task, in the order in which they were added."""

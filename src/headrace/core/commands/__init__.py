@@ -1,20 +1,15 @@
 """Everything that a store can be asked to do, as frozen values, a module a family."""
 
+from headrace.core.commands.changes import Annotate, Annotated, Move, Moved, Remove, Removed
 from headrace.core.commands.command import Command
 from headrace.core.commands.jobs import (
     Add,
     Added,
-    Annotate,
-    Annotated,
     Claim,
     Claimed,
     Hold,
-    Move,
-    Moved,
     Recover,
     Recovered,
-    Remove,
-    Removed,
     Renew,
     Renewed,
     Settle,

@@ -1,4 +1,4 @@
-"""Commands about jobs: add, claim, settle, renew, recover, move, remove, annotate."""
+"""Commands about jobs: add, claim, settle, renew, recover. What people do to them is in `changes.py`."""
 
 from typing import Final, Literal, TypeAlias
 
@@ -6,16 +6,13 @@ from msgspec import Struct
 
 from headrace.core.commands.command import Command
 from headrace.core.errors import Refused
-from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, State
-from headrace.core.query import Query
+from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob
 
 ADD_MAX: Final = 10_000  # jobs in one Add
 CLAIM_MAX: Final = 1_000  # jobs in one Claim
 SETTLE_MAX: Final = 1_000  # settlements in one Settle
 PAGE_MAX: Final = 1_000  # jobs touched by one Recover, Move or Remove
-FAMILY_MAX: Final = 10_000  # jobs below one that is removed with its children; as many as one Add can add
 
-ByHand: TypeAlias = Literal["retry", "promote", "delay", "prioritise", "cancel", "move"]
 Target: TypeAlias = Literal["completed", "failed", "waiting", "delayed", "waiting-children"]
 
 
@@ -45,6 +42,12 @@ class Add(Command[Added], frozen=True):
 
     A job with a `dedup` whose key is taken in its queue is a duplicate: `lifecycle.reception` says what becomes of it.
     An id that is there already comes before the key. A duplicate with children is dropped with all that stand below.
+
+    A job that follows others waits for them as for children, and they know nothing of it. One that has completed leaves
+    its result at once, one that has failed acts at once by its bond, one that does not exist is `NoSuchJob`; a
+    `finally` is for a job of the same Add. Whoever follows others stands below no parent that is in the store: the
+    others may wait for that one, and then all would wait for ever (`CannotFollow`). So jobs only ever wait for older
+    ones, or for new ones that do not wait for older ones: there are no cycles.
 
     Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer.
     """
@@ -141,6 +144,11 @@ class Settle(Command[Settled], frozen=True):
     * `ignore` counts as done and leaves its reason; `drop` counts as done and is no child any more.
     * `wait` leaves the parent waiting.
 
+    A parent with the option `siblings="cancel"` that is failed by a child, and has not ended, needs the others no more:
+    these, and all below them, are cancelled, in the order of `Tree`.
+
+    Jobs that follow a finished one hear of it like its parent, and after it, in the order in which they were added.
+
     The failure of each attempt is added to the job's history, the last HISTORY_MAX stay. `to="waiting-children"` with
     no child pending releases the job at once, or after `delay_ms`.
     With `to="failed"`, `failure` becomes the job's failure too. With `keep`, finished jobs of the same queue and state
@@ -196,101 +204,3 @@ class Recover(Command[Recovered], frozen=True):
     """
 
     limit: int = PAGE_MAX
-
-
-class Moved(Struct, frozen=True):
-    """A refusal (`NoSuchJob`, `NoMatch`, `WrongState`, `InFlow`, `DuplicateId`) or None for each job, in order.
-
-    `requested` lists the positions of active jobs whose worker was asked to cancel; `jobs` has, for `move`, the
-    identity of each job now.
-    """
-
-    refusals: tuple[Refused | None, ...]
-    requested: tuple[int, ...] = ()
-    jobs: tuple[JobRef, ...] = ()
-
-
-class Move(Command[Moved], frozen=True):
-    """Move jobs by hand; `lifecycle.STARTS[action]` says from which states. Each job stands or falls alone.
-
-    * `retry`: finished → back of its class, with all its attempts again (attempts made and stalls become 0; attempts
-      started and the history stay). Result and failure are cleared. A job with children that are pending, or that
-      failed it and have not completed since, goes to `waiting-children` instead and waits for them. A parent that
-      still waits for children waits for this one again; a parent that went on is not pulled back.
-    * `promote`: delayed → back of its class, now.
-    * `delay`: → delayed, due `delay_ms` from now.
-    * `prioritise`: priority becomes `priority`; a waiting job moves to the back of its new class.
-    * `cancel`: → failed with `failure` (cause `cancelled`), as if settled so; an active job's worker is asked instead.
-    * `move`: → the queue `to`, with all that is known of the job and in the same state; a ready job goes to the back.
-      A custom id stays, `DuplicateId` if it is taken there; other jobs take the next number of that queue. A job with
-      a parent or children is refused: `InFlow`.
-
-    A job that does not fit `where` when the command begins is refused: `NoMatch`.
-    """
-
-    jobs: tuple[JobRef, ...]
-    action: ByHand
-    delay_ms: int = 0
-    priority: int = 0
-    failure: Failure | None = None
-    to: str = ""
-    where: Query | None = None
-
-
-class Removed(Struct, frozen=True):
-    """The jobs that are gone, and a refusal or None for each job that was named."""
-
-    jobs: tuple[JobRef, ...] = ()
-    refusals: tuple[Refused | None, ...] = ()
-
-
-class Remove(Command[Removed], frozen=True):
-    """Remove the named `jobs`, or a page of what `queue`, `states`, `older_ms` and `keep_count` describe.
-
-    An active job is refused (`WrongState`). A removed child no longer counts for its parent, which is released if it
-    was the last; the result that a completed child left with its parent stays. Children of a removed job go on
-    without a parent; with `with_children` they go too, and theirs, in one step: if one of them is active, none goes and
-    `WrongState` names it; more than FAMILY_MAX below it are `FamilyTooLarge`.
-
-    By description: finished jobs by the time they finished, others by the time they were added; oldest first, the
-    newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs that brought their own
-    `keep_completed` or `keep_failed` stay too: their own settlements see to them.
-
-    A named job that does not fit `where` when the command begins is refused: `NoMatch`. With `is_forced` named jobs
-    that are active go too, and their workers' leases with them.
-    """
-
-    jobs: tuple[JobRef, ...] = ()
-    queue: str | None = None
-    states: tuple[State, ...] = ()
-    older_ms: int = 0
-    keep_count: int = 0
-    spares_kept: bool = False
-    limit: int = PAGE_MAX
-    with_children: bool = False  # of the named jobs
-    where: Query | None = None
-    is_forced: bool = False
-
-
-class Annotated(Struct, frozen=True):
-    """Done."""
-
-
-class Annotate(Command[Annotated], frozen=True):
-    """Attach progress, log lines, notes or new data to a job, in whatever state it is.
-
-    With `token` only while that lease holds (`LeaseLost`). `progress` and `data` replace (JSON text); `lines` are
-    appended, the last LINES_MAX stay; `notes` (a JSON object) is merged into the notes, a null removes its key, and so
-    is `patch` into the data, new or old: `NotAnObject` if that is none. New progress is an event.
-
-    A job that does not fit `where` is refused: `NoMatch`.
-    """
-
-    job: JobRef
-    token: str | None = None
-    progress: str | None = None
-    lines: tuple[str, ...] = ()
-    notes: str | None = None
-    data: str | None = None
-    patch: str | None = None
-    where: Query | None = None

@@ -69,7 +69,8 @@ class Node(Struct, frozen=True):
 
     `value` is the result a completed child left with its parent, `ignored` the reason of a failed child that the parent
     went on without; both stay when the child is removed. `is_pending` says that the parent waits for it. A child with
-    none of the three has failed its parent.
+    none of the three has failed its parent. One that `is_followed` is no child: the job above it only waits for it, and
+    what is below it is not shown there.
     """
 
     job: JobRef
@@ -80,6 +81,7 @@ class Node(Struct, frozen=True):
     is_pending: bool = False
     value: str | None = None
     ignored: str | None = None
+    is_followed: bool = False
 
 
 class Grown(Struct, frozen=True):

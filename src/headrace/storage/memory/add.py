@@ -1,15 +1,15 @@
 """Add: new jobs and whole flows, all or none."""
 
-from typing import Final
-
 from headrace.core.commands import Add, Added
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
-from headrace.core.jobs import JobRef, NewJob, Parent, State
-from headrace.storage.memory import deadlines, dedup, kin, limits
-from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
+from headrace.core.errors import DuplicateId, LeaseLost, NoSuchJob, NoSuchParent, Refused, WrongState
+from headrace.core.flow_errors import CannotFollow
+from headrace.core.jobs import FINISHED, JobRef, NewJob, Parent, State
+from headrace.storage.memory import dedup, kin, limits
+from headrace.storage.memory.ending import call_off
+from headrace.storage.memory.kin import Tie
+from headrace.storage.memory.remove import drop
+from headrace.storage.memory.storing import enter, first_state
 from headrace.storage.memory.world import Job, World
-
-NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in its queue
 
 
 def add(world: World, command: Add, now: int) -> Added | Refused:
@@ -18,55 +18,19 @@ def add(world: World, command: Add, now: int) -> Added | Refused:
     refusal = _refusal(world, command) or limits.refusal(world, _newcomers(world, command.jobs, now))
     if refusal:
         return refusal
-    added = store(world, command.jobs, now)
+    added, parents = enter(world, command.jobs, now)
+    _follow(world, parents, now)
+    for parent in parents:
+        kin.release(world, parent, now)
     if command.request_id is not None:
         world.requests[command.request_id] = (now, added)
     return added
 
 
-def store(world: World, jobs: tuple[NewJob, ...], now: int) -> Added:
-    """Store the jobs that are neither there nor duplicates; nothing speaks against the others."""
-    refs: list[JobRef] = []
-    parents: list[Job] = []
-    existing: list[int] = []
-    duplicates: list[int] = []
-    replaced: list[tuple[int, JobRef]] = []
-    dropped: dict[JobRef, JobRef] = {}  # the nodes of flows whose root is a duplicate, and of what
-    for place, new in enumerate(jobs):
-        ref = JobRef(new.queue, new.id) if new.id is not None else None
-        if ref and world.job(ref):
-            existing.append(place)
-            refs.append(ref)
-            continue
-        owner = dropped.get(JobRef(new.parent.queue, new.parent.id)) if new.parent else None
-        key = None if owner else dedup.taken(world, new.queue, new.options.dedup, now)
-        if key and dedup.receive(world, key, new, now) == "replaces":
-            replaced.append((place, key.ref))
-        elif key:
-            owner = key.ref
-        if owner:
-            duplicates.append(place)
-            refs.append(owner)
-            dropped |= {ref: owner} if ref and new.has_children else {}
-            continue
-        job = _store(world, new, now)
-        dedup.take(world, job, now, key)
-        refs.append(job.ref)
-        parents += [job] if new.has_children else []
-    for parent in parents:
-        kin.release(world, parent, now)
-    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced))
-
-
-def next_number(world: World, queue: str) -> tuple[int, int]:
-    """The number of one job more in a queue that is there, and its serial."""
-    number = world.job_numbers[queue] = world.job_numbers.get(queue, 0) + 1
-    return number, (world.queue_numbers[queue] << NUMBER_BITS) + number
-
-
 def _refusal(world: World, command: Add) -> Refused | None:
     """Why nothing of this can be added: the reason of the first job that has one."""
     planned: dict[JobRef, State] = {}
+    hung: dict[JobRef, JobRef] = {}  # planned jobs below one that is in the store, and that one
     for new in command.jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         is_taken = ref is not None and (ref in planned or world.job(ref) is not None)
@@ -74,8 +38,13 @@ def _refusal(world: World, command: Add) -> Refused | None:
             return DuplicateId(queue=new.queue, id=new.id)
         if new.parent and (refusal := _parent_refusal(world, planned, new.parent, command.token)):
             return refusal
+        over = _over(world, hung, new.parent)
+        if refusal := _follow_refusal(world, planned, over, new):
+            return refusal
+        if ref and over:
+            hung[ref] = over
         if ref and not is_taken:
-            planned[ref] = _first_state(new)
+            planned[ref] = first_state(new)
     return None
 
 
@@ -86,7 +55,8 @@ def _newcomers(world: World, jobs: tuple[NewJob, ...], now: int) -> list[NewJob]
     found: list[NewJob] = []
     for new in jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
-        is_below = new.parent is not None and JobRef(new.parent.queue, new.parent.id) in dropped
+        above = [new.parent] if new.parent else new.follows
+        is_below = any(JobRef(one.queue, one.id) in dropped for one in above)
         if is_below or dedup.taken(world, new.queue, new.options.dedup, now):
             dropped |= {ref} if ref else set()
         elif not (ref and (ref in seen or world.job(ref))):
@@ -108,27 +78,35 @@ def _parent_refusal(world: World, planned: dict[JobRef, State], parent: Parent, 
     return None
 
 
-def _first_state(new: NewJob) -> State:
-    if new.has_children:
-        return "waiting-children"
-    return "delayed" if new.delay_ms > 0 else ready_state(new.priority)
+def _over(world: World, hung: dict[JobRef, JobRef], parent: Parent | None) -> JobRef | None:
+    """The job in the store below which a child of this parent would stand."""
+    if parent is None:
+        return None
+    ref = JobRef(parent.queue, parent.id)
+    return ref if world.job(ref) else hung.get(ref)
 
 
-def _store(world: World, new: NewJob, now: int) -> Job:
-    queue = world.queue(new.queue)
-    number, serial = next_number(world, new.queue)
-    ref = JobRef(new.queue, str(number) if new.id is None else new.id)
-    job = queue.jobs[ref.id] = Job(ref, serial, new, new.data, new.priority, now, new.parent)
-    deadlines.watch(world, job)
-    parent = kin.parent_of(world, job)
-    if parent:
-        parent.children[serial] = ref, new.name
-        parent.pending.add(serial)
-    match _first_state(new):
-        case "waiting-children":
-            to_children(world, job, now, None)
-        case "delayed":
-            to_delayed(world, job, now, None, new.delay_ms)
-        case _:
-            to_ready(world, job, now, None, is_front=new.options.lifo)
-    return job
+def _follow_refusal(world: World, planned: dict[JobRef, State], over: JobRef | None, new: NewJob) -> Refused | None:
+    if new.follows and over:
+        return CannotFollow(queue=over.queue, id=over.id)
+    for follow in new.follows:
+        ref = JobRef(follow.queue, follow.id)
+        if ref not in planned and (follow.bond == "finally" or world.job(ref) is None):
+            return NoSuchJob(queue=ref.queue, id=ref.id)
+    return None
+
+
+def _follow(world: World, followers: list[Job], now: int) -> None:
+    """Tie new jobs to those that they follow; who has ended already is heard of at once."""
+    ties: list[Tie] = []
+    for follower in followers:
+        for bond in follower.new.follows:
+            job = world.job(JobRef(bond.queue, bond.id))
+            if job is None:
+                continue  # a job of this Add has taken its place: what is removed is not waited for
+            for one in kin.family(world, job) if bond.bond == "finally" else [job]:
+                kin.follow(follower, one, bond.bond)
+                ties.append(Tie(one, follower, one.followers[follower]))
+    ended = [tie for tie in dict.fromkeys(ties) if tie.child.state in FINISHED]
+    drop(world, kin.tell_completed(world, [tie for tie in ended if tie.child.state == "completed"], now), now)
+    call_off(world, kin.tell_failed(world, [tie for tie in ended if tie.child.state == "failed"], now), now)

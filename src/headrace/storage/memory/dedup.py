@@ -5,7 +5,7 @@ from headrace.core.lifecycle import Reception, reception
 from headrace.core.log import Change
 from headrace.storage.memory.journal import tell
 from headrace.storage.memory.places import leave, to_delayed
-from headrace.storage.memory.remove import key_of, lose_key, remove_all
+from headrace.storage.memory.remove import drop, key_of, lose_key
 from headrace.storage.memory.world import Job, Queue, Taken, World
 
 
@@ -29,7 +29,7 @@ def receive(world: World, key: Taken, new: NewJob, now: int) -> Reception:
         key.expires_at = max(key.expires_at, now + dedup.ttl_ms)
     does = reception(new, owner.state if owner else None, is_until_finished=key.is_until_finished)
     if owner and does == "replaces":
-        remove_all(world, [owner], now)
+        drop(world, [owner], now)
     elif owner and does == "reschedules":
         to_delayed(world, owner, now, leave(world, owner), new.delay_ms)
     elif does == "kept":

@@ -4,10 +4,10 @@ from itertools import islice, takewhile
 
 from headrace.core.jobs import FINISHED, Failure, JobRef
 from headrace.core.lifecycle import expiry
-from headrace.storage.memory import dedup, kin
-from headrace.storage.memory.add import store
+from headrace.storage.memory import dedup
+from headrace.storage.memory.ending import fail, retain, tell_failed
 from headrace.storage.memory.places import ready_state
-from headrace.storage.memory.settle import fail, retain
+from headrace.storage.memory.storing import store
 from headrace.storage.memory.tally import count
 from headrace.storage.memory.world import Job, World
 
@@ -23,7 +23,7 @@ def expire(world: World, limit: int, now: int) -> tuple[tuple[JobRef, ...], bool
         job.attempts_started = job.attempts_made = 1
         fail(world, job, why, now)
     jobs = [job for job, _ in late]
-    kin.tell_failed(world, jobs, now)
+    tell_failed(world, jobs, now)
     store(world, dedup.finish(world, jobs), now)
     for job, _ in late:
         retain(world, job, job.options.keep_failed, now)

@@ -64,7 +64,7 @@ def tree(world: World, command: Tree, _now: int) -> Grown:
     while stack and len(nodes) <= limit and command.depth:
         parent, serial, depth = stack.pop()
         nodes.append(_node(world, parent, serial, depth))
-        child = kin.child_of(world, parent, serial)
+        child = None if serial in parent.followed else kin.child_of(world, parent, serial)
         if child and depth < command.depth:
             stack += _below(child, depth + 1)
     return Grown(tuple(nodes[:limit]), len(nodes) > limit)
@@ -97,6 +97,7 @@ def _node(world: World, parent: Job, serial: int, depth: int) -> Node:
         is_pending=serial in parent.pending,
         value=parent.values.get(serial),
         ignored=parent.ignored.get(serial),
+        is_followed=serial in parent.followed,
     )
 
 

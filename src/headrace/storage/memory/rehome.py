@@ -1,19 +1,20 @@
 """A job goes over to another queue."""
 
 from headrace.core import topics
-from headrace.core.errors import DuplicateId, InFlow, Refused
+from headrace.core.errors import DuplicateId, Refused
+from headrace.core.flow_errors import InFlow
 from headrace.core.jobs import FINISHED, JobRef
 from headrace.storage.memory import deadlines, kin
-from headrace.storage.memory.add import next_number
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.remove import lose_key
+from headrace.storage.memory.storing import next_number
 from headrace.storage.memory.world import Job, World
 
 
 def rehome(world: World, job: Job, to: str, now: int) -> Refused | None:
     """Move a job with all that belongs to it. Its state stays; its place is behind those that are there."""
     old = job.ref
-    if job.parent or job.children:
+    if job.parent or job.children or job.followers:
         return InFlow(queue=old.queue, id=old.id)
     if job.new.id is not None and world.job(JobRef(to, job.new.id)):
         return DuplicateId(queue=to, id=job.new.id)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import islice, takewhile
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.commands.jobs import FAMILY_MAX
-from headrace.core.errors import FamilyTooLarge, NoMatch, NoSuchJob, Refused, WrongState
+from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
+from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.memory import kin
@@ -28,7 +29,7 @@ def remove(world: World, command: Remove, now: int) -> Removed:
         if command.where is not None and job not in fitting:
             refusals.append(NoMatch(queue=ref.queue, id=ref.id))
             continue
-        doomed = _family(world, job) if command.with_children else [job]
+        doomed = kin.family(world, job) if command.with_children else [job]
         if len(doomed) > FAMILY_MAX + 1:
             refusals.append(FamilyTooLarge(queue=ref.queue, id=ref.id, most=FAMILY_MAX))
             continue
@@ -37,17 +38,17 @@ def remove(world: World, command: Remove, now: int) -> Removed:
             refusals.append(WrongState(queue=fixed.ref.queue, id=fixed.ref.id, state=fixed.state))
         else:
             refusals.append(None)
-            gone += remove_all(world, doomed, now)
+            gone += drop(world, doomed, now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
     if queue:
         for state in command.states:
             if state in STARTS["remove"]:
-                gone += remove_all(world, _page(queue, state, command, now, command.limit - len(gone)), now)
+                gone += drop(world, _page(queue, state, command, now, command.limit - len(gone)), now)
     return Removed(tuple(gone), tuple(refusals))
 
 
-def remove_all(world: World, jobs: list[Job], now: int) -> list[JobRef]:
-    """Remove jobs by hand. What has not finished takes its dedup key along: its work was not done."""
+def drop(world: World, jobs: list[Job], now: int) -> list[JobRef]:
+    """Remove jobs in such a way that it is an event. What has not finished takes its dedup key along."""
     for job in jobs:
         happened(world, job, now, "removed", job.state)
         if job.state not in FINISHED:
@@ -69,25 +70,16 @@ def key_of(world: World, job: Job) -> Taken | None:
 
 
 def erase(world: World, jobs: list[Job], now: int) -> None:
-    """Take jobs out of the world, all at once; then the parents that waited for them hear of it."""
+    """Take jobs out of the world, all at once; then those who waited for them hear of it."""
     for job in jobs:
         queue = world.queues[job.ref.queue]
         queue.orders[job.state].take(job.key)
         if job.state == "active":
             give_place(world, queue)
         del queue.jobs[job.ref.id]
-    kin.part(world, jobs, now)
-
-
-def _family(world: World, job: Job) -> list[Job]:
-    """The job and all that stand below it, in the order of `Tree`."""
-    found: list[Job] = []
-    stack = [job]
-    while stack:
-        parent = stack.pop()
-        found.append(parent)
-        stack += [child for serial in reversed(parent.children) if (child := kin.child_of(world, parent, serial))]
-    return found
+    unneeded = kin.part(world, jobs, now)
+    if unneeded:
+        drop(world, unneeded, now)
 
 
 def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:

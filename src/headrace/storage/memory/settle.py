@@ -8,13 +8,14 @@ retention has its due. A store may so work set by set.
 from msgspec.structs import replace
 
 from headrace.core.commands import Settle, Settled, Settlement
-from headrace.core.commands.jobs import PAGE_MAX, UNTOLD
+from headrace.core.commands.jobs import UNTOLD
 from headrace.core.errors import LeaseLost, Refused
-from headrace.core.jobs import FINISHED, HISTORY_MAX, Failure, JobRef, Keep
+from headrace.core.jobs import FINISHED, HISTORY_MAX, JobRef
 from headrace.storage.memory import dedup, kin
-from headrace.storage.memory.add import store
+from headrace.storage.memory.ending import fail, retain, tell_failed
 from headrace.storage.memory.places import leave, to_children, to_delayed, to_finished, to_ready
-from headrace.storage.memory.remove import erase
+from headrace.storage.memory.remove import drop
+from headrace.storage.memory.storing import store
 from headrace.storage.memory.tally import count
 from headrace.storage.memory.world import Job, World
 
@@ -37,8 +38,9 @@ def settle(world: World, command: Settle, now: int) -> Settled:
             ran_ms = now - job.started_at
             count(world.queues[job.ref.queue], settlement.name, settlement.to, settlement.waited_ms, ran_ms, now)
         _move(world, job, settlement, now)
-    kin.tell_completed(world, [job for job, settlement in settled if settlement.to == "completed"], now)
-    kin.tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)
+    completed = [job for job, settlement in settled if settlement.to == "completed"]
+    drop(world, kin.tell_completed(world, kin.ties_of(world, completed), now), now)
+    tell_failed(world, [job for job, settlement in settled if settlement.to == "failed"], now)
     for job, settlement in settled:
         if settlement.to == "waiting-children":
             is_hurried = job in hurried
@@ -54,29 +56,6 @@ def leased(world: World, ref: JobRef, token: str) -> Job | None:
     """The job, if this token still holds it. A lease that ended but was not recovered still holds."""
     job = world.job(ref)
     return job if job and job.token == token else None
-
-
-def fail(world: World, job: Job, failure: Failure, now: int) -> None:
-    job.failure = replace(failure, at=now)
-    to_finished(world, job, now, "failed", failure.cause)
-
-
-def retain(world: World, job: Job, keep: Keep | None, now: int) -> None:
-    """Remove the oldest finished jobs of the queue and state of this one that are beyond the bounds; of 0, only it."""
-    if keep is None or job.state not in FINISHED:
-        return
-    if keep.count == 0:
-        erase(world, [job] if world.job(job.ref) is job else [], now)
-        return
-    order = world.queues[job.ref.queue].orders[job.state]
-    surplus = 0 if keep.count is None else len(order) - keep.count
-    doomed: list[Job] = []
-    for old in order:
-        is_old = keep.age_ms is not None and old.key[0] <= now - keep.age_ms
-        if len(doomed) == PAGE_MAX or not (is_old or len(doomed) < surplus):
-            break
-        doomed.append(old)
-    erase(world, doomed, now)
 
 
 def _record(world: World, job: Job, settlement: Settlement, now: int) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
-from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, NewJob, Options, Parent, State
+from headrace.core.jobs import STATES, Bond, Failure, JobRecord, JobRef, Keep, NewJob, Options, Parent, State
 from headrace.core.limits import NONE, Limits, Starts
 from headrace.core.log import Entry
 from headrace.core.schedules import ScheduleRecord
@@ -46,6 +46,8 @@ class Job:
     pending: set[int] = field(default_factory=set)  # those it waits for
     values: dict[int, str | None] = field(default_factory=dict)  # results that completed children left
     ignored: dict[int, str] = field(default_factory=dict)  # reasons of failed children that it went on without
+    followed: set[int] = field(default_factory=set)  # those of `children` that it follows: they are not below it
+    followers: "dict[Job, Bond]" = field(default_factory=dict)  # who follows it
     dropped: dict[int, JobRef] = field(default_factory=dict)  # children no more; they still name it
     is_hurried: bool = False  # active: a child that failed meanwhile says that it need not wait for the others
 

@@ -52,4 +52,5 @@ insert or ignore into requests (id, at, reply)
 select value ->> 0, :now, value -> 1 from jsonb_each(:rows);
 
 -- step: parent_state
-select r.state, l.token from records r left join leases l on l.key = r.key where r.key = :key;
+select r.state, l.token, exists (select 1 from edges e where e.child = r.key and e.bond = 'finally')
+from records r left join leases l on l.key = r.key where r.key = :key;

@@ -17,6 +17,11 @@ update parents set is_waiting = 1, entered_at = :now, priority = :priority, made
                    stalls = :stalls
 where key = :key;
 
+-- step: expect_again: [key …] of jobs that are retried together; none goes on without another of them
+update edges set ignored = null
+where ignored is not null
+  and parent in (select value from json_each(:keys)) and child in (select value from json_each(:keys));
+
 -- step: unfinish
 delete from finished where key = :key;
 
@@ -30,7 +35,10 @@ update parents set priority = :priority where key = :key;
 update leases set is_cancel_requested = 1 where key = :key;
 
 -- step: belongings: what must be known of a job before it goes to another queue
-select j.id, r.parent_queue is not null or r.children > 0, r.due_at
+select j.id,
+       r.parent_queue is not null or r.children > 0
+         or exists (select 1 from edges e where e.child = j.key and e.bond is not null),
+       r.due_at
 from jobs j join records r on r.key = j.key where j.key = :key;
 
 -- Every table that knows the job by its key; its parent and its children would, too, and so those stay together.

@@ -59,7 +59,7 @@ with recursive family (key, depth, seq) as (
   select :root, 0, 0
   union all
   select e.child, f.depth + 1, e.seq
-  from family f join edges e on e.parent = f.key
+  from family f join edges e on e.parent = f.key and e.bond is null
   order by 2 desc, 3
 )
 select f.key from family f cross join jobs j on j.key = f.key limit :limit;

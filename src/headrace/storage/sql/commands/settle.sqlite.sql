@@ -1,7 +1,8 @@
 -- Settle
 
 -- step: held: the leases of the settled jobs
-select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent, d.key, l.is_hurried
+select l.key, l.token, l.priority, l.made, l.started, l.stalls, l.started_at, l.parent, d.key, l.is_hurried,
+       exists (select 1 from edges e where e.child = l.key and e.bond is not null)
 from leases l left join deferred d on d.key = l.key
 where l.key in (select value from json_each(:keys));
 

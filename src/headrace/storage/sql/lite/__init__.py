@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headrace.core import commands
-from headrace.storage.sql.lite.add import Repeated, add, join
+from headrace.storage.sql.lite.add import add, join
 from headrace.storage.sql.lite.annotate import annotate
 from headrace.storage.sql.lite.claim import claim
 from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, is_fresh
@@ -18,6 +18,7 @@ from headrace.storage.sql.lite.reads import count, find, get, lines, tally, tree
 from headrace.storage.sql.lite.remove import remove
 from headrace.storage.sql.lite.schedules import drop_schedule, fire, put_schedule, schedules
 from headrace.storage.sql.lite.settle import settle
+from headrace.storage.sql.lite.storing import Repeated
 from headrace.storage.sql.lite.workers import beat, leave, workers
 
 Apply = Callable[[Ledger, Any], Any]

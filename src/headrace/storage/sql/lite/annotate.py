@@ -15,7 +15,7 @@ _PARTS: Final = ("progress", "notes", "data", "patch")
 
 
 def annotate(ledger: Ledger, command: Annotate) -> Annotated | Refused:
-    """Attach progress, lines, notes, data; see `core.commands.jobs.Annotate`."""
+    """Attach progress, lines, notes, data; see `core.commands.changes.Annotate`."""
     job = command.job
     key = existing_key(ledger, job)
     if command.token is not None and ledger.row(SQL.token, {"key": key}) != (command.token,):

@@ -5,15 +5,15 @@ from typing import Any, Final
 from headrace.core.jobs import JobRef
 from headrace.core.lifecycle import expiry
 from headrace.core.tallies import bucket
-from headrace.storage.sql.lite.add import store
+from headrace.storage.sql.lite.cancel import tell_failed
 from headrace.storage.sql.lite.dedup import finish
-from headrace.storage.sql.lite.ledger import Ledger, as_json
+from headrace.storage.sql.lite.ledger import Ledger, as_json, stamped
 from headrace.storage.sql.lite.parents import SQL as PARENTS
-from headrace.storage.sql.lite.parents import children_failed
+from headrace.storage.sql.lite.parents import followers_of
 from headrace.storage.sql.lite.retention import SQL as REMOVE
 from headrace.storage.sql.lite.retention import apply_keep
 from headrace.storage.sql.lite.settle import SQL as SETTLE
-from headrace.storage.sql.lite.settle import stamped
+from headrace.storage.sql.lite.storing import store
 from headrace.storage.sql.rows import options
 from headrace.storage.sql.script import load
 
@@ -39,7 +39,7 @@ def _fail(ledger: Ledger, rows: list[Any], ends: dict[int, int]) -> tuple[JobRef
     finished: list[tuple[Any, ...]] = []
     failed: list[tuple[int, JobRef, str]] = []
     refs: list[JobRef] = []
-    for key, job_id, name, state, priority, stalls, opts, parent, ready_at in rows:
+    for key, job_id, name, state, priority, stalls, opts, ready_at in rows:
         head = ledger.head_of(key)
         chosen = options(opts)
         added_at = ends[key] - (chosen.expires_ms or 0)
@@ -49,16 +49,15 @@ def _fail(ledger: Ledger, rows: list[Any], ends: dict[int, int]) -> tuple[JobRef
         finished.append((key, head.id, "failed", None, priority, 1, 1, stalls, stamped(ledger, why)))
         ledger.leave(head, state)
         ledger.enter(head, "failed")
+        ledger.rekey(head, (key,))
         ledger.event(head, job_id, "failed", state, why.cause)
         counts = ledger.counts(head, name)
         counts.failed += 1
         counts.waits.append(bucket(ledger.now - ready_at if ready_at is not None else 0))
         counts.runs.append(bucket(0))
-        if parent is not None:
-            failed.append((key, refs[-1], why.reason))
+        failed.append((key, refs[-1], why.reason))
     ledger.insert(SETTLE.finished, finished)
-    if failed:
-        children_failed(ledger, failed)
+    tell_failed(ledger, failed, followers_of(ledger, [key for key, _, _ in failed]))
     keyed = [row[0] for row in rows if options(row[6]).dedup is not None]
     if keyed:
         store(ledger, finish(ledger, keyed))

@@ -8,11 +8,11 @@ import msgspec
 
 from headrace.core.jobs import Dedup, JobRef, NewJob, State
 from headrace.core.lifecycle import Reception, reception
-from headrace.storage.sql.lite.addguards import first_state
+from headrace.storage.sql.lite.guard import first_state
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
-from headrace.storage.sql.lite.remove import drop
+from headrace.storage.sql.lite.retention import drop
 from headrace.storage.sql.lite.standing import standing_of, take
 from headrace.storage.sql.script import load
 

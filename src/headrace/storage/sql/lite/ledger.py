@@ -247,3 +247,8 @@ class Ledger:
             self.run(SQL.trim, {"channel": head.channel, "first": head.first})
         head.is_changed = True
         self.moved.add(topics.log(topics.job_events(head.name)))
+
+
+def stamped(ledger: Ledger, failure: Failure) -> str:
+    """A failure as it is stored, with the time of this transaction."""
+    return as_json(msgspec.structs.replace(failure, at=ledger.now))

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from headrace.core.codec import decode
 from headrace.core.commands import (
     Count,
@@ -126,9 +128,10 @@ def tree(ledger: Ledger, command: Tree) -> Grown:
     records = _records(ledger, [row[0] for row in rows[:limit]])
     refs = {root: command.job}
     nodes = []
-    for key, parent, depth, custom, name, is_pending, *left in rows[:limit]:
+    for key, parent, depth, custom, name, is_pending, value, ignored, is_followed in rows[:limit]:
         refs.setdefault(key, JobRef(_queue_name(ledger, key), id_of(key, custom)))
-        nodes.append(Node(refs[key], name, refs.get(parent), depth, records.get(key), bool(is_pending), *left))
+        own = Node(refs[key], name, refs.get(parent), depth, records.get(key), bool(is_pending), value, ignored)
+        nodes.append(replace(own, is_followed=True) if is_followed else own)
     return Grown(tuple(nodes), len(rows) > limit)
 
 

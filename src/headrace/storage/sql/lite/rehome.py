@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from headrace.core.errors import DuplicateId, InFlow, Refused
+from headrace.core.errors import DuplicateId, Refused
+from headrace.core.flow_errors import InFlow
 from headrace.core.jobs import FINISHED, JobRef
 from headrace.storage.sql.lite.keys import existing_key, id_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json

@@ -3,18 +3,17 @@
 from typing import Final
 
 from headrace.core.commands import Remove, Removed
-from headrace.core.commands.jobs import FAMILY_MAX
-from headrace.core.errors import FamilyTooLarge, NoMatch, Refused, WrongState
+from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.errors import NoMatch, Refused, WrongState
+from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
-from headrace.storage.sql.lite.retention import SQL, erase
-from headrace.storage.sql.script import load
+from headrace.storage.sql.lite.retention import SQL, drop
 
-DEDUP: Final = load("dedup")
 _PAGES: Final[dict[State, str]] = {
     "waiting": SQL.ready_page,
     "prioritized": SQL.ready_page,
@@ -26,7 +25,7 @@ _PAGES: Final[dict[State, str]] = {
 
 
 def remove(ledger: Ledger, command: Remove) -> Removed:
-    """Remove jobs; see `core.commands.jobs.Remove`."""
+    """Remove jobs; see `core.commands.changes.Remove`."""
     refusals: list[Refused | None] = []
     gone: list[JobRef] = []
     named = keys_of(ledger, [(job.queue, job.id) for job in command.jobs])
@@ -71,25 +70,3 @@ def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
         keys = [row[0] for row in ledger.rows(page, step)]
         gone += drop(ledger, keys) if keys else []
     return gone
-
-
-def drop(ledger: Ledger, keys: list[int]) -> list[JobRef]:
-    """Remove jobs by hand. What has not finished takes its dedup key along: its work was not done."""
-    rows = ledger.rows(SQL.known, {"keys": as_json(keys)})
-    is_finished = [state in FINISHED for _, _, state in rows]
-    if any(is_finished):
-        ledger.run(SQL.finished, {"keys": as_json(keys)})
-    if not all(is_finished):
-        unfinished = [row[0] for row, is_over in zip(rows, is_finished, strict=True) if not is_over]
-        for step in (SQL.ready, SQL.delayed, SQL.leases, DEDUP.lose):
-            ledger.run(step, {"keys": as_json(unfinished)})
-    refs: list[JobRef] = []
-    for key, custom, state in rows:
-        head = ledger.head_of(key)
-        refs.append(ref_of(head, key, custom))
-        ledger.leave(head, state)
-        ledger.rekey(head, (key,))
-        ledger.event(head, refs[-1].id, "removed", state)
-    erase(ledger, keys)
-    ledger.flush()
-    return refs

@@ -3,20 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from headrace.core.commands import Settle, Settled, Settlement
 from headrace.core.commands.jobs import UNTOLD
 from headrace.core.errors import LeaseLost, Refused
-from headrace.core.jobs import HISTORY_MAX, Failure, JobRef, State
+from headrace.core.jobs import HISTORY_MAX, JobRef, State
 from headrace.core.tallies import bucket
-from headrace.storage.sql.lite.add import store
+from headrace.storage.sql.lite.cancel import tell_failed
 from headrace.storage.sql.lite.dedup import finish
 from headrace.storage.sql.lite.heads import Head
 from headrace.storage.sql.lite.keys import keys_of
-from headrace.storage.sql.lite.ledger import Ledger, as_json, change
-from headrace.storage.sql.lite.parents import children_done, children_failed, release
-from headrace.storage.sql.lite.retention import apply_keep
+from headrace.storage.sql.lite.ledger import Ledger, as_json, change, stamped
+from headrace.storage.sql.lite.parents import Ties, children_done, followers_of, release
+from headrace.storage.sql.lite.retention import apply_keep, drop
+from headrace.storage.sql.lite.storing import store
 from headrace.storage.sql.script import load
 
 SQL: Final = load("settle")
@@ -37,6 +36,8 @@ class Moves:
     pauses: dict[int, int] = field(default_factory=dict)
     keyed: list[int] = field(default_factory=list)  # finished, with a dedup key
     keeping: list[tuple[Head, int, Settlement]] = field(default_factory=list)
+    followers: Ties = field(default_factory=dict)
+    rescues: set[tuple[int, int]] = field(default_factory=set)
 
 
 def settle(ledger: Ledger, command: Settle) -> Settled:
@@ -45,6 +46,9 @@ def settle(ledger: Ledger, command: Settle) -> Settled:
     keys = keys_of(ledger, [(settlement.queue, settlement.id) for settlement in settlements])
     held = {row[0]: row for row in ledger.rows(SQL.held, {"keys": as_json(keys)})}
     moves = Moves()
+    followed = [row[0] for row in held.values() if row[10]]
+    if followed:
+        moves.followers = followers_of(ledger, followed)
     refusals: list[Refused | None] = []
     for key, settlement in zip(keys, settlements, strict=True):
         lease = held.get(key)
@@ -60,7 +64,7 @@ def settle(ledger: Ledger, command: Settle) -> Settled:
 
 
 def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Settlement) -> None:
-    key, _, priority, made, started, stalls, started_at, parent, deferred, is_hurried = lease
+    key, _, priority, made, started, stalls, started_at, parent, deferred, is_hurried, _ = lease
     head = ledger.head(settlement.queue)
     assert head is not None
     moves.keys.append(key)
@@ -109,9 +113,13 @@ def _move(ledger: Ledger, moves: Moves, lease: tuple[Any, ...], settlement: Sett
 
 
 def _note_finish(moves: Moves, head: Head, key: int, parent: int | None, settlement: Settlement) -> None:
-    if parent is not None:
+    followers = moves.followers.get(key, ()) if moves.followers else ()
+    if parent is not None or followers:
         if settlement.to == "completed":
-            moves.done.append((parent, key, settlement.result))
+            if parent is not None:
+                moves.done.append((parent, key, settlement.result))
+            moves.done += [(follower, key, settlement.result) for follower, _ in followers]
+            moves.rescues |= {(follower, key) for follower, bond in followers if bond == "on_failure"}
         else:
             reason = (settlement.failure or UNTOLD).reason
             moves.failed.append((key, JobRef(settlement.queue, settlement.id), reason))
@@ -132,9 +140,11 @@ def _write(ledger: Ledger, moves: Moves) -> None:
         write_failures(ledger, moves.failures)
     ledger.insert(SQL.await_children, moves.awaiting)
     if moves.done:
-        children_done(ledger, moves.done)
+        unneeded = children_done(ledger, moves.done, moves.rescues)
+        if unneeded:
+            drop(ledger, unneeded)
     if moves.failed:
-        children_failed(ledger, moves.failed)
+        tell_failed(ledger, moves.failed, moves.followers)
     if moves.awaiting:
         ledger.flush_places()
         release(ledger, [row[0] for row in moves.awaiting], moves.hurried, moves.pauses)
@@ -151,8 +161,3 @@ def write_failures(ledger: Ledger, failures: list[tuple[int, str]]) -> None:
     ledger.run(SQL.failures, {"rows": as_json(failures)})
     keys = as_json([key for key, _ in failures])
     ledger.run(SQL.forget_failures, {"keys": keys, "most": HISTORY_MAX})
-
-
-def stamped(ledger: Ledger, failure: Failure) -> str:
-    """A failure as it is stored, with the time of this transaction."""
-    return as_json(msgspec.structs.replace(failure, at=ledger.now))

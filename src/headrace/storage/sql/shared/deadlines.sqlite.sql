@@ -15,7 +15,7 @@ select expires_at, key from deadlines where expires_at <= :now order by expires_
 delete from deadlines where (expires_at, key) in (select value ->> 0, value ->> 1 from json_each(:rows));
 
 -- step: late: [expires_at, key]; the jobs that nobody has started, and that are not to fail anyhow
-select r.key, r.id, r.name, r.state, r.priority, r.stalls, r.options, r.parent, w.entered_at
+select r.key, r.id, r.name, r.state, r.priority, r.stalls, r.options, w.entered_at
 from json_each(:rows) k
 join records r on r.key = k.value ->> 1
 left join ready w on w.key = r.key
