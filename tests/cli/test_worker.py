@@ -23,7 +23,7 @@ def test_the_first_signal_lets_running_jobs_end(project: Project) -> None:
     with project.running("worker", "jobs:app") as worker:
         project.until("default", "active")
         worker.signal(signal.SIGINT)
-        worker.line("1 jobs may end")
+        worker.line("jobs may end")  # a claim may be on its way yet
         waiting = project.add("gated", {"gate": ""}, queue="default")
         project.gate.touch()
         assert worker.end() == 0
@@ -36,7 +36,7 @@ def test_the_second_signal_hands_running_jobs_back_unburnt_and_the_third_does_no
     with project.running("worker", "jobs:app") as worker:
         project.until("default", "active")
         worker.signal()
-        worker.line("1 jobs may end")
+        worker.line("jobs may end")  # a claim may be on its way yet
         worker.signal()
         worker.line("1 jobs are handed back")
         worker.signal()
