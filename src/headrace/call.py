@@ -122,7 +122,7 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
 
     def new_job(self, *, id: str | None = None, parent: Parent | None = None) -> NewJob:
         """What a store is asked to add for this call alone."""
-        choice = self.choice
+        choice, followed = self.choice, self.followed
         return NewJob(
             self.queue,
             self.name,
@@ -132,8 +132,8 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
             choice.delay_ms,
             choice.options,
             parent,
-            bool(self.children or self.followed),
-            tuple([follow for _, follow in self.followed]),
+            bool(self.children or followed),
+            tuple([follow for _, follow in followed]) if followed else (),
         )
 
 

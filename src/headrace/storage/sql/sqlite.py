@@ -106,7 +106,7 @@ class SqliteStore:
         """Apply commands in order; see `Storage.run`."""
         if not commands:
             return ()
-        loop = asyncio.get_running_loop()
+        loop = self._loop or asyncio.get_running_loop()
         future = loop.create_future()
         first = commands[0]
         if type(first) is Add and self._writer is not None:
