@@ -172,7 +172,7 @@ def _enter(ledger: Ledger, entered: Entered, known: dict[JobRef, int], job: NewJ
     if job.has_children:
         rows.parents.append((key, job.delay_ms, job.priority))
         entered.parents.append(key)
-        entered.follows += [(key, JobRef(one.queue, one.id), one.bond) for one in job.follows]
+        entered.follows.extend((key, JobRef(one.queue, one.id), one.bond) for one in job.follows)
     _place(ledger, head, key, ref.id, job)
     return key, ref
 
