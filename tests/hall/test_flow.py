@@ -366,3 +366,19 @@ async def test_a_flow_is_removed_with_all_that_is_below_it(app: headrace.App) ->
     with pytest.raises(NoSuchJob):
         await tree.state()
     assert set((await app.queue("default").counts()).values()) == {0}
+
+
+async def test_a_worker_is_not_idle_before_a_failure_has_climbed_to_the_root(app: headrace.App) -> None:
+    @app.task
+    async def root() -> None: ...
+    @app.task
+    async def check() -> None: ...
+    @app.task
+    async def record() -> None: ...
+    @app.task
+    async def dns() -> None:
+        raise headrace.Unrecoverable("down for good")
+
+    job = await app.enqueue(root.call().after(record.call(), check.call().after(dns.call())))
+    await app.worker().run_until_idle()
+    assert await job.state() == "failed"

@@ -148,7 +148,7 @@ class Pump:
         """Wait until nothing runs and nothing can be claimed now. A delayed job is not waited for."""
         while True:
             await self._quiet.wait()
-            if not self._is_stale or self._is_paused:
+            if self._is_empty and (not self._is_stale or self._is_paused):
                 return
             self._quiet.clear()
             self._thirst.quench()
