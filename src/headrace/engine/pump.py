@@ -146,6 +146,7 @@ class Pump:
 
     async def idle(self) -> None:
         """Wait until nothing runs and nothing can be claimed now. A delayed job is not waited for."""
+        self._is_stale = True  # jobs may have been added since the last claim
         while True:
             await self._quiet.wait()
             if self._is_empty and (not self._is_stale or self._is_paused):
@@ -222,10 +223,9 @@ class Pump:
     def _begin(self, leases: tuple[Lease, ...]) -> None:
         self._busy += len(leases)
         self._held += len(leases)
-        storage, home, held = self._storage, self._home, self._leases
         for lease in leases:
-            run = Run(lease, storage, home)
-            held.add(run)
+            run = Run(lease, self._storage, self._home)
+            self._leases.add(run)
             if self._is_handing_back:
                 self._finish(run, settle(lease, PutBack(), 0.0))
             else:
