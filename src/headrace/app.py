@@ -1,14 +1,14 @@
 """The app: where tasks are registered and where everything else comes from. It is a value of yours, not a global."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from headrace import config
+from headrace.adding import Adding
 from headrace.backoff import F
 from headrace.batch import AsyncBatchTask, BatchDecorator, BatchOptions, PlainBatchTask, batch_decorator
-from headrace.call import Call, Enqueue, EnqueueMany
 from headrace.client import Client, Door
 from headrace.commons import Commons
 from headrace.core.commands import Grown, QueueRecord, Queues, Tree
@@ -18,9 +18,8 @@ from headrace.core.query import parse
 from headrace.core.settings import Settings
 from headrace.engine.hooks import Hooks, Middleware
 from headrace.engine.registry import Registry
-from headrace.engine.sync import BlockingAs, blocking
-from headrace.flow import plan, plan_many
-from headrace.job import Job, added_jobs
+from headrace.engine.sync import blocking
+from headrace.job import Job
 from headrace.listeners import Happening, Listeners, refuse_function
 from headrace.place import place_of
 from headrace.queue import Queue, find_job
@@ -40,7 +39,7 @@ M = TypeVar("M", bound=Middleware)
 H = TypeVar("H", bound=Callable[[Job[Any]], object])
 
 
-class App(Commons):
+class App(Adding, Commons):
     """Tasks, queues and workers on one store. Nothing is opened before the first use; `async with app` closes it."""
 
     def __init__(
@@ -204,22 +203,6 @@ class App(Commons):
     def middlewares(self) -> tuple[Middleware, ...]:
         """What was registered with `middleware`, the outermost first."""
         return tuple(self._middleware)
-
-    @BlockingAs[Enqueue]
-    async def enqueue(self, call: Call[R]) -> Job[R]:
-        """Add the job of a call, or a whole flow, and give the job of its root."""
-        added = await self._client.add(tuple(plan(call)))
-        return added_jobs(self._client, added, [(0, call)])[0]
-
-    @BlockingAs[EnqueueMany]
-    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Add the jobs of all these calls, or none of them, in one round trip."""
-        given = list(calls)
-        jobs, roots = plan_many(given)
-        if not jobs:
-            return []
-        added = await self._client.add(tuple(jobs))
-        return added_jobs(self._client, added, zip(roots, given, strict=True))
 
     def within(self, connection: object) -> Within:
         """Add jobs in a transaction of yours: on SQLite, by an apsw connection to the same file. See `Within`."""

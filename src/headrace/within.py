@@ -1,23 +1,20 @@
 """The app in a transaction of the caller's: a row of theirs and the job that belongs to it, both or neither."""
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
 
-from headrace.call import Call, Enqueue, EnqueueMany
+from headrace.adding import Adding
 from headrace.client import Client, check_number
 from headrace.core.commands import Add, Added
 from headrace.core.errors import Misuse
 from headrace.core.jobs import NewJob
 from headrace.engine.home import Home
-from headrace.engine.sync import BlockingAs
-from headrace.flow import plan, plan_many
-from headrace.job import Job, added_jobs
 from headrace.storage.protocol import Storage, Transactional, granted
 
 R = TypeVar("R")
 
 
-class Within:
+class Within(Adding):
     """Adds jobs in a transaction that the caller has begun: they are there when it commits, and never if it does not.
 
     What is asked for happens at once, on the caller's loop or thread, so `.sync` may be used on a running loop too. A
@@ -32,23 +29,10 @@ class Within:
             raise Misuse(f"jobs at {client.settings.url} cannot be added in a transaction of yours; SQLite can")
         self._client = client
         self._store: Storage = store.within(connection)
-        self._home = _Nowhere()
 
-    @BlockingAs[Enqueue]
-    async def enqueue(self, call: Call[R]) -> Job[R]:
-        """Add the job of a call, or a whole flow, and give the job of its root."""
-        added = await self._add(tuple(plan(call)))
-        return added_jobs(self._client, added, [(0, call)])[0]
-
-    @BlockingAs[EnqueueMany]
-    async def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Add the jobs of all these calls."""
-        given = list(calls)
-        jobs, roots = plan_many(given)
-        if not jobs:
-            return []
-        added = await self._add(tuple(jobs))
-        return added_jobs(self._client, added, zip(roots, given, strict=True))
+    @property
+    def _home(self) -> Home:
+        return _nowhere
 
     async def _add(self, jobs: tuple[NewJob, ...]) -> Added:
         check_number(jobs)
@@ -71,3 +55,6 @@ class _Nowhere(Home):
             value: R = end.value
             return value
         raise AssertionError(f"{name} waits")
+
+
+_nowhere: Final = _Nowhere()

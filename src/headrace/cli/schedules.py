@@ -1,6 +1,6 @@
 """`headrace schedules`: what adds jobs by the clock."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
@@ -14,6 +14,7 @@ from headrace.cli.store import opened
 from headrace.cli.text import instant, span
 from headrace.core.schedule_errors import NoSuchSchedule
 from headrace.core.schedules import CronTiming, Plan, ScheduleRecord
+from headrace.schedule import Schedules
 
 app = noun("schedules", "See and hold what adds jobs by the clock.")
 
@@ -114,11 +115,7 @@ async def pause(schedules: Names, /, *, common: Shown = SHOWN) -> None:
 
     Example: headrace schedules pause nightly
     """
-    async with opened(common) as store:
-        await _known(store, schedules)
-        for name in schedules:
-            await store.schedules.pause(name)
-    _told(schedules, "paused", common)
+    await _each(schedules, common, "paused", lambda known: known.pause)
 
 
 @app.command
@@ -127,11 +124,7 @@ async def resume(schedules: Names, /, *, common: Shown = SHOWN) -> None:
 
     Example: headrace schedules resume nightly
     """
-    async with opened(common) as store:
-        await _known(store, schedules)
-        for name in schedules:
-            await store.schedules.resume(name)
-    _told(schedules, "resumed", common)
+    await _each(schedules, common, "resumed", lambda known: known.resume)
 
 
 @app.command
@@ -140,11 +133,7 @@ async def remove(schedules: Names, /, *, common: Shown = SHOWN) -> None:
 
     Example: headrace schedules remove nightly
     """
-    async with opened(common) as store:
-        await _known(store, schedules)
-        for name in schedules:
-            await store.schedules.remove(name)
-    _told(schedules, "removed", common)
+    await _each(schedules, common, "removed", lambda known: known.remove)
 
 
 async def _known(store: App, names: Sequence[str]) -> list[ScheduleRecord]:
@@ -156,7 +145,14 @@ async def _known(store: App, names: Sequence[str]) -> list[ScheduleRecord]:
     return [known[name] for name in names]
 
 
-def _told(names: Sequence[str], word: str, common: Shown) -> None:
+async def _each(
+    names: Sequence[str], common: Shown, word: str, deed: Callable[[Schedules], Callable[[str], Awaitable[object]]]
+) -> None:
+    """Do it to each, if all are there, and say so."""
+    async with opened(common) as store:
+        await _known(store, names)
+        for name in names:
+            await deed(store.schedules)(name)
     if common.json:
         output.document({word: list(names)})
     for name in names if not common.json else ():

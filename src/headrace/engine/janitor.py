@@ -59,10 +59,7 @@ class Janitor:
     async def stop(self) -> None:
         """Stop, and let another worker's janitor take over at once."""
         await self._ticker.stop()
-        try:
-            await self._leader.resign()
-        except Unavailable:
-            pass  # the lock ends by itself
+        await self._leader.resign()
 
     async def beat(self) -> None:
         """One round: be elected, recover, and sweep if it is time."""

@@ -1,7 +1,9 @@
 """One of many: who holds a named lock does the work that only one should do."""
 
+from contextlib import suppress
+
 from headrace.core.commands import Acquire, Release
-from headrace.core.errors import Held
+from headrace.core.errors import Held, Unavailable
 from headrace.core.names import OWN_LOCKS
 from headrace.storage.protocol import Storage, granted
 
@@ -30,7 +32,8 @@ class Leader:
         return self.is_elected
 
     async def resign(self) -> None:
-        """Let another be elected at once."""
+        """Let another be elected at once; when the store is away, as soon as the lock has ended by itself."""
         if self.is_elected:
             self.is_elected = False
-            await self._storage.run(Release(self._lock, self._owner))
+            with suppress(Unavailable):
+                await self._storage.run(Release(self._lock, self._owner))

@@ -12,7 +12,7 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Fire, Schedules
-from headrace.core.errors import Refused, Unavailable
+from headrace.core.errors import Refused
 from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
 from headrace.core.schedules import ScheduleRecord, aim
 from headrace.engine.leader import Leader
@@ -43,10 +43,7 @@ class Scheduler:
     async def stop(self) -> None:
         """Stop, and let another worker's scheduler take over at once."""
         await self._ticker.stop()
-        try:
-            await self._leader.resign()
-        except Unavailable:
-            pass  # the lock ends by itself
+        await self._leader.resign()
 
     async def beat(self) -> None:
         """Fire what is due, and wait until something else may be."""
