@@ -7,16 +7,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import Final
 
 from headrace.core.orders import ANSWER_MAX
+from headrace.executors.child import resident
 
-PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 DEPTH_MAX: Final = 100  # frames of one task
-_STATM: Final = Path("/proc/self/statm")
 
 
 class Lag:
@@ -55,10 +53,7 @@ def version() -> str:
 
 def memory() -> int:
     """The bytes of memory that this process has in use; zero where the system does not say."""
-    try:
-        return int(_STATM.read_text().split()[1]) * PAGE_BYTES
-    except (OSError, ValueError, IndexError):
-        return 0
+    return resident(os.getpid())
 
 
 def stacks() -> str:
