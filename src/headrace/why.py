@@ -141,7 +141,8 @@ async def _key(client: Client, record: JobRecord, queue: QueueRecord) -> str:
 def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[str]:
     here = [worker for worker in workers if any(source.queue == record.queue for source in worker.sources)]
     fit = [worker for worker in here if record.name in _names(worker, record.queue, record.name)]
-    busy = [worker for worker in fit if worker.running >= worker.concurrency]
+    held = [worker for worker in fit if worker.state != "running"]
+    busy = [worker for worker in fit if worker.state == "running" and worker.running >= worker.concurrency]
     if not workers:
         yield "no worker is running"
     elif not here:
@@ -149,9 +150,17 @@ def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[st
     elif not fit and record.failure is None:
         names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
         yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
-    elif fit and len(busy) == len(fit):
-        who = "the one worker that serves it is" if len(fit) == 1 else f"all {len(fit)} workers that serve it are"
-        yield f"{who} busy: {_list([worker.id for worker in busy])}"
+    elif fit and len(held) + len(busy) == len(fit):
+        for what, those in (("busy", busy), ("paused, or about to end", held)):
+            if those:
+                yield f"{_those(those, fit)} {what}: {_list([worker.id for worker in those])}"
+
+
+def _those(some: list[WorkerRecord], fit: list[WorkerRecord]) -> str:
+    if len(fit) == 1:
+        return "the one worker that serves it is"
+    many = f"all {len(fit)}" if len(some) == len(fit) else f"{len(some)} of the {len(fit)}"
+    return f"{many} workers that serve it {'is' if len(some) == 1 else 'are'}"
 
 
 def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:

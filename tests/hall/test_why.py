@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import headrace
-from headrace.core.commands import Beat, Claim, Recover, Source, WorkerRecord
+from headrace.core.commands import Beat, Claim, Leave, Recover, Source, WorkerRecord
 
 
 async def alive(app: headrace.App, *sources: Source, running: int = 0) -> None:
@@ -36,6 +36,22 @@ async def test_every_worker_that_serves_it_is_busy(app: headrace.App) -> None:
     await alive(app, Source("q"), running=10)
     job = await app.queue("q").add("x")
     assert (await job.why())[0] == "the one worker that serves it is busy: w-1"
+
+
+async def test_every_worker_that_serves_it_claims_nothing(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    names = (Source("q", ("x",)),)
+    for name, state, running in (("w-1", "paused", 0), ("w-2", "draining", 1), ("w-3", "running", 10)):
+        record = WorkerRecord(name, "host", 1, names, 10, running=running, state=state)  # type: ignore[arg-type]
+        await app.storage.run(Beat(record, 60_000))
+    assert await job.why() == [
+        "1 of the 3 workers that serve it is busy: w-3",
+        "2 of the 3 workers that serve it are paused, or about to end: w-1, w-2",
+        "it is next",
+    ]
+    await app.storage.run(Leave("w-2"))
+    await app.storage.run(Leave("w-3"))
+    assert await job.why() == ["the one worker that serves it is paused, or about to end: w-1", "it is next"]
 
 
 async def test_the_queue_is_paused(app: headrace.App) -> None:
