@@ -128,7 +128,7 @@ def _check_dedup(call: Planned, *, is_child: bool) -> None:
         return
     if is_child:
         raise InvalidOption(f"{name} is part of a flow and has a dedup key; the flow would wait for a job of others")
-    if (call.children or call.steps) and (dedup.replaces or dedup.reschedules or dedup.keeps_last):
+    if (call.children or call.followed or call.steps) and (dedup.replaces or dedup.reschedules or dedup.keeps_last):
         raise InvalidOption(f"{name} has children: a duplicate can only be dropped; leave the rest of its dedup out")
     if (dedup.replaces or dedup.reschedules) and not choice.delay_ms:
         raise InvalidOption(f"a duplicate of {name} is to meet a delayed job, and there is no delay; give delay, too")

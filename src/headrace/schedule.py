@@ -146,8 +146,8 @@ def plan_of(when: When, call: Call[Any], options: Mapping[str, Any], module: str
             raise unknown_option(option, ScheduleOptions.__annotations__)
     if not isinstance(call, Call):
         raise Misuse(f"a schedule takes a call, not {type(call).__name__}; write task.call(…)")
-    if call.children or call.wants:
-        raise Misuse(f"a schedule adds one job, and {call.name} has children; let the job add them")
+    if call.children or call.followed or call.steps or call.wants:
+        raise Misuse(f"a schedule adds one job, and {call.name} is a flow; let the job add the others")
     if call.choice.job_id is not None:
         raise Misuse("a schedule adds many jobs; leave out job_id, which only one of them can have")
     start, end, count = (options.get(name) for name in ("start", "end", "count"))

@@ -6,7 +6,7 @@ import pytest
 
 from headrace.core.commands import Add, Added, Configure, Forget, Queues, Recover
 from headrace.core.errors import DuplicateId, NoSuchQueue, QueueFull, QueueNotEmpty
-from headrace.core.jobs import Dedup, NewJob
+from headrace.core.jobs import Dedup, Follow, NewJob
 
 from .clock import FrozenClock
 from .desk import Desk, child, failed, ids, keep, later, new, parent, ref
@@ -452,3 +452,11 @@ async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk) -> None:
     assert (await add(desk, root, child("root", queue="q"))).jobs == owner.jobs * 2
     assert await desk.counts() == {"waiting": 1}
     assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
+
+
+async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk) -> None:
+    owner = await add(desk, keyed())
+    step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))
+    added = await add(desk, keyed(id="root"), step)
+    assert (added.jobs, added.duplicates) == (owner.jobs * 2, (0, 1))
+    assert await desk.counts() == {"waiting": 1}

@@ -188,7 +188,7 @@ async def test_what_cannot_be_added_again_and_again_is_refused(bench: Bench) -> 
     put, report = bench.app.schedules.put, reporter(bench.app)[0]
     with pytest.raises(Misuse, match="leave out job_id"):
         await put("s", headrace.Every(60), report.call("x").options(job_id="one"))
-    with pytest.raises(Misuse, match="has children"):
+    with pytest.raises(Misuse, match="is a flow"):
         await put("s", headrace.Every(60), report.call("x").after(report.call("y")))
     with pytest.raises(Misuse, match="takes a call"):
         await put("s", headrace.Every(60), report)  # type: ignore[arg-type]
@@ -291,3 +291,19 @@ async def test_the_slot_of_a_job_that_no_schedule_added_is_none(bench: Bench) ->
     assert job.ref == JobRef("default", "1")
     await bench.run_until_idle()
     assert told == [("x", None)]
+
+
+async def test_a_flow_cannot_be_scheduled(bench: Bench) -> None:
+    app, (report, _) = bench.app, reporter(bench.app)
+    existing = await report.enqueue("before")
+    plain = report.call(day="now")
+    flows = (
+        plain.after(report.call(day="child")),
+        plain.after(existing),
+        plain.finally_(report.call(day="end")),
+        plain.on_failure(report.call(day="mail")),
+    )
+    for flow in flows:
+        with pytest.raises(Misuse, match="report is a flow"):
+            await app.schedules.put("nightly", headrace.Every(60), flow)
+    assert await app.schedules.list() == []

@@ -26,7 +26,7 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
     existing: list[int] = []
     duplicates: list[int] = []
     replaced: list[tuple[int, JobRef]] = []
-    dropped: dict[JobRef, JobRef] = {}  # the nodes of flows whose root is a duplicate, and of what
+    dropped: dict[JobRef, JobRef] = {}  # duplicates, and what stands below and behind them, and of what
     for place, new in enumerate(jobs):
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         if ref and world.job(ref):
@@ -43,7 +43,7 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
         if owner:
             duplicates.append(place)
             refs.append(owner)
-            dropped |= {ref: owner} if ref and new.has_children else {}
+            dropped |= {ref: owner} if ref else {}
             continue
         job = _store(world, new, now)
         dedup.take(world, job, now, key)

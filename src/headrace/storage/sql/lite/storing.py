@@ -125,7 +125,7 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
     existing: list[int] = []
     duplicates: list[int] = []
     replaced: list[tuple[int, JobRef]] = []
-    dropped: dict[JobRef, JobRef] = {}  # the nodes of flows whose root is a duplicate, and of what
+    dropped: dict[JobRef, JobRef] = {}  # duplicates, and what stands below and behind them, and of what
     for at, job in enumerate(jobs):
         if job.id is not None and (ref := JobRef(job.queue, job.id)) in known:
             existing.append(at)
@@ -143,7 +143,7 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
         if owner is not None:
             duplicates.append(at)
             refs.append(owner)
-            if job.has_children and job.id is not None:
+            if job.id is not None:
                 dropped[JobRef(job.queue, job.id)] = owner
             continue
         key, ref = _enter(ledger, entered, known, job)
