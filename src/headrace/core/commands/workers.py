@@ -14,7 +14,8 @@ WorkerState: TypeAlias = Literal["running", "paused", "draining"]
 class WorkerRecord(Struct, frozen=True):
     """A worker as it describes itself. `sources` is what it serves; `seen_at` and `expires_at` are set by the store.
 
-    `memory` is that of its process, in bytes; `lag_ms` how late its event loop is; `jobs` the first of those in hand.
+    `memory` is that of its process, in bytes; `jobs` the first of those in hand. `lag_ms` is how late its event loop
+    came at worst in the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it.
     """
 
     id: str
@@ -32,6 +33,7 @@ class WorkerRecord(Struct, frozen=True):
     memory: int = 0
     lag_ms: int = 0
     jobs: tuple[JobRef, ...] = ()
+    blocked_ms: int = 0
 
 
 class Beaten(Struct, frozen=True):
