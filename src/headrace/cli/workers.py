@@ -1,6 +1,5 @@
 """`headrace workers`: who they are, and telling them what to do."""
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -57,10 +56,10 @@ async def show(worker: Annotated[str, Parameter(name="WORKER", help="Its id.")],
     output.pairs(
         [
             ("worker", found.id),
-            ("state", found.state),
+            ("state", _state(found)),
             ("host", f"{found.host}, process {found.pid}, Headrace {found.version}"),
             ("since", instant(found.started_at)),
-            ("seen", f"{span(round(time.time() * 1000) - found.seen_at)} ago"),
+            ("seen", f"{span(found.silent_ms)} ago"),
             ("busy", f"{found.running} of {found.concurrency}, {found.processed} done"),
             ("loop", f"blocked for {span(found.blocked_ms)}" if found.blocked_ms else f"{found.lag_ms} ms late"),
             ("memory", _mebibytes(found)),
@@ -188,7 +187,11 @@ def _row(worker: WorkerRecord) -> tuple[str, ...]:
     queues = ",".join(source.queue for source in worker.sources)
     busy, most = str(worker.running), str(worker.concurrency)
     lag = f"blocked {span(worker.blocked_ms)}" if worker.blocked_ms else f"{worker.lag_ms}ms"
-    return worker.id, worker.state, busy, most, lag, _mebibytes(worker), queues
+    return worker.id, _state(worker), busy, most, lag, _mebibytes(worker), queues
+
+
+def _state(worker: WorkerRecord) -> str:
+    return "silent" if worker.is_silent else worker.state
 
 
 def _mebibytes(worker: WorkerRecord) -> str:
