@@ -15,8 +15,8 @@ class WorkerRecord(Struct, frozen=True):
     """A worker as it describes itself. `sources` is what it serves.
 
     The store sets `seen_at`, `expires_at` and, when it is asked, `silent_ms`: the time since the last beat. `memory` is
-    that of its process, in bytes; `jobs` the first of those in hand. `lag_ms` is how late its event loop came at worst in
-    the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it.
+    that of its process, in bytes; `jobs` the first of those in hand. `lag_ms` is how late its event loop came at worst
+    in the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it.
     """
 
     id: str
