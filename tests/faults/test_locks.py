@@ -1,4 +1,4 @@
-"""Locks over processes: nobody is inside together, and one that is killed inside gives its lock up when that expires."""
+"""Locks over processes: no two are inside together, and the lock of one that is killed comes free when it expires."""
 
 import asyncio
 import subprocess
