@@ -24,7 +24,7 @@ from headrace.queue import Queue
 from headrace.schedule import Schedules
 from headrace.selection import Page, Selection
 from headrace.spans import Keep
-from headrace.stats import Stats
+from headrace.stats import AppStats, Stats
 from headrace.sweep import Swept
 from headrace.task import Task
 from headrace.timing import Cron, Every
@@ -45,6 +45,7 @@ else:
 
 __all__ = [
     "App",
+    "AppStats",
     "Call",
     "Capacity",
     "Context",

@@ -25,6 +25,7 @@ from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.schedule import Schedules
 from headrace.selection import Selection
+from headrace.stats import AppStats, stats_of_all
 from headrace.storage.protocol import Storage
 from headrace.task import AnyTask, AsyncTask, P, PlaceOptions, PlainTask, TaskDecorator, TaskOptions, catch_all
 from headrace.within import Within
@@ -225,6 +226,11 @@ class App(Adding, Commons):
     async def queues(self) -> list[QueueRecord]:
         """Every queue by name: whether it is paused, and its jobs by state."""
         return list((await self._client.run(Queues())).queues)
+
+    @blocking
+    async def stats(self) -> AppStats:
+        """What `queue.stats()` says, of every queue by name and of all together, in one round trip to the store."""
+        return await stats_of_all(self._client)
 
     @blocking
     async def get(self, queue: str, job_id: str) -> Job[Any]:

@@ -38,7 +38,7 @@ from headrace.core.errors import (
     WrongState,
 )
 from headrace.core.flow_errors import CannotFollow, FamilyTooLarge, InFlow
-from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused
+from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused, OrderWaits
 from headrace.core.results import JobError, JobFailed, ResultTimeout
 from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
 from headrace.plugins import PluginFailed
@@ -79,6 +79,7 @@ __all__ = [
     "NotImportable",
     "NotSerialisable",
     "OrderRefused",
+    "OrderWaits",
     "PluginFailed",
     "QueueBusy",
     "QueueFull",

@@ -1,9 +1,11 @@
 """A queue at a glance: what is in it, how old that is, how fast it goes, and who works."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headrace.client import Client
 from headrace.core.commands import QueueRecord, Queues, Tallied, Tally, TallyRecord, WorkerRecord, Workers
@@ -34,16 +36,49 @@ class Stats(Struct, frozen=True):
     workers: tuple[WorkerRecord, ...]
 
 
+class AppStats(Struct, frozen=True):
+    """How all queues are doing: each by its name, and all of them as if they were one.
+
+    `total` has no name, and is paused if all queues are; its workers are all that live.
+    """
+
+    queues: dict[str, Stats]
+    total: Stats
+
+
 async def stats_of(client: Client, name: str) -> Stats:
     """How one queue is doing, in one round trip; a queue that does not exist is empty."""
     store = await client.open()
     queues, tallied, workers = await store.run(Queues((name,)), Tally(name, WINDOWS[-1] + 1), Workers())
     found = granted(queues).queues or (QueueRecord(name, is_paused=False, counts=dict.fromkeys(STATES, 0)),)
-    return measured(found[0], granted(tallied), granted(workers).workers)
+    return measured(found[0], granted(tallied), _serving(granted(workers).workers, name))
+
+
+async def stats_of_all(client: Client) -> AppStats:
+    """How all queues are doing, in one round trip."""
+    store = await client.open()
+    queues, tallied, workers = await store.run(Queues(), Tally(None, WINDOWS[-1] + 1), Workers())
+    return all_measured(granted(queues).queues, granted(tallied), granted(workers).workers)
+
+
+def all_measured(queues: Sequence[QueueRecord], tallied: Tallied, workers: Sequence[WorkerRecord]) -> AppStats:
+    """The stats of all queues, of what a store said of them at about the same moment."""
+    tallies = defaultdict[str, list[TallyRecord]](list)
+    for tally in tallied.tallies:
+        tallies[tally.queue].append(tally)
+    return AppStats(
+        {
+            queue.name: measured(
+                queue, replace(tallied, tallies=(*tallies[queue.name],)), _serving(workers, queue.name)
+            )
+            for queue in queues
+        },
+        measured(_together(queues), tallied, workers),
+    )
 
 
 def measured(queue: QueueRecord, tallied: Tallied, workers: Iterable[WorkerRecord]) -> Stats:
-    """The stats of a queue, of what a store said of it at about the same moment."""
+    """The stats of a queue that these workers serve, of what a store said of it at about the same moment."""
     recent = _since(tallied, WINDOWS[-1])
     finished, failed = sum(map(_finished, recent)), sum(tally.failed for tally in recent)
     waits, runs = summed(tally.waits for tally in recent), summed(tally.runs for tally in recent)
@@ -56,7 +91,21 @@ def measured(queue: QueueRecord, tallied: Tallied, workers: Iterable[WorkerRecor
         wait={percent: _quantile(waits, percent) for percent in PERCENTS},
         run={percent: _quantile(runs, percent) for percent in PERCENTS},
         failed_share=failed / finished if finished else None,
-        workers=tuple(one for one in workers if any(source.queue == queue.name for source in one.sources)),
+        workers=tuple(workers),
+    )
+
+
+def _serving(workers: Iterable[WorkerRecord], queue: str) -> Iterator[WorkerRecord]:
+    return (one for one in workers if any(source.queue == queue for source in one.sources))
+
+
+def _together(queues: Sequence[QueueRecord]) -> QueueRecord:
+    """These queues as one."""
+    return QueueRecord(
+        name="",
+        is_paused=bool(queues) and all(queue.is_paused for queue in queues),
+        counts={state: sum(queue.counts[state] for queue in queues) for state in STATES},
+        oldest_ms=max((queue.oldest_ms for queue in queues if queue.oldest_ms is not None), default=None),
     )
 
 

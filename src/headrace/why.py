@@ -48,9 +48,16 @@ async def _active(client: Client, record: JobRecord) -> list[str]:
     sentences = [f"it runs on worker {record.worker or '?'}{since}, attempt {record.attempts_made + 1}"]
     if record.is_cancel_requested:
         sentences.append("its worker was asked to cancel it")
-    if record.worker not in {worker.id for worker in (await client.run(Workers())).workers}:
+    workers = {worker.id: worker for worker in (await client.run(Workers())).workers}
+    worker = workers.get(record.worker or "")
+    if worker is None or worker.is_silent:
         end = _time(record.expires_at)
         sentences.append(f"that worker gives no sign of life; the job is given back when its lease ends, at {end}")
+    elif worker.blocked_ms:
+        sentences.append(
+            f"a handler has blocked the event loop of that worker for {worker.blocked_ms / 1000:.0f} s, this job's or"
+            " another; headrace workers stacks shows the line"
+        )
     return [*sentences, *_history(record)]
 
 

@@ -107,8 +107,8 @@ class Worker:
         )
         self._scheduler = Scheduler(storage, self.id, chance=chance)
         self._presence = Presence(storage, self._describe)
-        told = deeds(self._pump, self._describe, self._resize)
-        self._control = Control(storage, self.id, self._leases.poke, told, self._presence.start)
+        told = deeds(self._home, self._pump, self._describe, self._resize)
+        self._control = Control(storage, self.id, self._leases.poke, told, self._presence)
         self._telling: set[asyncio.Task[None]] = set()
         self._is_started = self._is_closed = False
         self._signals = 0
@@ -276,6 +276,7 @@ class Worker:
             version=version(),
             memory=memory(),
             lag_ms=self._presence.lag.ms,
+            blocked_ms=self._presence.lag.blocked_ms,
             jobs=tuple(JobRef(run.lease.queue, run.lease.id) for run in self._leases.runs()[:NAMED_MAX]),
         )
 

@@ -5,7 +5,7 @@ import builtins
 from collections.abc import Sequence
 from difflib import get_close_matches
 from secrets import token_hex
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,12 +14,14 @@ from headrace.core import topics
 from headrace.core.commands import Publish, Read, Trim, WorkerRecord
 from headrace.core.commands import Workers as Living
 from headrace.core.errors import Misuse
-from headrace.core.orders import KEPT, Answer, NoAnswer, NoSuchWorker, Order, OrderName, OrderRefused
+from headrace.core.orders import KEPT, Answer, NoAnswer, NoSuchWorker, Order, OrderName, OrderRefused, OrderWaits
 from headrace.core.settings import CONCURRENCY_MAX
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking
 from headrace.spans import Span, count_of, span_ms
 from headrace.storage.protocol import granted
+
+A = TypeVar("A")
 
 TIMEOUT_S: Final = 5.0
 TIMEOUT_MAX_MS: Final = 3_600_000
@@ -33,7 +35,8 @@ class Workers:
 
     A worker is named by its id, or by a beginning of it that no other has. An answer takes some milliseconds; whoever
     gives none within `timeout` seconds is named by `NoAnswer`, and may do it yet. `NoSuchWorker` if one is not there,
-    before anybody is told anything.
+    before anybody is told anything. `OrderWaits` if a handler blocks the event loop of one: to be pinged, to pause and
+    to show stacks it needs no loop, and answers within a second; all else it does when the loop is free.
     """
 
     def __init__(self, door: Door, home: Home) -> None:
@@ -85,7 +88,7 @@ class Workers:
     @blocking
     async def stacks(self, *workers: str, timeout: Span = TIMEOUT_S) -> dict[str, str]:
         """Where each thread and each task of these workers, or of all, is now: text for people, by worker."""
-        return await self._told("stacks", await self._found(workers), timeout)
+        return await self._told("stacks", await self._found(workers), timeout, str)
 
     async def _named(self, order: str, workers: Sequence[str]) -> "builtins.list[WorkerRecord]":
         if not workers:
@@ -101,12 +104,11 @@ class Workers:
     async def _records(
         self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, concurrency: int | None = None
     ) -> Records:
-        told = await self._told(do, to, timeout, concurrency)
-        return {worker: msgspec.convert(record, WorkerRecord) for worker, record in told.items()}
+        return await self._told(do, to, timeout, WorkerRecord, concurrency)
 
     async def _told(
-        self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, concurrency: int | None = None
-    ) -> dict[str, Any]:
+        self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, kind: type[A], concurrency: int | None = None
+    ) -> dict[str, A]:
         """What each of them answered to an order."""
         timeout_ms = span_ms("timeout", timeout, TIMEOUT_MAX_MS)
         if not to:
@@ -117,7 +119,7 @@ class Workers:
         for reply in await self._door.run(Publish(topics.ORDERS, (body,), key), Trim(topics.ORDERS, KEPT)):
             granted(reply)
         answers = await self._answers(key, before, len(to), timeout_ms)
-        results = {answer.worker: answer.result for answer in answers if answer.problem is None}
+        results = {answer.worker: msgspec.convert(answer.result, kind) for answer in answers if answer.problem is None}
         for answer in answers:
             if answer.problem is not None:
                 raise OrderRefused(worker=answer.worker, problem=answer.problem, answers=results)
@@ -125,6 +127,9 @@ class Workers:
         if silent:
             named = ", ".join(silent)
             raise NoAnswer(workers=named, timeout_ms=timeout_ms, silent=silent, answers=results)
+        waiting = tuple(answer.worker for answer in answers if answer.waits)
+        if waiting:
+            raise OrderWaits(workers=", ".join(waiting), waiting=waiting, answers=results)
         return results
 
     async def _answers(self, key: str, position: int, count: int, timeout_ms: int) -> "builtins.list[Answer]":

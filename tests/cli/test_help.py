@@ -79,6 +79,7 @@ def test_these_are_the_commands() -> None:
         "schedules resume",
         "schedules run",
         "schedules show",
+        "stats",
         "worker",
         "workers drain",
         "workers list",

@@ -207,3 +207,22 @@ async def test_an_answer_has_all_buckets(desk: Desk, clock: FrozenClock) -> None
     await desk.finish()
     (tally,) = await tallies(desk)
     assert (len(tally.waits), len(tally.runs)) == (BUCKETS, BUCKETS)
+
+
+async def test_without_a_queue_it_is_what_finished_in_all_of_them(desk: Desk, clock: FrozenClock) -> None:
+    clock.now = START
+    assert (await desk.run(Tally(None))).tallies == ()
+    await desk.add(new("a", queue="r"), new("b", queue="q"), new("a", queue="q"), new("c", queue="idle"))
+    await desk.finish("q")
+    await desk.finish("r")
+    clock.advance(MINUTE_MS)
+    await desk.finish("q")
+    found = await desk.run(Tally(None, 2))
+    assert [((one.at - START) // MINUTE_MS, one.queue, one.name) for one in found.tallies] == [
+        (0, "q", "b"),
+        (1, "q", "a"),
+        (0, "r", "a"),
+    ]
+    assert list(found.tallies) == [one for queue in ("idle", "q", "r") for one in await tallies(desk, queue)]
+    assert (found.until, found.now) == (START + 2 * MINUTE_MS, clock.now)
+    assert [one.name for one in (await desk.run(Tally(None, 1))).tallies] == ["a"]

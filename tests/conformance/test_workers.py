@@ -24,6 +24,23 @@ async def test_workers_come_by_id(desk: Desk) -> None:
     assert await living(desk) == ["B", "a", "b", "ä"]
 
 
+async def test_a_worker_is_silent_when_half_of_its_time_is_over(desk: Desk, clock: FrozenClock) -> None:
+    async def silence() -> tuple[int, bool]:
+        (worker,) = (await desk.run(Workers())).workers
+        return worker.silent_ms, worker.is_silent
+
+    await desk.run(Beat(WorkerRecord("a", "host", 1, (), concurrency=1, silent_ms=7), 100))
+    assert await silence() == (0, False), "the store has the time, not the worker"
+    clock.advance(50)
+    assert await silence() == (50, False)
+    clock.advance(1)
+    assert await silence() == (51, True)
+    await beat(desk, "a")
+    assert await silence() == (0, False)
+    clock.advance(-10)
+    assert await silence() == (0, False)
+
+
 async def test_a_worker_whose_last_beat_expired_is_forgotten(desk: Desk, clock: FrozenClock) -> None:
     await beat(desk, "a", ttl_ms=50)
     await beat(desk, "b", ttl_ms=60)

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from headrace import App, Settings
-from headrace.core.commands import Release
+from headrace.core.commands import Acquire, Release
 from headrace.core.errors import Held, InvalidName, InvalidOption, LockLost
+from headrace.storage.protocol import granted
 
 PATIENCE_S = 10.0
 
@@ -58,6 +59,30 @@ async def test_who_waits_is_woken_by_the_release(app: App) -> None:
     async with asyncio.timeout(PATIENCE_S):
         await task
     assert order == ["first", "second True"]
+
+
+async def test_who_waits_gets_a_lock_that_expires_at_once(app: App) -> None:
+    """Its owner is gone, nobody releases it, and the poll interval of this app is 30 s."""
+    gone = granted(await app.storage.run(Acquire("l", "gone", 200)))
+    async with asyncio.timeout(PATIENCE_S), app.lock("l") as lock:
+        assert lock.fence > gone.fence
+        assert await owners(app) == [lock.owner]
+
+
+async def test_who_waits_in_another_store_on_the_file_is_woken_by_the_release(tmp_path: object) -> None:
+    settings = Settings(url=f"sqlite:///{tmp_path}/headrace.db", poll=30.0)
+
+    async def wait(app: App) -> int:
+        async with app.lock("l") as lock:
+            return lock.fence
+
+    async with App(settings=settings) as one, App(settings=settings) as two, asyncio.timeout(PATIENCE_S):
+        async with one.lock("l") as first:
+            task = asyncio.create_task(wait(two))
+            with pytest.raises(Held):
+                async with two.lock("l", timeout=0.05):
+                    pass
+        assert await task > first.fence
 
 
 async def test_never_more_than_the_limit_are_inside(app: App) -> None:

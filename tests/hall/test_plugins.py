@@ -104,3 +104,36 @@ def test_a_plugin_that_raises_is_named_with_its_package(install: Install) -> Non
 def test_what_has_no_function_to_register_is_refused(thing: object) -> None:
     with pytest.raises(PluginFailed, match=r"has no function register\(app\)"):
         made().plugin(thing)  # type: ignore[arg-type]
+
+
+WHOLE = """
+def register(app):
+    @app.task(name="stamp", queue="post")
+    async def stamp() -> str:
+        return "stamped"
+
+    @app.handler("parcels")
+    async def parcel(job):
+        raise ValueError("lost")
+
+    @app.middleware
+    async def inked(context, next):
+        return f"{await next()} with ink"
+
+    for happening in ("failed", "started", "stopped"):
+        app.on(happening)(lambda *news, happening=happening: app.heard.append((happening, *map(str, news[:1]))))
+"""
+
+
+async def test_all_that_an_installed_plugin_registers_works_in_a_worker(install: Install) -> None:
+    install("stamps", WHOLE)
+    async with made() as app:
+        app.heard = heard = list[tuple[str, ...]]()  # type: ignore[attr-defined]
+        app.plugin()
+        stamp = await app.queue("post").add("stamp")
+        parcel = await app.queue("parcels").add("of any name")
+        await app.worker().run_until_idle()
+        assert await stamp.result(timeout=0) == "stamped with ink"
+        assert await parcel.state() == "failed"
+    assert [what for what, *_ in heard] == ["started", "failed", "stopped"]
+    assert str(parcel.ref) in heard[1][1]

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import headrace
+from headrace import storage
 from headrace.core.commands import Beat, Claim, Leave, Recover, Source, WorkerRecord
+from tests.conformance.clock import FrozenClock
 
 
 async def alive(app: headrace.App, *sources: Source, running: int = 0) -> None:
@@ -231,3 +233,20 @@ async def test_workers_were_lost_while_running_it(app: headrace.App) -> None:
     for lost in ("a worker was lost while running it; after more than 2 it fails", "2 workers were lost"):
         await app.storage.run(Claim((Source("q"),), 1, "t", 0, "w-1"), Recover())
         assert (await job.why())[-1].startswith(lost)
+
+
+async def test_the_worker_that_has_it_is_blocked_or_silent() -> None:
+    clock = FrozenClock()
+    app = headrace.App("memory://")
+    app.use_store(lambda: storage.open("memory://", clock=clock))
+    async with app:
+        job = await app.queue("q").add("x")
+        await app.storage.run(Claim((Source("q"),), 1, "t", 60_000, "w-1"))
+        await app.storage.run(Beat(WorkerRecord("w-1", "host", 1, (Source("q"),), 1, blocked_ms=12_345), 20_000))
+        assert (await job.why())[1] == (
+            "a handler has blocked the event loop of that worker for 12 s, this job's or another; "
+            "headrace workers stacks shows the line"
+        )
+        clock.advance(10_001)
+        assert [worker.id for worker in await app.workers.list()] == ["w-1"]
+        assert (await job.why())[1].startswith("that worker gives no sign of life; ")

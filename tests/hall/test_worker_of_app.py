@@ -96,6 +96,28 @@ async def test_listeners_hear_of_final_failures_with_the_job(app: headrace.App) 
     assert len(told) == 3
 
 
+async def test_of_a_job_that_fails_without_a_worker_nobody_hears(app: headrace.App) -> None:
+    heard = list[str]()
+
+    @app.on("failed")
+    async def failed(job: headrace.Job[Any], failure: headrace.Failure) -> None:
+        heard.append(f"{job.ref} {failure.cause}")
+
+    @app.task
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    waiting, running = await wait.enqueue(), await wait.enqueue()
+    assert await waiting.cancel("nobody needs it")
+    async with app.worker():
+        while await running.state() != "active":
+            await asyncio.sleep(0)
+        await running.cancel("it takes too long")
+        with pytest.raises(headrace.errors.JobFailed):
+            await running.result(timeout=10)
+    assert heard == [f"{running.ref} cancelled"]
+
+
 async def test_nothing_can_be_heard_that_never_happens(app: headrace.App) -> None:
     with pytest.raises(Misuse, match="did you mean failed"):
         app.on("fail")  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -13,6 +13,7 @@ from headrace import App, Settings, Worker, errors
 from headrace.core import topics
 from headrace.core.commands import Beat, Publish, Read, Source, WorkerRecord
 from headrace.core.orders import Answer, Order
+from headrace.engine.vitals import Lag
 
 PATIENCE_S = 10.0
 
@@ -138,7 +139,8 @@ async def test_who_does_not_answer_is_named_with_what_the_others_said(app: App, 
         with pytest.raises(errors.NoAnswer, match="no answer within 300 ms from gone") as caught:
             await app.workers.ping("gone", worker.id, timeout=0.3)
         assert caught.value.silent == ("gone",)
-        assert set(caught.value.fields["answers"]) == {worker.id}  # type: ignore[call-overload]
+        answers = caught.value.fields["answers"]
+        assert [said.id for said in answers.values()] == [worker.id]  # type: ignore[attr-defined]
 
 
 async def test_an_order_that_a_worker_does_not_know_is_answered_with_a_problem(app: App, gate: asyncio.Event) -> None:
@@ -199,9 +201,24 @@ async def test_a_worker_whose_loop_stands_still_is_seen_and_says_so(tmp_path: ob
             while not await app.workers.list():
                 await asyncio.sleep(0.01)
         presence = worker._presence
-        presence.lag.measure(lambda _: None)  # as if the loop did not come
-        presence.poke()
+        presence.lag._heard = lambda: None  # type: ignore[method-assign]  # as if the loop did not come
         async with asyncio.timeout(PATIENCE_S):
-            while (await app.workers.get(worker.id)).lag_ms == 0:
+            while not (seen := await app.workers.get(worker.id)).blocked_ms:
                 presence.poke()
                 await asyncio.sleep(0.01)
+        assert seen.lag_ms >= seen.blocked_ms
+
+
+def test_a_loop_is_blocked_when_it_has_not_come_at_two_looks() -> None:
+    told: list[Callable[[], object]] = []
+    lag = Lag()
+    lag.measure(told.append)
+    assert lag.blocked_ms == 0
+    lag.measure(told.append)
+    assert lag.blocked_ms == 0, "one look may find a process that stood still as a whole"
+    while lag.ms == 0:
+        lag.measure(told.append)
+    assert lag.blocked_ms > 0
+    (heard,) = told
+    heard()
+    assert (lag.blocked_ms, lag.ms > 0) == (0, True), "how late it came is remembered for a while"

@@ -44,7 +44,7 @@ async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, .
         Get(jobs),
         *(Find(queue, state) for queue in queues for state in STATES),
         *(Read(job_events(queue)) for queue in queues),
-        *(Tally(queue, TALLIES_KEPT_MINUTES) for queue in queues),
+        *(Tally(queue, TALLIES_KEPT_MINUTES) for queue in (*queues, None)),
         Read("bus"),
         *(Commit("bus", reader) for reader in READERS),
         *(read for job in jobs for read in (Tree(job), Lines(job))),

@@ -24,6 +24,7 @@ COMMANDS: Final = (
     ("enqueue", "enqueue:enqueue", RUN),
     ("jobs", "jobs:app", LOOK),
     ("queues", "queues:app", LOOK),
+    ("stats", "stats:stats", LOOK),
     ("flows", "flows:app", LOOK),
     ("schedules", "schedules:app", LOOK),
     ("workers", "workers:app", LOOK),

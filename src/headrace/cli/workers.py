@@ -1,6 +1,5 @@
 """`headrace workers`: who they are, and telling them what to do."""
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -13,7 +12,7 @@ from headrace.cli.options import SHOWN, Shown, noun, seconds
 from headrace.cli.store import opened
 from headrace.cli.text import instant, span
 from headrace.core.commands import WorkerRecord
-from headrace.core.orders import NoAnswer
+from headrace.core.orders import NoAnswer, OrderWaits
 from headrace.workers import Workers
 
 app = noun("workers", "See workers, and tell them what to do.")
@@ -57,12 +56,12 @@ async def show(worker: Annotated[str, Parameter(name="WORKER", help="Its id.")],
     output.pairs(
         [
             ("worker", found.id),
-            ("state", found.state),
+            ("state", _state(found)),
             ("host", f"{found.host}, process {found.pid}, Headrace {found.version}"),
             ("since", instant(found.started_at)),
-            ("seen", f"{span(round(time.time() * 1000) - found.seen_at)} ago"),
+            ("seen", f"{span(found.silent_ms)} ago"),
             ("busy", f"{found.running} of {found.concurrency}, {found.processed} done"),
-            ("loop", f"{found.lag_ms} ms late"),
+            ("loop", f"blocked for {span(found.blocked_ms)}" if found.blocked_ms else f"{found.lag_ms} ms late"),
             ("memory", _mebibytes(found)),
             *(("serves", line) for line in tasks),
             *(("job", str(job)) for job in found.jobs),
@@ -156,19 +155,19 @@ async def _tell(
     """Tell those workers something and print what they say; `is_all` is None where no names are all anyway."""
     if is_all is not None and is_all == bool(names):
         raise Stop("name the workers, or give --all")
-    within, silent = seconds("--timeout", timeout), None
+    within, failed = seconds("--timeout", timeout), None
     async with opened(common) as store:
         chosen = names or [worker.id for worker in await store.workers.list()]
         try:
             answers = await ask(store.workers)(*chosen, timeout=within) if chosen else {}
-        except NoAnswer as error:
-            silent, answers = error, cast("dict[str, Any]", error.answers)
+        except (NoAnswer, OrderWaits) as error:
+            failed, answers = error, cast("dict[str, Any]", error.answers)
     _print(answers, common)
     if not chosen:
         say("no worker lives; start one with: headrace worker APP")
-    if silent is None:
+    if failed is None:
         return Exit.OK
-    complain(str(silent), silent.code)
+    complain(str(failed), failed.code)
     return Exit.FAILED
 
 
@@ -187,7 +186,12 @@ def _print(answers: dict[str, Any], common: Shown) -> None:
 def _row(worker: WorkerRecord) -> tuple[str, ...]:
     queues = ",".join(source.queue for source in worker.sources)
     busy, most = str(worker.running), str(worker.concurrency)
-    return worker.id, worker.state, busy, most, f"{worker.lag_ms}ms", _mebibytes(worker), queues
+    lag = f"blocked {span(worker.blocked_ms)}" if worker.blocked_ms else f"{worker.lag_ms}ms"
+    return worker.id, _state(worker), busy, most, lag, _mebibytes(worker), queues
+
+
+def _state(worker: WorkerRecord) -> str:
+    return "silent" if worker.is_silent else worker.state
 
 
 def _mebibytes(worker: WorkerRecord) -> str:

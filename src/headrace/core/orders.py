@@ -21,11 +21,15 @@ class Order(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a worker says to an order: a result, or the problem that it has with it."""
+    """What a worker says to an order: a result, or the problem that it has with it.
+
+    `waits`: its event loop is blocked, and it does what it was told when that is free.
+    """
 
     worker: str
     result: Any = None
     problem: str | None = None
+    waits: bool = False
 
 
 class NoSuchWorker(Refused):
@@ -43,6 +47,16 @@ class NoAnswer(Refused):
     code = "no-answer"
     retryable = True
     says = "no answer within {timeout_ms} ms from {workers}; the event loop may be busy, or the process gone"
+
+
+class OrderWaits(Refused):
+    """The event loop of some workers is blocked by a handler, so that they obey later, once: `waiting` has their ids.
+
+    `answers` is how they and the others are, by their ids; the others have done it.
+    """
+
+    code = "order-waits"
+    says = "the event loop of {workers} is blocked by a handler; the order waits and is obeyed when the loop is free"
 
 
 class OrderRefused(Refused):

@@ -31,6 +31,11 @@ class Aside:
         self._ended: asyncio.Future[None] | None = None
 
     @property
+    def is_apart(self) -> bool:
+        """Whether the beats are in a thread."""
+        return self._run is not None
+
+    @property
     def is_abandoned(self) -> bool:
         """Whether the loop that started this was closed."""
         return self._loop is not None and self._loop.is_closed()

@@ -1,25 +1,35 @@
 """What a worker can be told to do; nothing else can be asked of it from elsewhere."""
 
 from collections.abc import Callable
-from functools import partial
 
 from headrace.core.commands import WorkerRecord
 from headrace.core.errors import InvalidOption
 from headrace.core.orders import Order
 from headrace.engine import vitals
-from headrace.engine.control import Deed
+from headrace.engine.home import Home
+from headrace.engine.inbox import Deed
 from headrace.engine.pump import Pump
 
 
-def deeds(pump: Pump, describe: Callable[[], WorkerRecord], resize: Callable[[int], None]) -> dict[str, Deed]:
+def deeds(
+    home: Home, pump: Pump, describe: Callable[[], WorkerRecord], resize: Callable[[int], None]
+) -> dict[str, Deed]:
     """By the names of orders. All but `stacks` answer with the record of the worker, as it is then."""
 
-    def described(act: Callable[[], None], after: Callable[[], None] | None = None) -> Deed:
-        def acted(_: Order) -> WorkerRecord:
-            act()
-            return describe()
+    def ping(_: Order) -> WorkerRecord:
+        return describe()
 
-        return Deed(acted, after)
+    def pause(_: Order) -> WorkerRecord:
+        pump.pause(is_paused=True)
+        return describe()
+
+    def hold(_: Order) -> WorkerRecord:
+        pump.is_paused = True  # no more than that: only the loop may ring the bells of the pump
+        return describe()
+
+    def resume(_: Order) -> WorkerRecord:
+        pump.pause(is_paused=False)
+        return describe()
 
     def set_(order: Order) -> WorkerRecord:
         if order.concurrency is None:
@@ -27,17 +37,16 @@ def deeds(pump: Pump, describe: Callable[[], WorkerRecord], resize: Callable[[in
         resize(order.concurrency)
         return describe()
 
+    def stacks(_: Order) -> str:
+        return vitals.stacks(home.loop)
+
     return {
-        "ping": described(_nothing),
-        "pause": described(partial(pump.pause, is_paused=True)),
-        "resume": described(partial(pump.pause, is_paused=False)),
+        "ping": Deed(ping, aside=ping),
+        "pause": Deed(pause, aside=hold),
+        "resume": Deed(resume),
         # These end the worker, which must have answered before.
-        "drain": described(_nothing, pump.drain),
-        "stop": described(_nothing, pump.hand_back),
+        "drain": Deed(ping, pump.drain),
+        "stop": Deed(ping, pump.hand_back),
         "set": Deed(set_),
-        "stacks": Deed(lambda _: vitals.stacks()),
+        "stacks": Deed(stacks, aside=stacks),
     }
-
-
-def _nothing() -> None:
-    pass

@@ -1,5 +1,6 @@
 """A worker says that it lives, also while a handler blocks its loop, so that people and `why` see who serves what."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -18,7 +19,7 @@ class Presence:
 
     def __init__(self, storage: Storage, describe: Callable[[], WorkerRecord]) -> None:
         self._storage = storage
-        self._describe = describe
+        self.describe = describe
         self.lag = Lag()
         """How late the loop of the worker is."""
         self._aside = Aside(storage, "presence", self._beat, BEAT_S)
@@ -34,10 +35,11 @@ class Presence:
         """Say that the worker has stopped."""
         await self._aside.stop()
         try:
-            await self._storage.run(Leave(self._describe().id))
+            await self._storage.run(Leave(self.describe().id))
         except Unavailable:
             pass  # the entry ends by itself
 
     async def _beat(self) -> None:
-        self.lag.measure(self._aside.tell)
-        await self._aside.ask(Beat(self._describe(), TTL_MS))
+        if not self._aside.is_apart:  # else the stand-in does, more often
+            self.lag.measure(asyncio.get_running_loop().call_soon)
+        await self._aside.ask(Beat(self.describe(), TTL_MS))

@@ -81,7 +81,7 @@ class Pump:
         self._is_claiming = False
         self._claims = 0
         self._is_stale = True  # something was settled since the last claim left
-        self._is_paused = self._is_draining = False
+        self.is_paused = self._is_draining = False
         self._is_handing_back = False
         self._quiet = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
@@ -93,11 +93,11 @@ class Pump:
 
     @property
     def state(self) -> WorkerState:
-        return "draining" if self._is_draining else "paused" if self._is_paused else "running"
+        return "draining" if self._is_draining else "paused" if self.is_paused else "running"
 
     def pause(self, *, is_paused: bool) -> None:
         """Claim nothing, or claim again; what runs goes on."""
-        self._is_paused = is_paused
+        self.is_paused = is_paused
         self._free_slot.ring()
 
     def resize(self, concurrency: int) -> None:
@@ -149,7 +149,7 @@ class Pump:
         self._is_stale = True  # jobs may have been added since the last claim
         while True:
             await self._quiet.wait()
-            if self._is_empty and (not self._is_stale or self._is_paused):
+            if self._is_empty and (not self._is_stale or self.is_paused):
                 return
             self._quiet.clear()
             self._thirst.quench()
@@ -191,7 +191,7 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        if self._thirst.is_dry or self._is_paused or self._is_draining or self._outbox.is_careful:
+        if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
         return min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
 
@@ -290,7 +290,7 @@ class Pump:
             loop.cancel()
 
     async def _rest(self, bell: Bell) -> None:
-        if (self._thirst.is_dry or self._is_paused) and self._is_empty:
+        if (self._thirst.is_dry or self.is_paused) and self._is_empty:
             self._quiet.set()
         await bell.rest()
         self._quiet.clear()

@@ -115,10 +115,11 @@ class TallyRecord(Struct, frozen=True):
     failed: int
     waits: tuple[int, ...]
     runs: tuple[int, ...]
+    queue: str = ""
 
 
 class Tallied(Struct, frozen=True):
-    """Tallies by minute, then name; minutes in which nothing finished have none.
+    """Tallies by queue, minute, then name; minutes in which nothing finished have none.
 
     `until` is the end of the last one, `now` when they were asked for.
     """
@@ -131,10 +132,10 @@ class Tallied(Struct, frozen=True):
 class Tally(Command[Tallied], frozen=True):
     """What finished in a queue in the last `minutes` minutes, the present one included, TALLIES_KEPT_MINUTES at most.
 
-    A queue that does not exist has finished nothing.
+    Without a queue: in all of them. One that does not exist has finished nothing.
     """
 
-    queue: str
+    queue: str | None
     minutes: int = 60
 
 

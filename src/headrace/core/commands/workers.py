@@ -12,9 +12,11 @@ WorkerState: TypeAlias = Literal["running", "paused", "draining"]
 
 
 class WorkerRecord(Struct, frozen=True):
-    """A worker as it describes itself. `sources` is what it serves; `seen_at` and `expires_at` are set by the store.
+    """A worker as it describes itself. `sources` is what it serves.
 
-    `memory` is that of its process, in bytes; `lag_ms` how late its event loop is; `jobs` the first of those in hand.
+    The store sets `seen_at`, `expires_at` and, when it is asked, `silent_ms`: the time since the last beat. `memory` is
+    that of its process, in bytes; `jobs` the first of those in hand. `lag_ms` is how late its event loop came at worst
+    in the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it.
     """
 
     id: str
@@ -32,6 +34,13 @@ class WorkerRecord(Struct, frozen=True):
     memory: int = 0
     lag_ms: int = 0
     jobs: tuple[JobRef, ...] = ()
+    blocked_ms: int = 0
+    silent_ms: int = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a beat is overdue: half of the time is over after which the worker is forgotten."""
+        return self.silent_ms * 2 > self.expires_at - self.seen_at > 0
 
 
 class Beaten(Struct, frozen=True):

@@ -15,11 +15,12 @@ from headrace.storage.memory.world import Queue, Sums, World
 
 
 def tally(world: World, command: Tally, now: int) -> Tallied:
-    queue = world.queues.get(command.queue) or Queue(command.queue)
+    names = sorted(world.queues) if command.queue is None else {command.queue} & world.queues.keys()
     first = first_minute(now, command.minutes)
     return Tallied(
         tuple(
-            TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, tuple(sums.waits), tuple(sums.runs))
+            _record(queue, minute, name, sums)
+            for queue in map(world.queues.__getitem__, names)
             for minute in sorted(queue.tallies)
             if minute >= first
             for name, sums in sorted(queue.tallies[minute].items())
@@ -47,6 +48,11 @@ def forget_old(world: World, now: int) -> None:
     old = [(queue, minute) for queue in queues for minute in sorted(queue.tallies) if minute < first]
     for queue, minute in old[:TALLIES_FORGOTTEN_MAX]:
         del queue.tallies[minute]
+
+
+def _record(queue: Queue, minute: int, name: str, sums: Sums) -> TallyRecord:
+    waits, runs = tuple(sums.waits), tuple(sums.runs)
+    return TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, waits, runs, queue.name)
 
 
 def _sums(queue: Queue, minute: int, name: str) -> Sums:

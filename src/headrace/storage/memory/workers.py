@@ -23,7 +23,11 @@ def leave(world: World, command: Leave, now: int) -> Left:
 
 def workers(world: World, _command: Workers, now: int) -> WorkerList:
     living = _living(world, now)
-    return WorkerList(tuple(living[name] for name in sorted(living)))
+    return WorkerList(tuple(_seen(living[name], now) for name in sorted(living)))
+
+
+def _seen(worker: WorkerRecord, now: int) -> WorkerRecord:
+    return replace(worker, silent_ms=max(now - worker.seen_at, 0))
 
 
 def _living(world: World, now: int) -> dict[str, WorkerRecord]:

@@ -8,6 +8,13 @@ union all
 select minute, tally from queues where name = :queue and minute >= :minute and tally is not null
 order by 1;
 
+-- step: of_all_since: a minute; the same of every queue
+select q.name, t.minute, t.tally
+from queues q cross join tallies t on t.queue = q.id and t.minute >= :minute
+union all
+select name, minute, tally from queues where minute >= :minute and tally is not null
+order by 1, 2;
+
 -- step: put: the tally of a minute that is over
 insert into tallies (queue, minute, tally) values (:queue, :minute, :tally);
 

@@ -142,10 +142,14 @@ def _queue_name(ledger: Ledger, key: int) -> str:
 
 def tally(ledger: Ledger, command: Tally) -> Tallied:
     """What finished; see `core.commands.reads.Tally`."""
-    step = {"queue": command.queue, "minute": first_minute(ledger.now, command.minutes)}
+    since = {"minute": first_minute(ledger.now, command.minutes)}
+    if command.queue is None:
+        rows = ledger.rows(TALLY.of_all_since, since)
+    else:
+        rows = [(command.queue, *row) for row in ledger.rows(TALLY.since, since | {"queue": command.queue})]
     found = [
-        TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, tuple(sums.waits), tuple(sums.runs))
-        for minute, text in ledger.rows(TALLY.since, step)
+        TallyRecord(minute * MINUTE_MS, name, sums.completed, sums.failed, tuple(sums.waits), tuple(sums.runs), queue)
+        for queue, minute, text in rows
         for name, sums in sorted(tallies.read(text).items())
     ]
     return Tallied(tuple(found), (ledger.now // MINUTE_MS + 1) * MINUTE_MS, ledger.now)

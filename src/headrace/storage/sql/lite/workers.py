@@ -34,5 +34,6 @@ def workers(ledger: Ledger, _: Workers) -> WorkerList:
     records = []
     for record, started_at, seen_at, expires_at in ledger.rows(LIST.alive, {"now": ledger.now}):
         times = {"started_at": started_at, "seen_at": seen_at, "expires_at": expires_at}
+        times["silent_ms"] = max(ledger.now - seen_at, 0)
         records.append(msgspec.structs.replace(_decoder.decode(record), **times))
     return WorkerList(tuple(records))
