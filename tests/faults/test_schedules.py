@@ -100,12 +100,14 @@ async def storm(here: Site, clock: Tower, seed: int, kills: int) -> dict[str, in
 async def until_caught_up(here: Site, clock: Tower) -> None:
     """Set the clock to what it has never shown, and wait until nothing is due; then stop everything."""
     clock.set(clock.peak - clock.clock() + 10 * SECOND)
-    end = time.monotonic() + 60
+    latest, since = -1, time.monotonic()
     while True:
         found = granted(await here.store.run(Schedules(order="time")))
         if (found.schedules[0].next_at or 0) > found.now:
             break
-        assert time.monotonic() < end, f"slots are stuck: {found}"
+        if (changes := sum(one.version for one in found.schedules)) > latest:
+            latest, since = changes, time.monotonic()
+        assert time.monotonic() < since + 30, f"slots are stuck: {found}"
         await asyncio.sleep(0.02)
     for mill in here.mills:
         mill.kill()
@@ -172,4 +174,4 @@ async def test_each_slot_has_one_end_while_workers_die_and_the_clock_is_set(
 async def test_each_slot_has_one_end_in_a_long_storm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    await live(tmp_path, monkeypatch, seed, kills=150)
+    await live(tmp_path, monkeypatch, seed, kills=100)
