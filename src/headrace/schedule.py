@@ -30,6 +30,7 @@ from headrace.engine.home import Home
 from headrace.engine.sync import blocking
 from headrace.job import Job
 from headrace.options import unknown_option
+from headrace.schedulewhy import why_schedule
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
 from headrace.timing import NEXT_MAX, When, instant_ms, moment, timing_of
 
@@ -38,6 +39,7 @@ TRIES_MAX: Final = 20  # times that a schedule is read again because somebody el
 T = TypeVar("T")
 Records: TypeAlias = list[ScheduleRecord]
 Moments: TypeAlias = list[datetime]
+Sentences: TypeAlias = list[str]
 
 
 class ScheduleOptions(TypedDict, total=False):
@@ -121,6 +123,15 @@ class Schedules:
         """The next instants at which the schedule fires, up to `count`, in UTC; none if it is paused or over."""
         known, _ = await _read(self._client, name)
         return slots(known, count_of("count", count, 1, NEXT_MAX))
+
+    @blocking
+    async def why(self, name: str) -> Sentences:
+        """Sentences that say why the schedule adds no job now, or when it fires next; the nearest reason first.
+
+        What keeps its last job from being run is among them. `NoSuchSchedule` if there is none of this name.
+        """
+        known, now = await _read(self._client, name)
+        return await why_schedule(self._client, known, now)
 
     @blocking
     async def remove(self, name: str) -> None:

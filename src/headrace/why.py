@@ -114,7 +114,7 @@ async def _standstill(client: Client, record: JobRecord) -> list[str]:
     workers = (await client.run(Workers())).workers
     held = [sentence for queue in queues for sentence in (*_queue(queue), *_limits(queue))]
     held += [await _key(client, record, queue) for queue in queues]
-    return [*held, *_served(record, workers)]
+    return [*held, *served(record.queue, record.name, workers, is_failed=record.failure is not None)]
 
 
 def _queue(queue: QueueRecord) -> Iterator[str]:
@@ -145,18 +145,19 @@ async def _key(client: Client, record: JobRecord, queue: QueueRecord) -> str:
     return ""
 
 
-def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[str]:
-    here = [worker for worker in workers if any(source.queue == record.queue for source in worker.sources)]
-    fit = [worker for worker in here if record.name in _names(worker, record.queue, record.name)]
+def served(queue: str, name: str, workers: tuple[WorkerRecord, ...], *, is_failed: bool = False) -> Iterator[str]:
+    """Why no worker takes jobs of this queue and task; one that is to be settled as failed any worker takes."""
+    here = [worker for worker in workers if any(source.queue == queue for source in worker.sources)]
+    fit = [worker for worker in here if name in _names(worker, queue, name)]
     held = [worker for worker in fit if worker.state != "running"]
     busy = [worker for worker in fit if worker.state == "running" and worker.running >= worker.concurrency]
     if not workers:
         yield "no worker is running"
     elif not here:
-        yield f"no worker serves the queue {record.queue}"
-    elif not fit and record.failure is None:
-        names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
-        yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
+        yield f"no worker serves the queue {queue}"
+    elif not fit and not is_failed:
+        names = sorted({known for worker in here for known in _names(worker, queue, name)})
+        yield f"no worker of the queue {queue} serves the task {name}; they serve {_list(names)}"
     elif fit and len(held) + len(busy) == len(fit):
         for what, those in (("busy", busy), ("paused, or about to end", held)):
             if those:

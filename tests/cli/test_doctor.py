@@ -66,7 +66,7 @@ def test_a_store_in_order_is_told_so_check_by_check(call: Call, project: Project
     assert [line.split()[:2] for line in done.out.splitlines()] == [
         ["ok", check]
         for check in "sqlite directory local disk schema journal wal integrity "
-        "clock served tasks paused flows oldest busy leases janitor".split()
+        "clock served tasks paused flows oldest busy leases schedules janitor".split()
     ]
     assert set(verdicts(call("doctor", "--json")).values()) == {"ok"}
 

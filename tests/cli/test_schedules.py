@@ -41,6 +41,15 @@ def test_show_tells_the_plan_and_what_became_of_it(call: Call, project: Project)
     assert call("schedules", "show", "yearly", "--json").json["fired"] == 0
 
 
+def test_show_says_why_it_adds_no_job(call: Call, project: Project) -> None:
+    put(project, "yearly")
+    shown = call("schedules", "show", "yearly")
+    assert "-01-01 02:00:00 UTC\n           no worker is running\n" in shown.out
+    call("schedules", "pause", "yearly")
+    assert "why        it is paused until somebody resumes it\n" in call("schedules", "show", "yearly").out
+    assert call("schedules", "show", "yearly", "--json").json["why"] == ["it is paused until somebody resumes it"]
+
+
 def test_next_prints_slots(call: Call, project: Project) -> None:
     put(project, "yearly")
     lines = call("schedules", "next", "yearly", "-n", "2").out.splitlines()

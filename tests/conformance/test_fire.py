@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headrace.core.commands import Configure, Fire, Fired
+from headrace.core.commands import Configure, Fire, Fired, Forget, Move, Remove
 from headrace.core.errors import NoSuchParent
 from headrace.core.jobs import Parent, Slot
 from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
@@ -97,6 +97,28 @@ async def test_a_job_that_finished_or_was_removed_is_in_nobodys_way(desk: Desk, 
     assert await desk.run(fire(3)) == Fired(ref("3"))
     await desk.remove(ref("3"))
     assert await desk.run(fire(4)) == Fired(ref("4"))
+
+
+async def moved(desk: Desk) -> None:
+    await desk.run(Move((ref("1"),), "move", to="elsewhere"))
+
+
+async def obliterated(desk: Desk) -> None:
+    await desk.claim_one()
+    await desk.run(Remove((ref("1"),), is_forced=True))
+    await desk.run(Forget("q"))
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue"])
+@pytest.mark.parametrize("goes", [moved, obliterated])
+async def test_the_chain_goes_on_when_its_last_job_is_gone(desk: Desk, overlap: Any, goes: Any) -> None:
+    await put(desk, "s", plan(overlap=overlap))
+    await desk.run(fire())
+    await goes(desk)
+    assert await desk.run(fire(2, slot=200, next_at=300)) == Fired(ref("2"))
+    assert await desk.run(fire(3, slot=300, next_at=400)) == Fired(is_waiting=overlap == "queue")
+    known = await read(desk)
+    assert (known.fired, known.slot_at, known.job) == (2, 200, ref("2"))
 
 
 async def test_a_slot_in_line_changes_nothing_until_the_job_before_has_finished(desk: Desk) -> None:

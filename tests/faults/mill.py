@@ -16,6 +16,7 @@ from headrace.engine.hooks import Hooks
 from headrace.engine.registry import Handler, Registry
 from headrace.storage import open as open_store
 from headrace.worker import Worker
+from tests.faults.tower import told
 from tests.history.recorder import of_process
 
 
@@ -55,7 +56,7 @@ def parse(lease: Lease) -> tuple[tuple[()], dict[str, object]]:
 
 
 async def main(url: str, lease_ms: int, concurrency: int, folder: str | None = None) -> None:
-    store = open_store(url)
+    store = open_store(url, clock=told())
     if folder is not None:
         store = of_process(store, Path(folder), f"mill-{os.getpid()}-{time.monotonic_ns()}")  # process ids come again
     await store.open()

@@ -18,6 +18,7 @@ from headrace.core.jobs import JobRecord, JobRef, NewJob, Options
 from headrace.core.log import Change
 from headrace.storage import open as open_store
 from headrace.storage.protocol import Storage, granted
+from tests.faults.tower import told
 from tests.history.final import final_of
 from tests.history.history import History
 from tests.history.recorder import from_files, of_process
@@ -141,7 +142,7 @@ class Site:
 async def site(folder: Path, lease_ms: int = 1_000, *, is_recorded: bool = False) -> AsyncIterator[Site]:
     """A fresh store with the means to start workers on it; none outlives the block."""
     url = f"sqlite:///{folder / 'jobs.db'}"
-    store = open_store(url)
+    store = open_store(url, clock=told())
     facts = folder / "facts" if is_recorded else None
     if facts is not None:
         facts.mkdir()

@@ -16,9 +16,10 @@ from headrace.cli.store import ask, opened
 from headrace.cli.text import clean
 from headrace.core import topics
 from headrace.core.checks import Found, Stall, StoreFacts, is_openable, judged
-from headrace.core.commands import Find, QueueRecord, Read, Tree, Workers
-from headrace.core.jobs import JobRecord, JobRef, State
+from headrace.core.commands import Find, Get, QueueRecord, Read, Tree, Workers
+from headrace.core.jobs import FINISHED, JobRecord, JobRef, State
 from headrace.core.queuechecks import STORE_CHECKS, janitor
+from headrace.core.schedules import ScheduleRecord
 
 LOOK_MAX: Final = 100  # jobs of one queue and state that are looked at
 PARENTS_MAX: Final = 20  # parents of one queue whose children are looked at
@@ -51,6 +52,7 @@ async def facts(app: App) -> StoreFacts:
     queues = await app.queues()
     workers = (await ask(app, Workers())).workers
     overdue = [job for queue in queues for job in await _first(app, queue, "active")]
+    schedules = await app.schedules.list()
     latest = [await _last_event(app, queue.name) for queue in queues]
     found = StoreFacts(
         now=time.time_ns() // 1_000_000,
@@ -61,6 +63,8 @@ async def facts(app: App) -> StoreFacts:
         next={queue.name: await _ready(app, queue) for queue in queues},
         overdue=tuple(overdue),
         stalls=tuple([stall for queue in queues for stall in await _stalls(app, queue)]),
+        schedules=tuple(schedules),
+        unfinished=await _unfinished(app, schedules),
     )
     drift = (time.time_ns() - wall) - (time.monotonic_ns() - even)
     return structs.replace(found, drift_ms=drift // 1_000_000)
@@ -90,6 +94,13 @@ async def _stalls(app: App, queue: QueueRecord) -> list[Stall]:
         failed = [node.job for node in nodes if node.is_pending and node.record and node.record.state == "failed"]
         found += [Stall(ref, child) for child in failed]
     return found
+
+
+async def _unfinished(app: App, schedules: list[ScheduleRecord]) -> frozenset[JobRef]:
+    """Which last jobs are still to be done, of those schedules whose slots must not overlap."""
+    last = [one.job for one in schedules if one.job is not None and one.plan.overlap != "allow"][:LOOK_MAX]
+    jobs = (await ask(app, Get(tuple(last)))).jobs if last else ()
+    return frozenset(ref for ref, job in zip(last, jobs, strict=True) if job is not None and job.state not in FINISHED)
 
 
 def _print(found: Found) -> None:

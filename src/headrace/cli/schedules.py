@@ -41,14 +41,15 @@ async def list_(*, common: Shown = SHOWN) -> None:
 
 @app.command
 async def show(schedule: Name, /, *, common: Shown = SHOWN) -> None:
-    """Show a schedule: its plan, its last slot and its last job.
+    """Show a schedule: its plan, why it adds no job now, its last slot and its last job.
 
     Example: headrace schedules show nightly
     """
     async with opened(common) as store:
         (found,) = await _known(store, [schedule])
+        why = await store.schedules.why(schedule)
     if common.json:
-        output.document(structs.asdict(found))
+        output.document(structs.asdict(found) | {"why": why})
         return
     plan = found.plan
     bounds = (("start", instant(plan.start_at)), ("end", instant(plan.end_at)), ("count", str(plan.count or "-")))
@@ -56,6 +57,7 @@ async def show(schedule: Name, /, *, common: Shown = SHOWN) -> None:
         ("schedule", found.name),
         ("when", _when(plan)),
         ("next", _next(found)),
+        ("why", "\n".join(why)),
         *((name, value) for name, value in bounds if value != "-"),
         ("catch up", plan.catch_up),
         ("overlap", plan.overlap),

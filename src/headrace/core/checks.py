@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from headrace.core.commands import QueueRecord, WorkerRecord
 from headrace.core.jobs import JobRecord, JobRef
+from headrace.core.schedules import ScheduleRecord
 
 DISK_FAIL: Final = 100 << 20  # bytes free, beside the file
 DISK_WARN: Final = 1 << 30
@@ -74,6 +75,8 @@ class StoreFacts(Struct, frozen=True):
     next: Mapping[str, tuple[JobRecord, ...]]  # some ready jobs of each queue
     overdue: tuple[JobRecord, ...]  # active jobs whose lease ends first
     stalls: tuple[Stall, ...]
+    schedules: tuple[ScheduleRecord, ...]
+    unfinished: frozenset[JobRef]  # last jobs of schedules, of those that mind
 
 
 FileCheck: TypeAlias = Callable[[FileFacts], tuple[Verdict, str, str]]

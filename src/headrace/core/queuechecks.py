@@ -1,10 +1,13 @@
-"""What `headrace doctor` looks for in queues, workers and flows."""
+"""What `headrace doctor` looks for in queues, workers, flows and schedules."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from headrace.core.checks import CLOCK_MS, LATE_MS, OLD_MS, FileFacts, StoreCheck, StoreFacts, Verdict
 from headrace.core.commands import QueueRecord
+from headrace.core.schedule_errors import BadSchedule
+from headrace.core.schedules import ScheduleRecord, next_slot
 
 BUSY_MS: Final = 60_000  # a ready job that has waited for so long for a slot
 NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
@@ -114,6 +117,31 @@ def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
     return "ok", "whoever holds jobs is alive", ""
 
 
+def schedules(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether schedules add their jobs, and somebody would run these; the nearest trouble first."""
+    open_ = [one for one in store.schedules if one.next_at is not None]
+    active = [one for one in open_ if one.paused is None]
+    overdue = [one for one in active if _is_overdue(one, store)]
+    if overdue:
+        names = _list(one.name for one in overdue)
+        if not store.workers:
+            return "fail", f"schedules are overdue, and no worker is running: {names}", "start one: headrace worker APP"
+        return "fail", f"schedules are overdue, and no worker fires them: {names}", "read the logs of the workers"
+    lonely = [one for one in active if not _has_worker(one, store)]
+    if lonely:
+        names = _list(f"{one.name} ({one.plan.job.queue}/{one.plan.job.name})" for one in lonely)
+        return "warn", f"no worker serves the tasks of schedules: {names}", "start one that does, or remove them"
+    held = [one for one in active if _is_held(one, store)]
+    if held:
+        names = _list(f"{one.name} for {one.job}" for one in held)
+        said = f"slots of schedules are skipped, or wait, until the job before has finished: {names}"
+        return "warn", said, f"headrace jobs why {held[0].job}"
+    paused = [one.name for one in open_ if one.paused is not None]
+    if paused:
+        return "warn", f"schedules are paused: {_list(paused)}", f"headrace schedules resume {paused[0]}"
+    return "ok", f"no schedule is late: {len(active)} to fire, {len(store.schedules) - len(open_)} over", ""
+
+
 def janitor(store: StoreFacts, file: FileFacts | None) -> tuple[Verdict, str, str]:
     """Whether somebody gives back what stalled."""
     if not store.workers:
@@ -131,6 +159,30 @@ def _unfinished(queue: QueueRecord) -> int:
     return _ready(queue) + queue.counts["delayed"] + queue.counts["waiting-children"]
 
 
+def _is_overdue(schedule: ScheduleRecord, store: StoreFacts) -> bool:
+    """Whether a slot came long ago, and does not wait for the job before."""
+    is_in_line = schedule.plan.overlap == "queue" and schedule.job in store.unfinished
+    return schedule.next_at is not None and schedule.next_at < store.now - LATE_MS and not is_in_line
+
+
+def _is_held(schedule: ScheduleRecord, store: StoreFacts) -> bool:
+    """Whether a slot has come that was skipped, or waits, because of the job before."""
+    if schedule.job not in store.unfinished or schedule.next_at is None:
+        return False
+    if schedule.plan.overlap == "queue":
+        return schedule.next_at <= store.now
+    with suppress(BadSchedule):  # other machines may know a zone that this one does not
+        last = schedule.slot_at
+        return last is not None and next_slot(schedule.plan, schedule.since, last) != schedule.next_at
+    return False
+
+
+def _has_worker(schedule: ScheduleRecord, store: StoreFacts) -> bool:
+    job = schedule.plan.job
+    sources = [source for worker in store.workers for source in worker.sources if source.queue == job.queue]
+    return any(source.names is None or job.name in source.names for source in sources)
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -142,5 +194,5 @@ def _list(names: Iterable[str]) -> str:
 
 
 STORE_CHECKS: Final[Mapping[str, StoreCheck]] = {
-    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, busy, leases)
+    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, busy, leases, schedules)
 }
