@@ -55,7 +55,9 @@ async def clean(
     async with opened(common) as store:
         await known(store, [queue])
         if not common.yes:
-            confirm(f"remove {state} jobs of {queue} that are older than {older_than}", "yes")
+            most = "all" if limit is None else f"at most {limit}"
+            old = f" that are older than {older_than}" if age else ""
+            confirm(f"remove {most} {state} jobs of {queue}{old}", "yes")
         with bar("clean") as progress:
             swept = await store.queue(queue).clean(state, older_than=age, limit=limit, progress=progress)
     return tell(swept, "removed", is_json=common.json)
@@ -70,7 +72,7 @@ async def obliterate(
 ) -> None:
     """Remove a queue and every job of it; asks you to type its name.
 
-    It is refused while jobs run.
+    While jobs run it is refused, unless it is done by --force.
 
     Example: headrace queues obliterate emails --force
     """
