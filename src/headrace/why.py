@@ -21,6 +21,7 @@ from headrace.storage.protocol import Storage, granted
 PLACES_MAX: Final = 100  # jobs ahead that are counted one by one: their records may be large
 NODES_MAX: Final = 1_000  # children that are looked at
 EVENTS_LOOKED: Final = 1_000  # the newest events of a queue in which a job that is gone is looked for
+CLOCK: Final = Schedules((), limit=0)  # no schedule at all, only what time it is by the clock of the store
 
 _changes: Final = msgspec.json.Decoder(Change)
 
@@ -30,14 +31,13 @@ async def why(store: Storage, ref: JobRef, url: str | None, *, is_duplicate: boo
 
     `url` is that of the store, for people. `is_duplicate`: the add that the job is known by stored nothing.
     """
-    # No schedule is asked for, only what time it is there.
-    replies: Any = await store.run(Get((ref,)), Queues((ref.queue,)), Workers(), Schedules(()))
-    got, queues, workers, schedules = map(granted, replies)
+    replies: Any = await store.run(Get((ref,)), Queues((ref.queue,)), Workers(), CLOCK)
+    got, queues, workers, clock = map(granted, replies)
     (job,) = got.jobs
     if job is None:
         raise await _missing(store, ref, masked(url or ""))
     known = {queue.name: queue for queue in queues.queues}
-    facts = Facts(schedules.now, job, known, workers.workers, is_duplicate=is_duplicate)
+    facts = Facts(clock.now, job, known, workers.workers, is_duplicate=is_duplicate)
     return said(await _with_more(store, facts))
 
 
@@ -75,7 +75,8 @@ async def _with_children(store: Storage, facts: Facts) -> Facts:
     grown = granted(await store.run(Tree(JobRef(facts.job.queue, facts.job.id), depth=1, limit=NODES_MAX)))
     pending = tuple(node for node in grown.nodes[1:] if node.is_pending)
     queues = granted(await store.run(Queues(tuple({node.job.queue for node in pending}))))
-    return replace(facts, nodes=pending, queues={queue.name: queue for queue in queues.queues})
+    known = {queue.name: queue for queue in queues.queues}
+    return replace(facts, nodes=pending, queues={**facts.queues, **known})
 
 
 async def _missing(store: Storage, ref: JobRef, place: str) -> NoSuchJob:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Command, Configure, Find, Read, Tree
+from headrace.core.commands import Command, Configure, Find, Read, Schedules, Tree
 from headrace.core.jobs import JobRef
 from headrace.core.limits import Capacity
 from headrace.errors import NoSuchJob
@@ -36,7 +36,7 @@ async def asked(mill: Mill, job: JobRef) -> list[str]:
         pass
     assert len(store.calls) <= 3
     commands = [command for call in store.calls for command in call]
-    assert all(one.limit <= 1_000 for one in commands if isinstance(one, Find | Tree | Read))
+    assert all(one.limit <= 1_000 for one in commands if isinstance(one, Find | Tree | Read | Schedules))
     return [type(command).__name__ for command in commands]
 
 
