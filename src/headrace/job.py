@@ -271,8 +271,9 @@ class Job(Generic[R]):
 
     @blocking
     async def why(self) -> list[str]:
-        """Sentences that say why the job does not run, or what became of it."""
-        return await why(self._client, self._ref)
+        """Sentences that say why the job does not run, or what became of it, and what to do; `NoSuchJob` if gone."""
+        store = await self._client.open()
+        return await why(store, self._ref, self._client.settings.url, is_duplicate=self.is_duplicate)
 
     async def _move(self, move: Move) -> Moved:
         moved = await self._client.run(move)

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from headrace.client import Client
 from headrace.core.checks import LATE_MS
 from headrace.core.commands import Get, Workers
-from headrace.core.jobs import FINISHED, JobRef
+from headrace.core.jobs import FINISHED, JobRecord, JobRef
 from headrace.core.schedules import ScheduleRecord
+from headrace.core.signs.facts import Facts
+from headrace.core.signs.workers import WORKERS
 from headrace.timing import moment
-from headrace.why import served, why
+from headrace.why import why
 
 
 async def why_schedule(client: Client, schedule: ScheduleRecord, now: int) -> list[str]:
@@ -19,11 +21,11 @@ async def why_schedule(client: Client, schedule: ScheduleRecord, now: int) -> li
         return [_paused(schedule)]
     last = await _unfinished(client, schedule)
     workers = (await client.run(Workers())).workers
-    job = schedule.plan.job
+    facts = Facts(now, _added(schedule, now), {}, workers)
     due = _due(schedule, schedule.next_at, now, last, is_alone=not workers)
-    sentences = [*due, *served(job.queue, job.name, workers)]
+    sentences = [*due, *(sentence for sign in WORKERS for sentence in sign(facts))]
     if last is not None:
-        nearest = (await why(client, last))[0]
+        nearest = (await why(await client.open(), last, client.settings.url))[0]
         sentences += [*_overlaps(schedule, last), f"its last job {last} has not finished: {nearest}"]
     return sentences
 
@@ -41,6 +43,14 @@ def _paused(schedule: ScheduleRecord) -> str:
     if schedule.paused == "gone":
         return f"it is paused, because {schedule.plan.module} declares it no more"
     return "it is paused until somebody resumes it"
+
+
+def _added(schedule: ScheduleRecord, now: int) -> JobRecord:
+    """Its next job, as if it had just been added."""
+    job = schedule.plan.job
+    return JobRecord(
+        job.queue, "", job.name, "waiting", data=job.data, options=job.options, priority=job.priority, added_at=now
+    )
 
 
 async def _unfinished(client: Client, schedule: ScheduleRecord) -> JobRef | None:

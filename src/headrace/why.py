@@ -1,95 +1,44 @@
-"""Why does this job not run? Sentences, the nearest reason first."""
+"""Why does this job not run? Facts are gathered here, in at most three calls of its store, and judged in `core`."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Any, Final
 
-from headrace.client import Client
-from headrace.core.commands import Find, Get, Node, QueueRecord, Queues, Tree, WorkerRecord, Workers
+import msgspec
+from msgspec.structs import replace
+
+from headrace.core import topics
+from headrace.core.commands import Find, Get, Queues, Read, Schedules, Tree, Workers
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import NoSuchJob
-from headrace.core.jobs import JobRecord, JobRef, State
-from headrace.core.lifecycle import deadline
-from headrace.core.limits import key_of
+from headrace.core.jobs import JobRecord, JobRef
+from headrace.core.log import ASIDES, Change, Entry, Happening
+from headrace.core.settings import masked
+from headrace.core.signs import said
+from headrace.core.signs.absent import Absence, traced
+from headrace.core.signs.ended import is_unrun
+from headrace.core.signs.facts import Facts, line_of
+from headrace.storage.protocol import Storage, granted
 
 PLACES_MAX: Final = 100  # jobs ahead that are counted one by one: their records may be large
-NAMED_MAX: Final = 5  # children, workers or tasks named in one sentence
+NODES_MAX: Final = 1_000  # children that are looked at
+EVENTS_LOOKED: Final = 1_000  # the newest events of a queue in which a job that is gone is looked for
+CLOCK: Final = Schedules((), limit=0)  # no schedule at all, only what time it is by the clock of the store
+
+_changes: Final = msgspec.json.Decoder(Change)
 
 
-async def why(client: Client, ref: JobRef) -> list[str]:
-    """Why the job waits, where it runs, or how it ended; `NoSuchJob` if it is gone."""
-    (record,) = (await client.run(Get((ref,)))).jobs
-    if record is None:
-        raise NoSuchJob(queue=ref.queue, id=ref.id)
-    return await _REASONS[record.state](client, record)
+async def why(store: Storage, ref: JobRef, url: str | None, *, is_duplicate: bool = False) -> list[str]:
+    """Why the job waits, where it runs, or how it ended; `NoSuchJob`, with what is still known of it, if it is gone.
 
-
-async def _ready(client: Client, record: JobRecord) -> list[str]:
-    sentences = [
-        *_deferred(record),
-        *await _standstill(client, record),
-        await _place(client, record),
-        *_history(record),
-    ]
-    return [sentence for sentence in sentences if sentence]
-
-
-async def _delayed(client: Client, record: JobRecord) -> list[str]:
-    until = f"it is delayed until {_time(record.due_at)}" if record.due_at else "it is delayed"
-    last = record.failures[-1] if record.failures else None
-    if last is not None:
-        until += f", because attempt {last.attempt} of {record.options.attempts} failed: {last.reason}"
-    standstill = [sentence for sentence in await _standstill(client, record) if sentence]
-    return [until, *_duplicates(record), *standstill, *_history(record)]
-
-
-async def _active(client: Client, record: JobRecord) -> list[str]:
-    since = f" since {_time(record.started_at)}" if record.started_at else ""
-    sentences = [f"it runs on worker {record.worker or '?'}{since}, attempt {record.attempts_made + 1}"]
-    if record.is_cancel_requested:
-        sentences.append("its worker was asked to cancel it")
-    workers = {worker.id: worker for worker in (await client.run(Workers())).workers}
-    worker = workers.get(record.worker or "")
-    if worker is None or worker.is_silent:
-        end = _time(record.expires_at)
-        sentences.append(f"that worker gives no sign of life; the job is given back when its lease ends, at {end}")
-    elif worker.blocked_ms:
-        sentences.append(
-            f"a handler has blocked the event loop of that worker for {worker.blocked_ms / 1000:.0f} s, this job's or"
-            " another; headrace workers stacks shows the line"
-        )
-    return [*sentences, *_history(record)]
-
-
-async def _waiting_children(client: Client, record: JobRecord) -> list[str]:
-    nodes = (await client.run(Tree(JobRef(record.queue, record.id), depth=1))).nodes
-    # First those that somebody must do something about.
-    pending = sorted((node for node in nodes[1:] if node.is_pending), key=_runs_by_itself)
-    sentences = [_child(node) for node in pending[:NAMED_MAX]]
-    if len(pending) > NAMED_MAX:
-        sentences.append(f"it waits for {len(pending) - NAMED_MAX} children more")
-    return [*(sentences or ["it waits for children"]), *_history(record)]
-
-
-async def _completed(_: Client, record: JobRecord) -> list[str]:
-    return [f"it has completed{_at(record)}, with attempt {record.attempts_made}"]
-
-
-async def _failed(_: Client, record: JobRecord) -> list[str]:
-    failure = record.failure
-    reason = f" ({failure.cause}): {failure.reason}" if failure else ""
-    if is_unrun(record):
-        return [f"it has failed{_at(record)} without having been run{reason}"]
-    return [f"it has failed{_at(record)} after {record.attempts_made} of {record.options.attempts} attempts{reason}"]
-
-
-def is_unrun(record: JobRecord) -> bool:
-    """Whether a job failed before its handler was ever called: its child failed, or it was cancelled.
-
-    Its one attempt is counted all the same, as BullMQ counts it.
+    `url` is that of the store, for people. `is_duplicate`: the add that the job is known by stored nothing.
     """
-    failure = record.failure
-    return record.state == "failed" and failure is not None and not failure.attempt and record.attempts_started <= 1
+    replies: Any = await store.run(Get((ref,)), Queues((ref.queue,)), Workers(), CLOCK)
+    got, queues, workers, clock = map(granted, replies)
+    (job,) = got.jobs
+    if job is None:
+        raise await _missing(store, ref, masked(url or ""))
+    known = {queue.name: queue for queue in queues.queues}
+    facts = Facts(clock.now, job, known, workers.workers, is_duplicate=is_duplicate)
+    return said(await _with_more(store, facts))
 
 
 def tries(record: JobRecord) -> str:
@@ -97,145 +46,55 @@ def tries(record: JobRecord) -> str:
     return "never run" if is_unrun(record) else f"{record.attempts_made}/{record.options.attempts}"
 
 
-_Reasons: TypeAlias = Callable[[Client, JobRecord], Awaitable[list[str]]]
-_REASONS: Final[dict[State, _Reasons]] = {
-    "waiting": _ready,
-    "prioritized": _ready,
-    "delayed": _delayed,
-    "active": _active,
-    "waiting-children": _waiting_children,
-    "completed": _completed,
-    "failed": _failed,
-}
+async def _with_more(store: Storage, facts: Facts) -> Facts:
+    """The facts with what only a job in this state needs."""
+    match facts.job.state:
+        case "waiting" | "prioritized" | "delayed":
+            return await _with_line(store, facts)
+        case "waiting-children":
+            return await _with_children(store, facts)
+        case _:
+            return facts
 
 
-async def _standstill(client: Client, record: JobRecord) -> list[str]:
-    queues = (await client.run(Queues((record.queue,)))).queues
-    workers = (await client.run(Workers())).workers
-    held = [sentence for queue in queues for sentence in (*_queue(queue), *_limits(queue))]
-    held += [await _key(client, record, queue) for queue in queues]
-    return [*held, *served(record.queue, record.name, workers, is_failed=record.failure is not None)]
+async def _with_line(store: Storage, facts: Facts) -> Facts:
+    """With those that are claimed before it, and, where its key is limited, with those that run."""
+    job, queue = facts.job, facts.queue
+    line, active = facts.line, facts.active
+    if queue is not None and job.state != "delayed":
+        page = granted(await store.run(Find(job.queue, job.state, PLACES_MAX)))
+        more = queue.counts["waiting"] if job.state == "prioritized" else 0
+        line = line_of(job, page.jobs, more)
+    if queue is not None and facts.key is not None and (queue.limits.per_key or {})[facts.key[0]].running is not None:
+        active = granted(await store.run(Find(job.queue, "active", FIND_MAX))).jobs
+    return replace(facts, line=line, active=active)
 
 
-def _queue(queue: QueueRecord) -> Iterator[str]:
-    if queue.is_paused:
-        yield f"the queue {queue.name} is paused"
-    if queue.resting_until is not None:
-        yield f"the queue {queue.name} rests until {_time(queue.resting_until)}"
+async def _with_children(store: Storage, facts: Facts) -> Facts:
+    """With what it waits for, and the queues in which that stands."""
+    grown = granted(await store.run(Tree(JobRef(facts.job.queue, facts.job.id), depth=1, limit=NODES_MAX)))
+    pending = tuple(node for node in grown.nodes[1:] if node.is_pending)
+    queues = granted(await store.run(Queues(tuple({node.job.queue for node in pending}))))
+    known = {queue.name: queue for queue in queues.queues}
+    return replace(facts, nodes=pending, queues={**facts.queues, **known})
 
 
-def _limits(queue: QueueRecord) -> Iterator[str]:
-    most, active = queue.limits.concurrency, queue.counts["active"]
-    if most is not None and active >= most:
-        yield f"the queue {queue.name} runs as many jobs as it may: {active}, with a concurrency of {most}"
-    if queue.limits.rate is not None and queue.startable_at is not None:
-        rate = f"{queue.limits.rate.most} in {queue.limits.rate.per_ms / 1000:g} s"
-        yield f"the queue {queue.name} has used up its rate, {rate}, until {_time(queue.startable_at)}"
+async def _missing(store: Storage, ref: JobRef, place: str) -> NoSuchJob:
+    """The refusal, with what its queue still tells of the job."""
+    channel = topics.job_events(ref.queue)
+    queues, end = await store.run(Queues(), Read(channel, limit=0))
+    names = tuple(queue.name for queue in granted(queues).queues)
+    start = max(granted(end).last - EVENTS_LOOKED, 0)
+    entries = granted(await store.run(Read(channel, start, EVENTS_LOOKED))).entries
+    absence = Absence(ref, place, names, _last(ref.id, entries))
+    return NoSuchJob(f"there is no job {ref}: {traced(absence)}", queue=ref.queue, id=ref.id)
 
 
-async def _key(client: Client, record: JobRecord, queue: QueueRecord) -> str:
-    """Whether others of its key run as often as they may, as far as one page shows."""
-    for member, capacity in (queue.limits.per_key or {}).items():
-        key = key_of(member, record.data)
-        if key is not None and capacity.running is not None:
-            active = (await client.run(Find(queue.name, "active", FIND_MAX))).jobs
-            running = sum(key_of(member, job.data) == key for job in active)
-            if running >= capacity.running:
-                return f"the {member} {key!r} runs as many jobs as it may: {running}"
-    return ""
-
-
-def served(queue: str, name: str, workers: tuple[WorkerRecord, ...], *, is_failed: bool = False) -> Iterator[str]:
-    """Why no worker takes jobs of this queue and task; one that is to be settled as failed any worker takes."""
-    here = [worker for worker in workers if any(source.queue == queue for source in worker.sources)]
-    fit = [worker for worker in here if name in _names(worker, queue, name)]
-    held = [worker for worker in fit if worker.state != "running"]
-    busy = [worker for worker in fit if worker.state == "running" and worker.running >= worker.concurrency]
-    if not workers:
-        yield "no worker is running"
-    elif not here:
-        yield f"no worker serves the queue {queue}"
-    elif not fit and not is_failed:
-        names = sorted({known for worker in here for known in _names(worker, queue, name)})
-        yield f"no worker of the queue {queue} serves the task {name}; they serve {_list(names)}"
-    elif fit and len(held) + len(busy) == len(fit):
-        for what, those in (("busy", busy), ("paused, or about to end", held)):
-            if those:
-                yield f"{_those(those, fit)} {what}: {_list([worker.id for worker in those])}"
-
-
-def _those(some: list[WorkerRecord], fit: list[WorkerRecord]) -> str:
-    if len(fit) == 1:
-        return "the one worker that serves it is"
-    many = f"all {len(fit)}" if len(some) == len(fit) else f"{len(some)} of the {len(fit)}"
-    return f"{many} workers that serve it {'is' if len(some) == 1 else 'are'}"
-
-
-def _names(worker: WorkerRecord, queue: str, name: str) -> tuple[str, ...]:
-    """The names a worker serves there; a catch-all serves the one asked for."""
-    sources = [source for source in worker.sources if source.queue == queue]
-    return tuple(one for source in sources for one in (source.names if source.names is not None else (name,)))
-
-
-async def _place(client: Client, record: JobRecord) -> str:
-    """How many jobs go before it, as far as one page shows."""
-    ahead = 0
-    before: tuple[State, ...] = ("waiting", "prioritized") if record.state == "prioritized" else ("waiting",)
-    for state in before:
-        page = await client.run(Find(record.queue, state, PLACES_MAX))
-        for job in page.jobs:
-            if job.id == record.id:
-                return f"it is behind {ahead} other job{'s' if ahead > 1 else ''}" if ahead else "it is next"
-            ahead += 1
-        if page.cursor is not None:
-            return f"it is behind more than {ahead} other jobs"
-    return ""
-
-
-def _deferred(record: JobRecord) -> Iterator[str]:
-    if record.failure is not None:
-        yield f"it will not run: the next worker to take it records that it failed: {record.failure.reason}"
-
-
-def _duplicates(record: JobRecord) -> Iterator[str]:
-    """Why it may be delayed again and again."""
-    dedup = record.options.dedup
-    if dedup is not None and (dedup.replaces or dedup.reschedules):
-        does = "takes its place" if dedup.replaces else "lets its delay begin anew"
-        yield f"each job that is added meanwhile with its dedup key {dedup.key!r} {does}"
-
-
-def _history(record: JobRecord) -> Iterator[str]:
-    """What may yet keep it from being run to its end: its deadline, and workers that were lost."""
-    end = deadline(record.options, record.added_at)
-    if end is not None and not record.attempts_started and record.failure is None:
-        yield f"it expires at {_time(end)} if nobody has started it by then"
-    if record.stalls and record.failure is None:
-        lost = "a worker was" if record.stalls == 1 else f"{record.stalls} workers were"
-        yield f"{lost} lost while running it; after more than {record.options.max_stalled} it fails"
-
-
-def _runs_by_itself(child: Node) -> bool:
-    return child.record is not None and child.record.state != "failed"
-
-
-def _child(node: Node) -> str:
-    record = node.record
-    what = "job" if node.is_followed else "child"
-    if record is None:
-        return f"it waits for the {what} {node.job}, which is gone"
-    reason = f" and must be retried or removed: {record.failure.reason}" if record.failure else ""
-    return f"it waits for the {what} {node.job} ({record.name}), which is {record.state}{reason}"
-
-
-def _at(record: JobRecord) -> str:
-    return f" at {_time(record.finished_at)}" if record.finished_at else ""
-
-
-def _time(at: int | None) -> str:
-    return datetime.fromtimestamp((at or 0) / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _list(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return ", ".join(names[:NAMED_MAX]) + more
+def _last(job_id: str, entries: tuple[Entry, ...]) -> tuple[Happening, int] | None:
+    """What was the last to happen to a job that is gone, and when."""
+    for entry in reversed(entries):
+        if entry.key == job_id:
+            happening = _changes.decode(entry.body).state
+            if happening not in ASIDES:
+                return happening, entry.at
+    return None

@@ -169,7 +169,11 @@ def test_a_queue_is_drained_and_cleaned(call: Call, worked: Project) -> None:
     assert call("queues", "clean", "mail", "--state", "failed", "--limit", "1", "--yes").out == "removed 1 job\n"
     assert call("queues", "clean", "post", "--state", "delayed", "--yes").out == "removed 0 jobs\n"
     assert call("queues", "clean", "post", "--state", "active", "--yes").code == 2
-    assert call("queues", "clean", "mail").code == 2
+    asked = call("queues", "clean", "mail")
+    assert asked.code == 2
+    assert "about to remove all completed jobs of mail, and nobody to ask" in asked.err
+    asked = call("queues", "clean", "mail", "--older-than", "7d", "--limit", "5")
+    assert "about to remove at most 5 completed jobs of mail that are older than 7d, and" in asked.err
     assert call("queues", "clean", "mail", "--older-than", "long", "--yes").code == 2
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from headrace import App, storage
 from headrace.core import checks, lifecycle
-from headrace.core.commands import Add, Beat, Claim, Command, Settle, Source, WorkerRecord
+from headrace.core.commands import Add, Beat, Claim, Command, Configure, Settle, Source, WorkerRecord
 from headrace.core.jobs import Failure, NewJob, Parent
-from headrace.core.outcomes import Failed
+from headrace.core.limits import Rate
+from headrace.core.outcomes import Failed, PutBack
 from headrace.storage.sql import connect
 from headrace.storage.sql import inspect as looking
 from tests.cli.project import Ended, Project
@@ -66,7 +67,7 @@ def test_a_store_in_order_is_told_so_check_by_check(call: Call, project: Project
     assert [line.split()[:2] for line in done.out.splitlines()] == [
         ["ok", check]
         for check in "sqlite directory local disk schema journal wal integrity "
-        "clock served tasks paused flows oldest busy leases schedules janitor".split()
+        "clock served tasks paused flows oldest busy workers limits leases schedules janitor".split()
     ]
     assert set(verdicts(call("doctor", "--json")).values()) == {"ok"}
 
@@ -294,6 +295,38 @@ def test_jobs_for_which_no_slot_is_free(call: Call, project: Project, running: i
     run(project, Add((NewJob("q", "x"),)), ago_ms=2 * 60_000)
     run(project, Beat(WorkerRecord("w", "host", 1, (Source("q"),), 10, running=running), 60_000))
     assert verdicts(call("doctor", "--json"))["busy"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"), [("paused", "headrace workers resume w"), ("draining", "start another: headrace worker APP")]
+)
+def test_workers_that_claim_nothing(call: Call, project: Project, state: Any, advice: str) -> None:
+    record = WorkerRecord("w", "host", 1, (Source("q"),), 10, state=state)
+    run(project, Add((NewJob("q", "x"),)), Beat(record, 60_000))
+    done = call("doctor", "--json")
+    assert verdicts(done)["workers"] == "warn"
+    assert advice in str(done.json)
+    run(project, Beat(WorkerRecord("other", "host", 1, (Source("q"),), 10), 60_000))
+    assert verdicts(call("doctor", "--json"))["workers"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "limit", [Configure("two words", concurrency=1), Configure("two words", rate=Rate(1, 3_600_000))]
+)
+def test_a_queue_that_may_start_none(call: Call, project: Project, limit: Configure) -> None:
+    jobs = Add((NewJob("two words", "x"), NewJob("two words", "x")))
+    run(project, limit, jobs, Claim((Source("two words"),), 2, "t", 600_000, "w"), ago_ms=2 * 60_000)
+    done = call("doctor", "--json")
+    assert verdicts(done)["limits"] == "warn"
+    assert "headrace queues limit 'two words'" in str([one["advice"] for one in done.json["checks"]]).replace("\\", "")
+    run(project, Configure("two words", concurrency=None, rate=None))
+    assert verdicts(call("doctor", "--json"))["limits"] == "ok"
+
+
+def test_a_queue_that_rests(call: Call, project: Project) -> None:
+    _, claimed = run(project, Add((NewJob("q", "x"),)), Claim((Source("q"),), 1, "t", 60_000, "w"), ago_ms=2 * 60_000)
+    run(project, Settle((lifecycle.settle(claimed.leases[0], PutBack(600_000), 0.0),)), ago_ms=2 * 60_000)
+    assert verdicts(call("doctor", "--json"))["limits"] == "warn"
 
 
 def test_a_job_that_was_delayed_for_long_has_not_waited_for_long(call: Call, project: Project) -> None:

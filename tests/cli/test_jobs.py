@@ -96,12 +96,20 @@ def test_what_steers_a_terminal_is_never_sent_to_one(call: Call, worked: Project
 
 
 def test_why_gives_sentences(call: Call, worked: Project) -> None:
-    assert call("jobs", "why", "post/1").out.splitlines() == ["no worker is running", "it is next"]
+    sentences = ["no worker is running; start one: headrace worker APP", "it is next"]
+    assert call("jobs", "why", "post/1").out.splitlines() == sentences
     answer = call("jobs", "why", "post/1", "--json").json
-    assert answer == {"job": "post/1", "why": ["no worker is running", "it is next"]}
+    assert answer == {"job": "post/1", "why": sentences}
 
 
-@pytest.mark.parametrize("verb", ["show", "why", "logs", "retry", "cancel", "remove"])
+def test_why_says_what_is_known_of_a_job_that_is_not_there(call: Call, worked: Project) -> None:
+    done = call("jobs", "why", "mial/1")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("headrace: there is no job mial/1: the store sqlite:///")
+    assert "has no queue mial; did you mean mail, or another store" in done.err
+
+
+@pytest.mark.parametrize("verb", ["show", "logs", "retry", "cancel", "remove"])
 def test_a_job_that_is_not_there_is_not_found(call: Call, worked: Project, verb: str) -> None:
     done = call("jobs", verb, "mail/99")
     assert (done.code, done.out, done.err) == (3, "", "headrace: there is no job mail/99 (no-such-job)\n")

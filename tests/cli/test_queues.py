@@ -32,7 +32,7 @@ def test_pause_and_resume_take_several(call: Call, project: Project) -> None:
     project.add(queue="post")
     assert call("queues", "pause", "mail", "post").out == "mail paused\npost paused\n"
     assert [line.split()[1] for line in call("queues", "list").out.splitlines()] == ["PAUSED", "paused", "paused"]
-    assert call("jobs", "why", "post/1").out.splitlines()[0] == "the queue post is paused"
+    assert call("jobs", "why", "post/1").out.splitlines()[0].startswith("the queue post is paused; ")
     assert call("queues", "resume", "mail", "--json").json == {"resumed": ["mail"]}
     assert call("queues", "show", "mail", "--json").json["is_paused"] is False
 

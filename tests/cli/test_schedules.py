@@ -44,7 +44,7 @@ def test_show_tells_the_plan_and_what_became_of_it(call: Call, project: Project)
 def test_show_says_why_it_adds_no_job(call: Call, project: Project) -> None:
     put(project, "yearly")
     shown = call("schedules", "show", "yearly")
-    assert "-01-01 02:00:00 UTC\n           no worker is running\n" in shown.out
+    assert "-01-01 02:00:00 UTC\n           no worker is running; start one: headrace worker APP\n" in shown.out
     call("schedules", "pause", "yearly")
     assert "why        it is paused until somebody resumes it\n" in call("schedules", "show", "yearly").out
     assert call("schedules", "show", "yearly", "--json").json["why"] == ["it is paused until somebody resumes it"]

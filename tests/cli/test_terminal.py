@@ -57,3 +57,11 @@ def test_tables_and_trees_fit_and_are_coloured(project: Project) -> None:
         assert re.search(r"[\x1b\x9b]", text) is None, tokens
     assert COLOURS.search(drawn(project, "jobs", "list"))
     assert not COLOURS.search(drawn(project, "jobs", "list", NO_COLOR="1"))
+
+
+def test_what_why_says_fits_and_breaks_no_id(project: Project) -> None:
+    job = "a-job-of-a-flow-0b6f6c0e-2f1a-4f5e-9d0c-7d9f0a3b1c2d"
+    project.add(queue="post", job_id=job, delay=60)
+    lines = drawn(project, "jobs", "why", f"post/{job}").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(f"post/{job}" in line for line in lines)

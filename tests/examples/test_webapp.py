@@ -41,7 +41,7 @@ async def test_an_order_is_answered_before_it_is_painted(app: headrace.App, clie
     made = await order(client, "a mill")
     state = (await client.get(made["state"])).json()
     assert (state["state"], state["progress"]) == ("waiting", None)
-    assert state["why"] == ["no worker is running", "it is next"]
+    assert state["why"] == ["no worker is running; start one: headrace worker APP", "it is next"]
     assert (await client.get(made["result"])).status_code == 202
 
     await app.worker().run_until_idle()

@@ -96,15 +96,15 @@ async def test_why_names_the_limit_that_is_in_the_way(app: headrace.App) -> None
                 await asyncio.sleep(0)
         reasons = await (await work.enqueue("a")).why()
         held.set()
-    assert reasons[0] == "the queue q runs as many jobs as it may: 1, with a concurrency of 1"
+    assert reasons[0].startswith("the queue q runs as many jobs as it may: 1, with a concurrency of 1; ")
     assert reasons[1].startswith("the queue q has used up its rate, 1 in 60 s, until ")
-    assert reasons[2] == "the tenant 'a' runs as many jobs as it may: 1"
+    assert reasons[2].startswith("the tenant 'a' runs as many jobs as it may: 1; ")
 
 
 async def test_a_key_that_is_free_is_no_reason(app: headrace.App) -> None:
     queue = app.queue("q")
     await queue.limit(per_key={"tenant": headrace.Capacity(running=1)})
     job = await queue.add("x", {"tenant": "a"})
-    assert await job.why() == ["no worker is running", "it is next"]
+    assert await job.why() == ["no worker is running; start one: headrace worker APP", "it is next"]
     await job.change_delay(60)
-    assert (await job.why())[1:] == ["no worker is running"]
+    assert (await job.why())[1:] == ["no worker is running; start one: headrace worker APP"]

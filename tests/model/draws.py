@@ -58,6 +58,7 @@ WEIGHTS = {
     "use_neighbours": 3,
     "use_schedules": 2,
     "turn_pages": 2,
+    "ask_why": 4,
 }
 DEEDS = tuple(deed for deed, weight in WEIGHTS.items() for _ in range(weight))
 

@@ -45,7 +45,7 @@ from headrace.storage.sql.connect import connect
 from tests.conformance.clock import FrozenClock
 from tests.crash.tables import faults
 from tests.model import draws
-from tests.model.visible import paged, plain, visible
+from tests.model.visible import paged, plain, told, visible
 
 JOBS_MAX: Final = 30  # jobs that are looked at one by one; older ones are seen through the pages of their queue
 STRANGER: Final = JobRef("q", "stranger")
@@ -275,6 +275,13 @@ class Machine(RuleBasedStateMachine):
         how = {"where": draw(draws.wheres), "is_steady": draw(st.booleans())}
         first, second = (self.runner.run(paged(store, queue, state, page, **how)) for store in self.stores)
         assert_same(first, second, (queue, state, page, how))
+
+    def ask_why(self, draw: Draw) -> None:
+        """Of a job in any state, of one that is gone, and of one that never was, something is said."""
+        job = self.job(draw(draws.picks), draw(st.sampled_from([{state} for state in STATES])))
+        expected, actual = (self.runner.run(told(store, job)) for store in self.stores)
+        assert expected
+        assert_same(expected, actual, job)
 
 
 def assert_same(expected: object, actual: object, about: object) -> None:

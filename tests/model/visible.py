@@ -23,10 +23,12 @@ from headrace.core.commands import (
     Tree,
     Workers,
 )
+from headrace.core.errors import NoSuchJob
 from headrace.core.jobs import STATES, JobRecord, JobRef
 from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
+from headrace.why import why
 from tests.model.draws import READERS
 
 
@@ -64,6 +66,14 @@ async def paged(store: Storage, queue: str, state: Any, page: int, **how: Any) -
         cursor = found.cursor
         if cursor is None:
             return records
+
+
+async def told(store: Storage, job: JobRef) -> list[str]:
+    """What is said of a job, there or not."""
+    try:
+        return await why(store, job, "")
+    except NoSuchJob as error:
+        return [str(error)]
 
 
 def plain(reply: Any) -> Any:

@@ -10,14 +10,15 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line, that of this process by default, and give its exit code."""
     given = list(sys.argv[1:] if tokens is None else tokens)
     if given and given[0] in VERSION_FLAGS:
-        return _version()
+        print(f"headrace {version()}")
+        return 0
     from headrace.cli.running import run
 
     return run(given, is_process=tokens is None)
 
 
-def _version() -> int:
-    from importlib.metadata import version
+def version() -> str:
+    """That of the package; nothing of it is imported for this."""
+    from importlib import metadata
 
-    print(f"headrace {version('headrace')}")
-    return 0
+    return metadata.version("headrace")

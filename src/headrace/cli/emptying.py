@@ -1,16 +1,14 @@
 """`headrace queues drain | clean | obliterate | retry-all | promote-all`: many jobs of one queue at once."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from headrace.cli import output
-from headrace.cli.options import SURE, SWEEPING, Sure, Sweeping, seconds
+from headrace.cli.options import SURE, SWEEPING, QueueName, Sure, Sweeping, seconds
 from headrace.cli.store import known, opened
 from headrace.cli.sweeps import act_on, bar, confirm, jobs, tell
 from headrace.sweep import Removable
-
-Name: TypeAlias = Annotated[str, Parameter(name="QUEUE", help="Its name.")]
 
 
 def register(app: App) -> None:
@@ -20,7 +18,7 @@ def register(app: App) -> None:
 
 
 async def drain(
-    queue: Name,
+    queue: QueueName,
     /,
     *,
     delayed: Annotated[bool, Parameter(help="Those that are delayed, too.")] = False,
@@ -37,7 +35,7 @@ async def drain(
 
 
 async def clean(
-    queue: Name,
+    queue: QueueName,
     /,
     *,
     state: Annotated[Removable, Parameter(metavar="STATE", help="In which state.")] = "completed",
@@ -55,14 +53,16 @@ async def clean(
     async with opened(common) as store:
         await known(store, [queue])
         if not common.yes:
-            confirm(f"remove {state} jobs of {queue} that are older than {older_than}", "yes")
+            most = "all" if limit is None else f"at most {limit}"
+            old = f" that are older than {older_than}" if age else ""
+            confirm(f"remove {most} {state} jobs of {queue}{old}", "yes")
         with bar("clean") as progress:
             swept = await store.queue(queue).clean(state, older_than=age, limit=limit, progress=progress)
     return tell(swept, "removed", is_json=common.json)
 
 
 async def obliterate(
-    queue: Name,
+    queue: QueueName,
     /,
     *,
     force: Annotated[bool, Parameter(help="Take running jobs from their workers.")] = False,
@@ -70,7 +70,7 @@ async def obliterate(
 ) -> None:
     """Remove a queue and every job of it; asks you to type its name.
 
-    It is refused while jobs run.
+    While jobs run it is refused, unless it is done by --force.
 
     Example: headrace queues obliterate emails --force
     """
@@ -87,7 +87,7 @@ async def obliterate(
         output.line(f"{queue} obliterated")
 
 
-async def retry_all(queue: Name, /, *, common: Sweeping = SWEEPING) -> int:
+async def retry_all(queue: QueueName, /, *, common: Sweeping = SWEEPING) -> int:
     """Run all failed jobs of a queue again.
 
     Example: headrace queues retry-all emails --yes
@@ -98,7 +98,7 @@ async def retry_all(queue: Name, /, *, common: Sweeping = SWEEPING) -> int:
         return await act_on(selection, "retry", "retried", lambda found, told: found.retry(progress=told), common)
 
 
-async def promote_all(queue: Name, /, *, common: Sweeping = SWEEPING) -> int:
+async def promote_all(queue: QueueName, /, *, common: Sweeping = SWEEPING) -> int:
     """Let all delayed jobs of a queue run now.
 
     Example: headrace queues promote-all emails --yes

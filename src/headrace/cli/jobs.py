@@ -14,6 +14,7 @@ from headrace.cli.record import as_json, as_pairs, ref
 from headrace.cli.store import known, opened
 from headrace.core.query import parse
 from headrace.job import Job
+from headrace.why import why as why_of
 
 app = noun("jobs", "Find, read and move jobs.")
 
@@ -75,16 +76,18 @@ async def show(job: One, /, *, common: Shown = SHOWN) -> None:
 
 @app.command
 async def why(job: One, /, *, common: Shown = SHOWN) -> None:
-    """Say why a job does not run, or what became of it.
+    """Say why a job does not run, or what became of it, and what to do.
+
+    The nearest reason comes first. For the store at large: headrace doctor.
 
     Example: headrace jobs why emails/7
     """
     async with opened(common) as store:
-        sentences = await (await _get(store, job)).why()
+        sentences = await why_of(store.storage, ref(job), store.settings.url)
     if common.json:
         output.document({"job": job, "why": sentences})
     for sentence in sentences if not common.json else ():
-        output.line(sentence)
+        output.sentence(sentence)
 
 
 @app.command

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from headrace.cli import output
 from headrace.cli.failure import Exit, say
-from headrace.cli.options import SHOWN, Shown
+from headrace.cli.options import SHOWN, QueueName, Shown
 from headrace.cli.store import known, opened
 
 
@@ -16,7 +16,7 @@ def register(app: App) -> None:
 
 
 async def forget_dedup(
-    queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")],
+    queue: QueueName,
     key: Annotated[str, Parameter(name="KEY", help="The dedup key.")],
     /,
     *,

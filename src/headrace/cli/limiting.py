@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from headrace.cli import output
 from headrace.cli.failure import Stop, say
-from headrace.cli.options import SHOWN, Shown, seconds
+from headrace.cli.options import SHOWN, QueueName, Shown, seconds
 from headrace.cli.store import known, opened
 from headrace.core.limits import Limits as Stored
 from headrace.limits import Capacity, Rate
@@ -21,7 +21,7 @@ def register(app: App) -> None:
 
 
 async def limit(
-    queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")],
+    queue: QueueName,
     /,
     *,
     concurrency: Annotated[Count, Parameter(metavar="N", help="Jobs that run at once.")] = None,

@@ -1,7 +1,7 @@
 """What commands have in common: where the store is, in which form to print, and how their help is grouped."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 from cyclopts import App, Group, Parameter
 
@@ -61,6 +61,9 @@ WHERE: Final = Where()
 SHOWN: Final = Shown()
 SURE: Final = Sure()
 SWEEPING: Final = Sweeping()
+
+
+QueueName: TypeAlias = Annotated[str, Parameter(name="QUEUE", help="Its name.")]
 
 
 def seconds(option: str, text: str) -> float:

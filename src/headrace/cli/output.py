@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 from headrace.cli.text import clean, clean_json
@@ -34,6 +36,15 @@ def console() -> "Console":
 def line(text: str) -> None:
     """One line of data."""
     print(clean(text))
+
+
+def sentence(text: str) -> None:
+    """A sentence of its own; in a terminal its lines fit, and no word, such as a job's id, is broken over two."""
+    if not is_terminal():
+        return line(text)
+    width = get_terminal_size().columns
+    print(fill(clean(text), width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    return None
 
 
 def document(value: object) -> None:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from headrace.cli import emptying, keys, limiting, output, rates, retaining
 from headrace.cli.failure import say
-from headrace.cli.options import SHOWN, Shown, noun
+from headrace.cli.options import SHOWN, QueueName, Shown, noun
 from headrace.cli.store import known, opened
 from headrace.cli.text import instant, span
 from headrace.core.commands import QueueRecord
@@ -37,7 +37,7 @@ async def list_(*, common: Shown = SHOWN) -> None:
 
 
 @app.command
-async def show(queue: Annotated[str, Parameter(name="QUEUE", help="Its name.")], /, *, common: Shown = SHOWN) -> None:
+async def show(queue: QueueName, /, *, common: Shown = SHOWN) -> None:
     """Show a queue: its jobs by state, its workers, its rates, and the last hour.
 
     Example: headrace queues show emails

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from headrace.cli import output
-from headrace.cli.emptying import Name
 from headrace.cli.failure import Stop
-from headrace.cli.options import SHOWN, Shown, seconds
+from headrace.cli.options import SHOWN, QueueName, Shown, seconds
 from headrace.cli.store import known, opened
 from headrace.cli.text import span
 from headrace.core import jobs
@@ -22,7 +21,7 @@ def register(app: App) -> None:
 
 
 async def retain(
-    queue: Name,
+    queue: QueueName,
     /,
     *,
     completed: Annotated[str | None, Parameter(metavar="SPAN", help="So long: 12h, 7d; forever; default.")] = None,

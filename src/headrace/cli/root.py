@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cyclopts import App, Group, Parameter
 
+from headrace.cli import VERSION_FLAGS, version
 from headrace.cli.help import Columns
 from headrace.cli.options import ARGUMENTS, OPTIONS, VERBS
 
@@ -44,8 +45,8 @@ def commands(*, is_overview: bool = False) -> App:
         help=HELP,
         help_format="plaintext",
         help_formatter=Columns(),
-        version=_version,
-        version_flags=("--version", "-V"),
+        version=version,
+        version_flags=VERSION_FLAGS,
         group_commands=VERBS,
         group_arguments=ARGUMENTS,
         group_parameters=OPTIONS,
@@ -63,12 +64,6 @@ def commands(*, is_overview: bool = False) -> App:
         below.group, below.sort_key = (group,), place
         app.command(below)
     return app
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("headrace")
 
 
 def _imported(path: str) -> Any:

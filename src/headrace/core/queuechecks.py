@@ -5,12 +5,14 @@ from contextlib import suppress
 from typing import Final
 
 from headrace.core.checks import CLOCK_MS, LATE_MS, OLD_MS, FileFacts, StoreCheck, StoreFacts, Verdict
-from headrace.core.commands import QueueRecord
+from headrace.core.commands import QueueRecord, WorkerRecord
 from headrace.core.schedule_errors import BadSchedule
 from headrace.core.schedules import ScheduleRecord, next_slot
+from headrace.core.signs.facts import command
 
 BUSY_MS: Final = 60_000  # a ready job that has waited for so long for a slot
 NAMED_MAX: Final = 5  # queues, jobs or workers named in one sentence
+START: Final = command("worker", "APP")
 
 
 def clock(store: StoreFacts) -> tuple[Verdict, str, str]:
@@ -30,12 +32,12 @@ def served(store: StoreFacts) -> tuple[Verdict, str, str]:
     lonely = [queue for queue in store.queues if _unfinished(queue) and queue.name not in known]
     names = _list(queue.name for queue in lonely)
     if any(_ready(queue) for queue in lonely):
-        return "fail", f"jobs wait in queues that no worker serves: {names}", "start a worker: headrace worker APP"
+        return "fail", f"jobs wait in queues that no worker serves: {names}", f"start a worker: {START}"
     if lonely:
         return (
             "warn",
             f"no worker serves the queues of jobs that are to come: {names}",
-            "start one: headrace worker APP",
+            f"start one: {START}",
         )
     return "ok", f"every queue with jobs is served; {_count(len(store.workers), 'worker')}", ""
 
@@ -59,7 +61,7 @@ def paused(store: StoreFacts) -> tuple[Verdict, str, str]:
     """Whether jobs wait because somebody paused their queue."""
     held = [queue.name for queue in store.queues if queue.is_paused and _ready(queue)]
     if held:
-        return "warn", f"jobs wait in paused queues: {_list(held)}", f"headrace queues resume {held[0]}"
+        return "warn", f"jobs wait in paused queues: {_list(held)}", command("queues", "resume", held[0])
     return "ok", "no job waits in a paused queue", ""
 
 
@@ -67,7 +69,7 @@ def flows(store: StoreFacts) -> tuple[Verdict, str, str]:
     """Whether a parent waits for a child that will not run by itself."""
     if store.stalls:
         names = _list(f"{stall.parent} for {stall.child}" for stall in store.stalls)
-        advice = f"retry the child, or remove it: headrace jobs retry {store.stalls[0].child}"
+        advice = f"retry the child, or remove it: {command('jobs', 'retry', store.stalls[0].child)}"
         return "warn", f"parents wait for children that have failed: {names}", advice
     return "ok", "no parent waits for a child that has failed", ""
 
@@ -83,8 +85,8 @@ def oldest(store: StoreFacts) -> tuple[Verdict, str, str]:
     said = f"the job that waits longest, in the queue {name}, has been ready for {age_ms / 60_000:.0f} min"
     if age_ms > OLD_MS:
         first = store.next.get(name, ())[:1]
-        look = f"jobs why {name}/{first[0].id}" if first else f"queues show {name}"
-        return "warn", said, f"more workers, or a look: headrace {look}"
+        look = ("jobs", "why", f"{name}/{first[0].id}") if first else ("queues", "show", name)
+        return "warn", said, f"more workers, or a look: {command(*look)}"
     return "ok", said, ""
 
 
@@ -92,14 +94,37 @@ def busy(store: StoreFacts) -> tuple[Verdict, str, str]:
     """Whether jobs wait because every slot for them is taken."""
     full: list[str] = []
     for queue in store.queues:
-        workers = [one for one in store.workers if any(source.queue == queue.name for source in one.sources)]
-        is_late = queue.oldest_ms is not None and queue.oldest_ms > BUSY_MS and not queue.is_paused
-        if is_late and workers and all(one.running >= one.concurrency for one in workers):
+        here = _here(store, queue)
+        if _is_late(queue) and here and all(one.running >= one.concurrency for one in here):
             full.append(queue.name)
     if full:
         advice = "start more workers, or let them run more jobs at once (concurrency)"
         return "warn", f"all workers of queues in which jobs wait are busy: {_list(full)}", advice
     return "ok", "no job waits for a slot for long", ""
+
+
+def workers(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs wait because all who could run them were told to claim nothing."""
+    held: dict[str, WorkerRecord] = {}
+    for queue in store.queues:
+        here = _here(store, queue)
+        if _ready(queue) and here and all(one.state != "running" for one in here):
+            held[queue.name] = min(here, key=lambda one: one.state != "paused")  # what can be resumed, first
+    if held:
+        first = next(iter(held.values()))
+        resume = f"resume them: {command('workers', 'resume', first.id)}"
+        advice = resume if first.state == "paused" else f"start another: {START}"
+        return "warn", f"all workers of queues in which jobs wait are paused or about to end: {_list(held)}", advice
+    return "ok", "no job waits for workers that claim nothing", ""
+
+
+def limits(store: StoreFacts) -> tuple[Verdict, str, str]:
+    """Whether jobs have waited for long because their queue may start none."""
+    held = [queue.name for queue in store.queues if _is_late(queue) and _is_limited(queue)]
+    if held:
+        said = f"jobs wait in queues that rest, or are at their concurrency or rate: {_list(held)}"
+        return "warn", said, f"if that is too slow, raise the limits: {command('queues', 'limit', held[0])}"
+    return "ok", "no job waits for a limit of its queue for long", ""
 
 
 def leases(store: StoreFacts) -> tuple[Verdict, str, str]:
@@ -151,6 +176,21 @@ def janitor(store: StoreFacts, file: FileFacts | None) -> tuple[Verdict, str, st
     return "ok", "a worker is the janitor", ""
 
 
+def _here(store: StoreFacts, queue: QueueRecord) -> list[WorkerRecord]:
+    return [one for one in store.workers if any(source.queue == queue.name for source in one.sources)]
+
+
+def _is_late(queue: QueueRecord) -> bool:
+    """Whether a ready job has waited for longer than one does for a slot."""
+    return queue.oldest_ms is not None and queue.oldest_ms > BUSY_MS and not queue.is_paused
+
+
+def _is_limited(queue: QueueRecord) -> bool:
+    most = queue.limits.concurrency
+    is_full = most is not None and queue.counts["active"] >= most
+    return is_full or queue.resting_until is not None or queue.startable_at is not None
+
+
 def _ready(queue: QueueRecord) -> int:
     return queue.counts["waiting"] + queue.counts["prioritized"]
 
@@ -194,5 +234,6 @@ def _list(names: Iterable[str]) -> str:
 
 
 STORE_CHECKS: Final[Mapping[str, StoreCheck]] = {
-    check.__name__: check for check in (clock, served, tasks, paused, flows, oldest, busy, leases, schedules)
+    check.__name__: check
+    for check in (clock, served, tasks, paused, flows, oldest, busy, workers, limits, leases, schedules)
 }
