@@ -7,6 +7,7 @@ from pathlib import Path
 import headrace
 
 from .better import Request, requesting
+from .better_certificates import closing
 from .certificate_rows import Certificates
 from .certificates import CertificateFlow, certifying
 from .changes import DeleteFlow, UpdateFlow, deleting, updating
@@ -24,6 +25,7 @@ class Starchart:
     """The app with its queues, the service's own database, and the flows for subdomains and certificates.
 
     `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
+    `certify` is variant A of a certificate, `certify_and_close` variant B, both to be enqueued.
     """
 
     app: headrace.App
@@ -33,6 +35,7 @@ class Starchart:
     update: UpdateFlow
     delete: DeleteFlow
     certify: CertificateFlow
+    certify_and_close: CertificateFlow
     request: Request
 
 
@@ -45,6 +48,7 @@ def starchart(
     """
     app = headrace.App(url, settings=settings)
     table, certificates, provider = Records(records), Certificates(records), Dns(dns)
+    certify, obtain, send_mail = certifying(app, certificates, provider, acme, scale)
     return Starchart(
         app,
         table,
@@ -52,7 +56,8 @@ def starchart(
         published(app, table, provider, scale),
         updating(app, table, provider, scale),
         deleting(app, table, provider, scale),
-        certifying(app, certificates, provider, acme, scale),
+        certify,
+        closing(app, certificates, provider, obtain, send_mail, scale),
         requesting(app, table, provider, scale),
     )
 
