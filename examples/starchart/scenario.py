@@ -1,6 +1,6 @@
 """The showcase as a program: scenarios of a longer list, by name; without a name S1 and S4, which are the demo.
 
-python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S13] [S16] [S17] [S18]
+python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S13] [S14] [S16] [S17] [S18]
 """
 
 import argparse
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from .app import read_scale, starchart
 from .better_scenarios import S1B, S6B, s1b, s6b
+from .cancel_scenarios import S14, s14
 from .certificate_scenarios import S16, S18, s16, s18
 from .closing_scenarios import S17, s17
 from .fake_acme import FakeAcme
@@ -33,6 +34,7 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S1B": (S1B, s1b),
     "S6B": (S6B, s6b),
     "S13": (S13, s13),
+    "S14": (S14, s14),
     "S16": (S16, s16),
     "S17": (S17, s17),
     "S18": (S18, s18),
