@@ -14,6 +14,7 @@ from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
 from .records import Records
+from .siblings import WholeFlow, undone_as_a_whole
 
 SCALE = 0.001
 DEFAULTS = headrace.Settings()
@@ -25,6 +26,7 @@ class Starchart:
     """The app with its queues, the service's own database, and the flows for subdomains and certificates.
 
     `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
+    `create_or_nothing` is that of variant A again, where a branch that fails ends the other.
     `certify` is variant A of a certificate, `certify_and_close` variant B, both to be enqueued.
     """
 
@@ -37,6 +39,7 @@ class Starchart:
     certify: CertificateFlow
     certify_and_close: CertificateFlow
     request: Request
+    create_or_nothing: WholeFlow
 
 
 def starchart(
@@ -48,17 +51,19 @@ def starchart(
     """
     app = headrace.App(url, settings=settings)
     table, certificates, provider = Records(records), Certificates(records), Dns(dns)
+    create = published(app, table, provider, scale)
     certify, obtain, send_mail = certifying(app, certificates, provider, acme, scale)
     return Starchart(
         app,
         table,
         certificates,
-        published(app, table, provider, scale),
+        create,
         updating(app, table, provider, scale),
         deleting(app, table, provider, scale),
         certify,
         closing(app, certificates, provider, obtain, send_mail, scale),
         requesting(app, table, provider, scale),
+        undone_as_a_whole(app, table, provider, create, scale),
     )
 
 

@@ -1,6 +1,6 @@
 """The showcase as a program: scenarios of a longer list, by name; without a name S1 and S4, which are the demo.
 
-python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S13] [S14] [S16] [S17] [S18]
+python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S13] [S14] [S15] [S16] [S17] [S18]
 """
 
 import argparse
@@ -23,6 +23,7 @@ from .fake_dns import FakeDns
 from .published_scenarios import S1, S4, s1, s4
 from .repair_scenarios import S13, s13
 from .show import compare, say
+from .sibling_scenarios import S15, s15
 from .stage import Facts, Play, Scenario, Stage
 
 DEMO = ("S1", "S4")
@@ -35,6 +36,7 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S6B": (S6B, s6b),
     "S13": (S13, s13),
     "S14": (S14, s14),
+    "S15": (S15, s15),
     "S16": (S16, s16),
     "S17": (S17, s17),
     "S18": (S18, s18),
