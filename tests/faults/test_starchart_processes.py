@@ -29,7 +29,8 @@ class Crew:
     def __init__(self, folder: Path, dns: FakeDns, acme: str = "http://nobody.invalid") -> None:
         self.dns, self.acme = dns, acme
         self.folder = folder
-        self.url, self.records = f"sqlite:///{folder / 'headrace.db'}", folder / "records.db"
+        self.records = folder / "headrace.db"  # of the jobs and of the rows
+        self.url = f"sqlite:///{self.records}"
         self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, acme=acme, scale=SCALE)
         self.workers: list[subprocess.Popen[str]] = []
 
@@ -51,12 +52,14 @@ class Crew:
             worker.stdout.close()
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        while not is_so():
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while not is_so():
+                await asyncio.sleep(0.01)
 
     async def until_ended(self, job: headrace.Job[Any]) -> None:
-        while await job.state() not in ("completed", "failed"):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while await job.state() not in ("completed", "failed"):
+                await asyncio.sleep(0.01)
 
     async def seen(self, state: str, name: str, root: headrace.Job[None]) -> None:
         """Wait until a job of the flow is in a state."""
