@@ -7,12 +7,14 @@ from pathlib import Path
 import headrace
 
 from .better import Request, requesting
+from .better_certificates import closing
 from .certificate_rows import Certificates
 from .certificates import CertificateFlow, certifying
 from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
 from .records import Records
+from .siblings import WholeFlow, undone_as_a_whole
 
 SCALE = 0.001
 DEFAULTS = headrace.Settings()
@@ -24,6 +26,8 @@ class Starchart:
     """The app with its queues, the service's own database, and the flows for subdomains and certificates.
 
     `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
+    `create_or_nothing` is that of variant A again, where a branch that fails ends the other.
+    `certify` is variant A of a certificate, `certify_and_close` variant B, both to be enqueued.
     """
 
     app: headrace.App
@@ -33,7 +37,9 @@ class Starchart:
     update: UpdateFlow
     delete: DeleteFlow
     certify: CertificateFlow
+    certify_and_close: CertificateFlow
     request: Request
+    create_or_nothing: WholeFlow
 
 
 def starchart(
@@ -45,15 +51,19 @@ def starchart(
     """
     app = headrace.App(url, settings=settings)
     table, certificates, provider = Records(records), Certificates(records), Dns(dns)
+    create = published(app, table, provider, scale)
+    certify, obtain, send_mail = certifying(app, certificates, provider, acme, scale)
     return Starchart(
         app,
         table,
         certificates,
-        published(app, table, provider, scale),
+        create,
         updating(app, table, provider, scale),
         deleting(app, table, provider, scale),
-        certifying(app, certificates, provider, acme, scale),
+        certify,
+        closing(app, certificates, provider, obtain, send_mail, scale),
         requesting(app, table, provider, scale),
+        undone_as_a_whole(app, table, provider, create, scale),
     )
 
 

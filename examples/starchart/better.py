@@ -3,20 +3,24 @@
     activate_record           queue better-records
     └── await_name_servers    queue better-name-servers
         └── change_dns        queue better-dns
+    finally: undo_request     queue undo
 
 The row is no job here. It is added together with the flow, in one transaction: there is no flow for a row that was
-refused, and no row whose flow was lost.
+refused, and no row whose flow was lost. When the flow fails, or is cancelled, row and zone are in the end as before.
 """
 
+import asyncio
 from dataclasses import dataclass
 from time import time
 from typing import Literal, Protocol, TypeAlias
+from uuid import uuid4
 
 import headrace
 
 from .changes import key
 from .dns import Dns, DnsRefused
 from .records import Records, change, insert
+from .undoing import undoing
 
 ATTEMPTS = 5
 POLL_S, PATIENCE_S = 60, 24 * 3600
@@ -55,8 +59,9 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
             raise headrace.Unrecoverable(str(error)) from error
 
     @app.task(queue="better-name-servers", attempts=ATTEMPTS, backoff=headrace.Exponential(60 * scale))
-    def await_name_servers(change: Change = headrace.from_child(change_dns)) -> None:
-        if dns.status(change.id) == "INSYNC":
+    async def await_name_servers(change: Change = headrace.from_child(change_dns)) -> None:
+        # Async, so that it stops at once when the flow is cancelled; a thread would go on until it has its answer.
+        if await asyncio.to_thread(dns.status, change.id) == "INSYNC":
             return
         # "Not yet" uses up no attempt: those are for outages. Only a day of it is too much, counted from the change and
         # not from the job, which may have waited long for its provider.
@@ -69,11 +74,17 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
     def activate_record(name: str) -> None:
         records.activate(name)
 
+    undo_request = undoing(app, records, dns, scale)
+
     def request(name: str, value: str, work: WorkType = "create") -> headrace.Job[None]:
         dns_step = change_dns.call(work, name, value)
         flow = activate_record.call(name).after(await_name_servers.call().after(dns_step))
+        flow_id = uuid4().hex  # of the root, and in another queue of the step
         with records.transaction() as db:
-            (insert if work == "create" else change)(db, name, value)
-            return app.within(db).enqueue.sync(flow)
+            former = change(db, name, value) if work == "update" else None
+            if former is None:
+                insert(db, name, value)
+            undo = undo_request.call(name, value, former).options(job_id=flow_id)
+            return app.within(db).enqueue.sync(flow.options(job_id=flow_id).finally_(undo))
 
     return request

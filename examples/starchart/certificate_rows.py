@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS certificates (
     order_id    TEXT NOT NULL DEFAULT '',
     certificate TEXT NOT NULL DEFAULT ''
 );
-CREATE TABLE IF NOT EXISTS mails (recipient TEXT NOT NULL, subject TEXT NOT NULL)
+CREATE TABLE IF NOT EXISTS mails (key TEXT PRIMARY KEY, recipient TEXT NOT NULL, subject TEXT NOT NULL)
 """
 
 
@@ -61,10 +61,16 @@ class Certificates(Database):
             change = "UPDATE certificates SET status = 'issued', certificate = ? WHERE id = ?"
             db.execute(change, (certificate, certificate_id))
 
-    def send(self, mail: Mail) -> None:
+    def set_failed(self, certificate_id: int) -> None:
+        """Mark a certificate failed, and forget its order, which is lost."""
         with self.transaction() as db:
-            db.execute("INSERT INTO mails VALUES (?, ?)", mail)
+            db.execute("UPDATE certificates SET status = 'failed', order_id = '' WHERE id = ?", (certificate_id,))
+
+    def send(self, mail: Mail, *, key: str) -> None:
+        """Send a mail; by the key the same one is known when a job runs again, and not sent twice."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO mails VALUES (?, ?, ?)", (key, *mail))
 
     def mails(self) -> list[Mail]:
         with self.transaction() as db:
-            return [Mail(*row) for row in db.execute("SELECT * FROM mails ORDER BY rowid")]
+            return [Mail(*row) for row in db.execute("SELECT recipient, subject FROM mails ORDER BY rowid")]

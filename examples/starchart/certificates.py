@@ -10,12 +10,12 @@ To prove that a name is ours we put a TXT record into the zone, tell the authori
 we have the certificate.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import headrace
 
 from .acme import Acme, AcmeSetupError
-from .certificate_rows import Certificates, Mail
+from .certificate_rows import Certificate, Certificates, Mail
 from .changes import check, key
 from .dns import Dns
 
@@ -29,13 +29,21 @@ class CertificateFlow(Protocol):
     def __call__(self, certificate_id: int) -> headrace.Call[None]: ...
 
 
-def certifying(app: headrace.App, rows: Certificates, dns: Dns, authority: str, scale: float) -> CertificateFlow:
+class Certifying(NamedTuple):
+    """The whole chain; its first four jobs alone; and the mails to the owners."""
+
+    certify: CertificateFlow
+    obtain: CertificateFlow
+    send_mail: headrace.Task[[str, str], None]
+
+
+def certifying(app: headrace.App, rows: Certificates, dns: Dns, authority: str, scale: float) -> Certifying:
     """Register the tasks of a certificate with an app; `scale` shortens their pauses."""
     minute, ten_seconds = headrace.Exponential(60 * scale), headrace.Exponential(10 * scale)
 
     @app.task(queue=NOTICES)
     def send_mail(recipient: str, subject: str) -> None:
-        rows.send(Mail(recipient, subject))
+        rows.send(Mail(recipient, subject), key=key())
 
     @app.task(queue="certificate-order", attempts=5, backoff=minute)
     def create_order(certificate_id: int) -> str:
@@ -65,15 +73,23 @@ def certifying(app: headrace.App, rows: Certificates, dns: Dns, authority: str, 
     def clean_dns(certificate_id: int) -> None:
         # That this were run after a failure too was meant, and is not so: a child that fails for good fails its parent,
         # which is then not run, and the record stays in the zone.
-        dns.delete(f"_acme-challenge.{rows.get(certificate_id).name}", kind="TXT", key=key())
+        delete_proof(dns, rows.get(certificate_id))
 
-    def certify(certificate_id: int) -> headrace.Call[None]:
+    def obtain(certificate_id: int) -> headrace.Call[None]:
         proved = complete_challenges.call(certificate_id).after(
             wait_dns.call().after(create_order.call(certificate_id)),
         )
-        return clean_dns.call(certificate_id).after(complete_order.call(certificate_id).after(proved))
+        return complete_order.call(certificate_id).after(proved)
 
-    return certify
+    def certify(certificate_id: int) -> headrace.Call[None]:
+        return clean_dns.call(certificate_id).after(obtain(certificate_id))
+
+    return Certifying(certify, obtain, send_mail)
+
+
+def delete_proof(dns: Dns, row: Certificate) -> None:
+    """Take the TXT record out of the zone; none is there afterwards, also if none was there before."""
+    dns.delete(f"_acme-challenge.{row.name}", kind="TXT", key=key())
 
 
 def connect(authority: str) -> Acme:

@@ -10,7 +10,7 @@ plain functions run in threads, the async one on the worker's event loop.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Literal, Protocol
 
 import headrace
 
@@ -28,7 +28,9 @@ class NotYet(Exception):
 class CreateFlow(Protocol):
     """The flow that makes one subdomain, as a value to enqueue; the job of its root gives no result."""
 
-    def __call__(self, name: str, value: str, work_type: str = "create") -> headrace.Call[None]: ...
+    def __call__(
+        self, name: str, value: str, work_type: str = "create", on_sibling_failure: Literal["run", "cancel"] = "run"
+    ) -> headrace.Call[None]: ...
 
 
 def published(app: headrace.App, records: Records, dns: Dns, scale: float) -> CreateFlow:
@@ -74,10 +76,13 @@ def published(app: headrace.App, records: Records, dns: Dns, scale: float) -> Cr
         record_id, status = await ctx.child(add_db_record), await ctx.child(check_dns_status)
         await asyncio.to_thread(records.set_status, record_id, "active" if status == "INSYNC" else "error")
 
-    def create(name: str, value: str, work_type: str = "create") -> headrace.Call[None]:
+    def create(
+        name: str, value: str, work_type: str = "create", on_sibling_failure: Literal["run", "cancel"] = "run"
+    ) -> headrace.Call[None]:
         return sync_db_status.call(work_type).after(
             add_db_record.call(work_type, name, value),
             check_dns_status.call().after(create_dns_record.call(work_type, name, value)),
+            on_sibling_failure=on_sibling_failure,
         )
 
     return create

@@ -58,12 +58,22 @@ class Records(Database):
         """Mark a record active; `UnknownRecord` if there is none."""
         with self.transaction() as db:
             db.execute("UPDATE subdomains SET status = 'active' WHERE name = ?", (name,))
-            check_changed(db, name)
+            if not db.changes():
+                raise UnknownRecord(f"there is no record {name}")
 
     def remove(self, name: str) -> None:
         """Take a record away; none is there afterwards, however often this is said."""
         with self.transaction() as db:
             db.execute("DELETE FROM subdomains WHERE name = ?", (name,))
+
+    def undo(self, name: str, value: str, former: str | None) -> None:
+        """Give a record that has this value its former one back, which is active, or take it away if it had none."""
+        with self.transaction() as db:
+            if former is None:
+                db.execute("DELETE FROM subdomains WHERE name = ? AND value = ?", (name, value))
+            else:
+                back = "UPDATE subdomains SET value = ?, status = 'active' WHERE name = ? AND value = ?"
+                db.execute(back, (former, name, value))
 
     def find(self, name: str) -> Record | None:
         with self.transaction() as db:
@@ -80,12 +90,10 @@ def insert(db: apsw.Connection, name: str, value: str) -> int:
     return db.last_insert_rowid()
 
 
-def change(db: apsw.Connection, name: str, value: str) -> None:
-    """As `Records.change`, in a transaction of the caller's."""
-    db.execute("UPDATE subdomains SET value = ?, status = 'pending' WHERE name = ?", (value, name))
-    check_changed(db, name)
-
-
-def check_changed(db: apsw.Connection, name: str) -> None:
-    if not db.changes():
+def change(db: apsw.Connection, name: str, value: str) -> str:
+    """As `Records.change`, in a transaction of the caller's; the value before."""
+    row = db.execute("SELECT value FROM subdomains WHERE name = ?", (name,)).fetchone()
+    if row is None:
         raise UnknownRecord(f"there is no record {name}")
+    db.execute("UPDATE subdomains SET value = ?, status = 'pending' WHERE name = ?", (value, name))
+    return str(row[0])

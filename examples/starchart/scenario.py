@@ -1,6 +1,6 @@
 """The showcase as a program: scenarios of a longer list, by name; without a name S1 and S4, which are the demo.
 
-python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S16] [S18] [S22]
+python -m examples.starchart.scenario [--engine sqlite] [NAME …]
 """
 
 import argparse
@@ -15,12 +15,16 @@ from rich.console import Console
 
 from .app import read_scale, starchart
 from .better_scenarios import S1B, S6B, s1b, s6b
+from .cancel_scenarios import S14, s14
 from .certificate_scenarios import S16, S18, s16, s18
+from .closing_scenarios import S17, s17
 from .expiry_scenario import S22, s22
 from .fake_acme import FakeAcme
 from .fake_dns import FakeDns
 from .published_scenarios import S1, S4, s1, s4
+from .repair_scenarios import S13, s13
 from .show import compare, say
+from .sibling_scenarios import S15, s15
 from .stage import Facts, Play, Scenario, Stage
 
 DEMO = ("S1", "S4")
@@ -31,7 +35,11 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S4": (S4, s4),
     "S1B": (S1B, s1b),
     "S6B": (S6B, s6b),
+    "S13": (S13, s13),
+    "S14": (S14, s14),
+    "S15": (S15, s15),
     "S16": (S16, s16),
+    "S17": (S17, s17),
     "S18": (S18, s18),
     "S22": (S22, s22),
 }

@@ -16,7 +16,9 @@ from examples.starchart.better_scenarios import S1B, S6B, play_better, s1b, s6b
 from examples.starchart.ending import Ending, Step
 from examples.starchart.fake_dns import Faults
 from examples.starchart.records import DuplicateRecord, UnknownRecord
+from examples.starchart.show import watch
 from examples.starchart.stage import ADDRESS, Scenario
+from examples.starchart.undoing import UNDOING, step_of
 from tests.examples.play import DONE, SCALE, UNRUN, Play, assert_at_least, assert_failed_by, failure, pauses, record
 
 on_sqlite = pytest.mark.parametrize("stage", ["sqlite"], indirect=True)
@@ -38,7 +40,7 @@ async def runs_to_its_end(stage: Play, job: headrace.Job[None]) -> Ending:
 async def test_s1b_three_polls_are_one_attempt(stage: Play) -> None:
     jobs = await stage.ends(S1B.expected, s1b(stage.stage))
     wait = jobs["await_name_servers"]
-    assert stage.runs == {"change_dns": 1, "await_name_servers": 3, "activate_record": 1}
+    assert stage.runs == {"change_dns": 1, "await_name_servers": 3, "activate_record": 1, "undo_request": 1}
     assert (record(wait).attempts_made, record(wait).failures) == (1, ())
     assert_at_least(await pauses(stage.app, wait), [60, 60])
     assert stage.stage.dns.counters()["polls"] == 3
@@ -80,7 +82,7 @@ async def test_of_two_requests_at_once_one_makes_a_flow(stage: Play) -> None:
     asked = [asyncio.to_thread(stage.service.request, NAME, ADDRESS) for _ in range(4)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["DuplicateRecord"] * 3 + ["Job"]
-    assert await stored(stage) == 3
+    assert await stored(stage) == 4
 
 
 @on_sqlite
@@ -113,27 +115,40 @@ async def test_without_a_flow_there_is_no_row(stage: Play) -> None:
 
 
 @on_sqlite
-async def test_s4b_dns_down_for_good_leaves_a_pending_row_and_a_retry_heals_it(
+async def test_s4b_dns_down_for_good_is_undone_when_it_is_back_and_may_be_asked_for_anew(stage: Play) -> None:
+    stage.stage.dns.set_faults(Faults(down=True))
+    job = await asyncio.to_thread(stage.service.request, NAME, ADDRESS)
+    step = await step_of(stage.app, job)
+    async with stage.app.worker(), asyncio.timeout(10):
+        await watch(stage.stage.console, stage.app, job)
+        jobs = {job.name: job for job in await stage.app.select().jobs()}
+        assert_failed_by(jobs["await_name_servers"], jobs["change_dns"])
+        assert_failed_by(jobs["activate_record"], jobs["await_name_servers"])
+        assert stage.runs["change_dns"] == record(jobs["change_dns"]).attempts_made == 5
+        stage.stage.dns.set_faults(Faults())
+        await step.result()
+    assert (stage.service.records.find(NAME), stage.stage.dns.zone()) == (None, [])
+    again = await asyncio.to_thread(stage.service.request, NAME, ADDRESS)
+    assert await runs_to_its_end(stage, again) == S1B.expected
+
+
+@on_sqlite
+async def test_a_retry_before_it_is_undone_heals_it_also_after_a_long_outage(
     stage: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = Ending(
-        {"activate_record": UNRUN, "await_name_servers": UNRUN, "change_dns": Step("failed", 5)},
-        row="pending",
-        is_in_zone=False,
-    )
-    down = Scenario("S4B", "", Faults(down=True), expected)
-    jobs = await stage.ends(expected, play_better(stage.stage, down))
-    assert_failed_by(jobs["await_name_servers"], jobs["change_dns"])
-    assert_failed_by(jobs["activate_record"], jobs["await_name_servers"])
-    assert stage.runs == {"change_dns": 5}
-    after = time() + 2 * PATIENCE_S * SCALE  # a long outage is not time that the name servers took
-    monkeypatch.setattr(better, "time", lambda: after)
-    stage.stage.dns.set_faults(Faults(insync_after_polls=3))
-    for job in jobs.values():
-        await job.retry()
-    async with stage.app.worker():
-        await jobs["activate_record"].result(timeout=10)
-    row = stage.service.records.find(down.name)
+    await stage.app.queue(UNDOING).pause()
+    stage.stage.dns.set_faults(Faults(down=True))
+    job = await asyncio.to_thread(stage.service.request, NAME, ADDRESS)
+    async with stage.app.worker(), asyncio.timeout(10):
+        await watch(stage.stage.console, stage.app, job)
+        after = time() + 2 * PATIENCE_S * SCALE  # a long outage is not time that the name servers took
+        monkeypatch.setattr(better, "time", lambda: after)
+        stage.stage.dns.set_faults(Faults(insync_after_polls=3))
+        await job.retry(children=True)
+        await job.result()
+        await stage.app.queue(UNDOING).resume()
+        await (await step_of(stage.app, job)).result()
+    row = stage.service.records.find(NAME)
     assert row is not None
     assert row.status == "active"
     assert len(stage.stage.dns.zone()) == 1
@@ -142,12 +157,14 @@ async def test_s4b_dns_down_for_good_leaves_a_pending_row_and_a_retry_heals_it(
 @on_sqlite
 async def test_what_the_provider_refuses_is_not_tried_again(stage: Play) -> None:
     steps = {"activate_record": UNRUN, "await_name_servers": UNRUN, "change_dns": Step("failed", 1)}
-    expected = Ending(steps, row="pending", is_in_zone=False)
+    expected = Ending(steps, row=None, is_in_zone=False)
     faults = Faults(reject=frozenset({"no.students.example"}))
     jobs = await stage.ends(expected, play_better(stage.stage, Scenario("NO", "", faults, expected)))
     found = failure(jobs["change_dns"])
     assert (found.reason, found.cause) == ("the DNS provider answered 422: rejected", "unrecoverable")
     assert "DnsRefused: the DNS provider" in found.trace
+    counters = stage.stage.dns.counters()
+    assert (counters["refused"], counters["accepted"]) == (2, 0)  # it is asked whose it is; nothing is deleted
 
 
 @on_sqlite
@@ -159,8 +176,8 @@ async def test_s5b_never_in_sync_ends_at_a_deadline_of_its_own(stage: Play, tmp_
     hasty = Play(replace(stage.stage, service=service))
     expected = Ending(
         {"activate_record": UNRUN, "await_name_servers": Step("failed", 1), "change_dns": DONE},
-        row="pending",
-        is_in_zone=True,
+        row=None,
+        is_in_zone=False,
     )
     async with service.app:
         never = Scenario("S5B", "", Faults(never_in_sync=True), expected)

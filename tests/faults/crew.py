@@ -1,4 +1,4 @@
-"""A worker of the showcase: `python -m tests.faults.crew URL RECORDS DNS SCALE LEASE_S`; it says when it is ready."""
+"""A worker of the showcase: `python -m tests.faults.crew URL RECORDS DNS ACME SCALE LEASE_S`. Says when it is ready."""
 
 import asyncio
 import sys
@@ -8,10 +8,9 @@ import headrace
 from examples.starchart.app import starchart
 
 
-async def main(url: str, records: str, dns: str, scale: float, lease: float) -> None:
+async def main(url: str, records: str, dns: str, acme: str, scale: float, lease: float) -> None:
     settings = headrace.Settings(lease=lease, poll=1.0)
-    nobody = dns  # is asked for a certificate here
-    service = starchart(url, records=Path(records), dns=dns, acme=nobody, scale=scale, settings=settings)
+    service = starchart(url, records=Path(records), dns=dns, acme=acme, scale=scale, settings=settings)
 
     @service.app.on("started")
     def tell() -> None:
@@ -22,4 +21,4 @@ async def main(url: str, records: str, dns: str, scale: float, lease: float) -> 
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), float(sys.argv[5])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], *sys.argv[3:5], *map(float, sys.argv[5:])))

@@ -26,7 +26,8 @@ LEASE_S = 1.0
 class Press:
     """A store, and `headrace worker` processes on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: str = "tests.faults.pressroom:app") -> None:
+        self._place = place
         self.url = f"sqlite:///{folder / 'jobs.db'}"
         self.app = headrace.App(self.url)
         self._log = folder / "workers.log"
@@ -35,7 +36,7 @@ class Press:
     async def worker(self, *more: str) -> subprocess.Popen[bytes]:
         """A worker process that is ready."""
         told = {"HEADRACE_TEST_PRESSROOM": self.url, "HEADRACE_LEASE": str(LEASE_S), "HEADRACE_POLL": "0.5"}
-        command = [sys.executable, "-m", "headrace", "worker", "tests.faults.pressroom:app", *more]
+        command = [sys.executable, "-m", "headrace", "worker", self._place, *more]
         before = self._ready()
         with self._log.open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=os.environ | told, stdout=log, stderr=log)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,15 +26,16 @@ NAME = "www.students.example"
 class Crew:
     """The service in this process, which adds and looks, and its workers in others."""
 
-    def __init__(self, folder: Path, dns: FakeDns) -> None:
-        self.dns = dns
+    def __init__(self, folder: Path, dns: FakeDns, acme: str = "http://nobody.invalid") -> None:
+        self.dns, self.acme = dns, acme
         self.folder = folder
-        self.url, self.records = f"sqlite:///{folder / 'headrace.db'}", folder / "records.db"
-        self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, acme=dns.url, scale=SCALE)
+        self.records = folder / "headrace.db"  # of the jobs and of the rows
+        self.url = f"sqlite:///{self.records}"
+        self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, acme=acme, scale=SCALE)
         self.workers: list[subprocess.Popen[str]] = []
 
     async def worker(self) -> subprocess.Popen[str]:
-        options = [self.url, str(self.records), self.dns.url, str(SCALE), str(LEASE_S)]
+        options = [self.url, str(self.records), self.dns.url, self.acme, str(SCALE), str(LEASE_S)]
         command = [sys.executable, "-m", "tests.faults.crew", *options]
         with (self.folder / "crew.log").open("a") as errors:
             made = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -42,9 +44,22 @@ class Crew:
         assert await asyncio.to_thread(made.stdout.readline) == "ready\n", (self.folder / "crew.log").read_text()
         return made
 
+    def kill(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+            assert worker.stdout is not None
+            worker.stdout.close()
+
     async def until(self, is_so: Callable[[], bool]) -> None:
-        while not is_so():
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while not is_so():
+                await asyncio.sleep(0.01)
+
+    async def until_ended(self, job: headrace.Job[Any]) -> None:
+        async with asyncio.timeout(30):
+            while await job.state() not in ("completed", "failed"):
+                await asyncio.sleep(0.01)
 
     async def seen(self, state: str, name: str, root: headrace.Job[None]) -> None:
         """Wait until a job of the flow is in a state."""
@@ -72,11 +87,7 @@ async def crew(tmp_path: Path) -> AsyncIterator[Crew]:
         made = Crew(tmp_path, dns)
         async with made.service.app, asyncio.timeout(60):
             yield made
-        for worker in made.workers:
-            worker.kill()
-            worker.wait()
-            assert worker.stdout is not None
-            worker.stdout.close()
+        made.kill()
 
 
 async def test_s11_a_worker_killed_after_the_provider_accepted_leaves_one_record(crew: Crew) -> None:
