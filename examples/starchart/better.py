@@ -20,6 +20,7 @@ from .records import Records, change, insert
 
 ATTEMPTS = 5
 POLL_S, PATIENCE_S = 60, 24 * 3600
+STALLS = 20  # each step may be begun again as often as its worker dies; by default two such ends are enough
 QUEUES = ("better-dns", "better-name-servers", "better-records")
 
 WorkType: TypeAlias = Literal["create", "update"]
@@ -46,7 +47,7 @@ class Request(Protocol):
 def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> Request:
     """Register the tasks of variant B with an app whose jobs are in the file of the records."""
 
-    @app.task(queue="better-dns", attempts=ATTEMPTS, backoff=headrace.Exponential(15 * scale))
+    @app.task(queue="better-dns", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(15 * scale))
     def change_dns(work: WorkType, name: str, value: str) -> Change:
         ask = dns.create if work == "create" else dns.update
         try:
@@ -54,7 +55,9 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
         except DnsRefused as error:  # it will say no again; that it does not answer is tried again
             raise headrace.Unrecoverable(str(error)) from error
 
-    @app.task(queue="better-name-servers", attempts=ATTEMPTS, backoff=headrace.Exponential(60 * scale))
+    @app.task(
+        queue="better-name-servers", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(60 * scale)
+    )
     def await_name_servers(change: Change = headrace.from_child(change_dns)) -> None:
         if dns.status(change.id) == "INSYNC":
             return
@@ -65,7 +68,7 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
             raise headrace.Unrecoverable(f"{change.id} is not in sync after {waited_s:g} s")
         raise headrace.Later(POLL_S * scale)
 
-    @app.task(queue="better-records", attempts=ATTEMPTS, backoff=headrace.Exponential(30 * scale))
+    @app.task(queue="better-records", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(30 * scale))
     def activate_record(name: str) -> None:
         records.activate(name)
 

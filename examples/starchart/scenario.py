@@ -1,6 +1,6 @@
 """The showcase as a program: scenarios of a longer list, by name; without a name S1 and S4, which are the demo.
 
-python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S16] [S18]
+python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S16] [S18] [S19]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from rich.console import Console
 from .app import read_scale, starchart
 from .better_scenarios import S1B, S6B, s1b, s6b
 from .certificate_scenarios import S16, S18, s16, s18
+from .crowd_scenario import S19, s19
 from .fake_acme import FakeAcme
 from .fake_dns import FakeDns
 from .published_scenarios import S1, S4, s1, s4
@@ -32,6 +33,7 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S6B": (S6B, s6b),
     "S16": (S16, s16),
     "S18": (S18, s18),
+    "S19": (S19, s19),
 }
 
 
