@@ -12,6 +12,8 @@ from .certificates import CertificateFlow, certifying
 from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
+from .notices import Notify, notifying
+from .reconciler import MakeWish, Wishes, reconciling
 from .records import Records
 
 SCALE = 0.001
@@ -24,6 +26,7 @@ class Starchart:
     """The app with its queues, the service's own database, and the flows for subdomains and certificates.
 
     `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
+    `wish` says what the zone should be, and `notify` makes the notice to an owner.
     """
 
     app: headrace.App
@@ -34,6 +37,8 @@ class Starchart:
     delete: DeleteFlow
     certify: CertificateFlow
     request: Request
+    wish: MakeWish
+    notify: Notify
 
 
 def starchart(
@@ -54,6 +59,8 @@ def starchart(
         deleting(app, table, provider, scale),
         certifying(app, certificates, provider, acme, scale),
         requesting(app, table, provider, scale),
+        reconciling(app, Wishes(records), provider, scale),
+        notifying(app, certificates, scale),
     )
 
 

@@ -1,6 +1,6 @@
 """The showcase as a program: scenarios of a longer list, by name; without a name S1 and S4, which are the demo.
 
-python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S16] [S18] [S19]
+python -m examples.starchart.scenario [--engine sqlite] [S1] [S4] [S1B] [S6B] [S16] [S18] [S19] [S20] [S21]
 """
 
 import argparse
@@ -19,11 +19,14 @@ from .certificate_scenarios import S16, S18, s16, s18
 from .crowd_scenario import S19, s19
 from .fake_acme import FakeAcme
 from .fake_dns import FakeDns
+from .notice_scenario import S21, s21
 from .published_scenarios import S1, S4, s1, s4
+from .reconciler_scenario import S20, s20
 from .show import compare, say
 from .stage import Facts, Play, Scenario, Stage
 
 DEMO = ("S1", "S4")
+LONG = ("S19",)  # half a minute; the tests play a short form of it
 DEMO_SCALE = 0.01  # slow enough to watch: a pause of 15 s takes 150 ms
 
 SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
@@ -34,6 +37,8 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S16": (S16, s16),
     "S18": (S18, s18),
     "S19": (S19, s19),
+    "S20": (S20, s20),
+    "S21": (S21, s21),
 }
 
 
