@@ -11,7 +11,7 @@ from time import sleep
 
 import apsw
 
-BUSY_S, WAIT_S = 10, 0.002
+BUSY_S, WAIT_S = 10, 0.02
 
 
 class Database:
@@ -34,8 +34,8 @@ class Database:
 def wait(tries: int) -> bool:
     """Wait a moment for another writer; False if there were too many.
 
-    `set_busy_timeout` waits longer each time, up to 100 ms. Among many writers those that came last are then served
-    first, and some wait for seconds.
+    `set_busy_timeout` waits longer each time, up to 100 ms. So of many writers those that came last are served first,
+    and some wait until their time is over: "database is locked".
     """
     sleep(WAIT_S)
     return tries * WAIT_S < BUSY_S

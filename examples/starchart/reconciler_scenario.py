@@ -10,7 +10,7 @@ import headrace
 
 from .ending import yes
 from .fake_dns import Faults
-from .reconciler import QUEUE, MakeWish
+from .reconciler import QUEUE, SOON_S, MakeWish
 from .show import say
 from .stage import Scenario, Stage
 
@@ -27,8 +27,11 @@ class ReconcilerEnding:
 
     def facts(self) -> dict[str, str]:
         """The same in words."""
-        few = {f"at most {RUNS_MAX} runs": yes(self.is_few)}
-        return {**few, "runs at once": str(self.at_once), "last in the zone": yes(self.is_last_in_zone)}
+        return {
+            "few runs": yes(self.is_few),
+            "runs at once": str(self.at_once),
+            "last in the zone": yes(self.is_last_in_zone),
+        }
 
 
 S20 = Scenario(
@@ -48,19 +51,20 @@ async def s20(stage: Stage) -> ReconcilerEnding:
     async with AsyncExitStack() as stack:
         for _ in range(WORKERS - 1):  # the stage has one
             await stack.enter_async_context(app.worker(QUEUE))
-        await asyncio.to_thread(change_often, stage.service.wish, S20.name)
+        took_s = await asyncio.to_thread(change_often, stage.service.wish, S20.name)
         runs = await all_runs(app)
-    say(stage.console, f"{CHANGES} changes, {len(runs)} runs.\n")
+    say(stage.console, f"{CHANGES} changes in {took_s:.1f} s, {len(runs)} runs.\n")
     last = any((entry["name"], entry["value"]) == (S20.name, value(CHANGES)) for entry in stage.dns.zone())
-    return ReconcilerEnding(len(runs) <= RUNS_MAX, most_at_once(runs), last)
+    return ReconcilerEnding(len(runs) <= RUNS_MAX + took_s // SOON_S, most_at_once(runs), last)
 
 
-def change_often(wish: MakeWish, name: str) -> None:
-    """One change after the other, spread over a second."""
+def change_often(wish: MakeWish, name: str) -> float:
+    """One change after the other, spread over a second; how long it was, for a slow machine takes longer."""
     begin = time.monotonic()
     for number in range(1, CHANGES + 1):
         time.sleep(max(0.0, begin + number * BURST_S / CHANGES - time.monotonic()))
         wish(name, value(number))
+    return time.monotonic() - begin
 
 
 def value(number: int) -> str:

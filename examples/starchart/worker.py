@@ -11,8 +11,8 @@ import headrace
 
 from .app import starchart
 
-SLOTS = 10
-"""Jobs at once. Most of them write to one file, where one can write at a time: more would only wait for each other."""
+SLOTS = 30
+"""Jobs at once. Most of them write to one file, one at a time: many more would only wait for each other."""
 
 
 async def main(url: str, records: str, dns: str, scale: str, lease_s: str) -> None:
