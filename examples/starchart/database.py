@@ -11,7 +11,7 @@ from time import sleep
 
 import apsw
 
-BUSY_S, WAIT_S = 10, 0.02
+BUSY_S, WAIT_S = 60, 0.02
 
 
 class Database:

@@ -23,7 +23,8 @@ def zone(stage: Play) -> list[tuple[str, str]]:
 
 
 async def test_s20_five_hundred_changes_are_few_runs_one_after_the_other(stage: Play) -> None:
-    await stage.ends(S20.expected, s20(stage.stage))
+    async with stage.app.worker(), asyncio.timeout(60):  # five hundred commits take as long as the disk wants
+        assert await s20(stage.stage) == S20.expected
 
 
 async def test_changes_before_the_run_are_one_run(stage: Play) -> None:
