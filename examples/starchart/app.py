@@ -13,6 +13,8 @@ from .certificates import CertificateFlow, certifying
 from .changes import DeleteFlow, UpdateFlow, deleting, updating
 from .dns import Dns
 from .flows import CreateFlow, published
+from .notices import Notify, notifying
+from .reconciler import MakeWish, Wishes, reconciling
 from .records import Records
 from .siblings import WholeFlow, undone_as_a_whole
 
@@ -28,6 +30,7 @@ class Starchart:
     `create` is variant A of a new subdomain, a flow to be enqueued; `request` is variant B, which enqueues it itself.
     `create_or_nothing` is that of variant A again, where a branch that fails ends the other.
     `certify` is variant A of a certificate, `certify_and_close` variant B, both to be enqueued.
+    `wish` says what the zone should be, and `notify` makes the notice to an owner.
     """
 
     app: headrace.App
@@ -40,6 +43,8 @@ class Starchart:
     certify_and_close: CertificateFlow
     request: Request
     create_or_nothing: WholeFlow
+    wish: MakeWish
+    notify: Notify
 
 
 def starchart(
@@ -64,6 +69,8 @@ def starchart(
         closing(app, certificates, provider, obtain, send_mail, scale),
         requesting(app, table, provider, scale),
         undone_as_a_whole(app, table, provider, create, scale),
+        reconciling(app, Wishes(records), provider, scale),
+        notifying(app, certificates, scale),
     )
 
 

@@ -20,7 +20,7 @@ import headrace
 from .changes import key
 from .dns import Dns, DnsRefused
 from .records import Records, change, insert
-from .undoing import undoing
+from .undoing import STALLS, undoing
 
 ATTEMPTS = 5
 POLL_S, PATIENCE_S = 60, 24 * 3600
@@ -50,7 +50,7 @@ class Request(Protocol):
 def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> Request:
     """Register the tasks of variant B with an app whose jobs are in the file of the records."""
 
-    @app.task(queue="better-dns", attempts=ATTEMPTS, backoff=headrace.Exponential(15 * scale))
+    @app.task(queue="better-dns", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(15 * scale))
     def change_dns(work: WorkType, name: str, value: str) -> Change:
         ask = dns.create if work == "create" else dns.update
         try:
@@ -58,7 +58,9 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
         except DnsRefused as error:  # it will say no again; that it does not answer is tried again
             raise headrace.Unrecoverable(str(error)) from error
 
-    @app.task(queue="better-name-servers", attempts=ATTEMPTS, backoff=headrace.Exponential(60 * scale))
+    @app.task(
+        queue="better-name-servers", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(60 * scale)
+    )
     async def await_name_servers(change: Change = headrace.from_child(change_dns)) -> None:
         # Async, so that it stops at once when the flow is cancelled; a thread would go on until it has its answer.
         if await asyncio.to_thread(dns.status, change.id) == "INSYNC":
@@ -70,7 +72,7 @@ def requesting(app: headrace.App, records: Records, dns: Dns, scale: float) -> R
             raise headrace.Unrecoverable(f"{change.id} is not in sync after {waited_s:g} s")
         raise headrace.Later(POLL_S * scale)
 
-    @app.task(queue="better-records", attempts=ATTEMPTS, backoff=headrace.Exponential(30 * scale))
+    @app.task(queue="better-records", attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(30 * scale))
     def activate_record(name: str) -> None:
         records.activate(name)
 

@@ -80,6 +80,12 @@ class Records(Database):
             row = db.execute("SELECT id, name, value, status FROM subdomains WHERE name = ?", (name,)).fetchone()
             return None if row is None else Record(*row)
 
+    def count(self, status: Status) -> int:
+        """How many records have come so far."""
+        with self.transaction() as db:
+            ((found,),) = db.execute("SELECT count(*) FROM subdomains WHERE status = ?", (status,))
+            return int(found)
+
 
 def insert(db: apsw.Connection, name: str, value: str) -> int:
     """As `Records.add`, in a transaction of the caller's."""

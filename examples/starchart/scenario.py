@@ -18,16 +18,20 @@ from .better_scenarios import S1B, S6B, s1b, s6b
 from .cancel_scenarios import S14, s14
 from .certificate_scenarios import S16, S18, s16, s18
 from .closing_scenarios import S17, s17
+from .crowd_scenario import S19, s19
 from .expiry_scenario import S22, s22
 from .fake_acme import FakeAcme
 from .fake_dns import FakeDns
+from .notice_scenario import S21, s21
 from .published_scenarios import S1, S4, s1, s4
+from .reconciler_scenario import S20, s20
 from .repair_scenarios import S13, s13
 from .show import compare, say
 from .sibling_scenarios import S15, s15
 from .stage import Facts, Play, Scenario, Stage
 
 DEMO = ("S1", "S4")
+LONG = ("S19",)  # half a minute; the tests play a short form of it
 DEMO_SCALE = 0.01  # slow enough to watch: a pause of 15 s takes 150 ms
 
 SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
@@ -41,6 +45,9 @@ SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {
     "S16": (S16, s16),
     "S17": (S17, s17),
     "S18": (S18, s18),
+    "S19": (S19, s19),
+    "S20": (S20, s20),
+    "S21": (S21, s21),
     "S22": (S22, s22),
 }
 

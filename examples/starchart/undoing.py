@@ -14,12 +14,13 @@ from .records import Records
 
 UNDOING = "undo"
 ATTEMPTS = 10
+STALLS = 20  # each job may be begun again as often as its worker dies; by default two such ends are enough
 
 
 def undoing(app: headrace.App, records: Records, dns: Dns, scale: float) -> headrace.Task[[str, str, str | None], None]:
     """Register the step of variant B: of a name, the value asked for, and the one before it, None for a new name."""
 
-    @app.task(queue=UNDOING, attempts=ATTEMPTS, backoff=headrace.Exponential(60 * scale))
+    @app.task(queue=UNDOING, attempts=ATTEMPTS, max_stalled=STALLS, backoff=headrace.Exponential(60 * scale))
     def undo_request(name: str, value: str, former: str | None) -> None:
         if headrace.context().ended.sync().state == "completed":
             return

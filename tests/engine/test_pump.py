@@ -68,11 +68,12 @@ async def test_nothing_is_claimed_beyond_the_free_slots() -> None:
     assert most == 3
 
 
+@pytest.mark.parametrize("idle", ["", "uvwxyz"])
 @simulated
-async def test_concurrency_is_the_total_over_all_queues_and_no_queue_starves() -> None:
+async def test_concurrency_is_the_total_over_all_queues_and_no_queue_starves(idle: str) -> None:
     store, ran = await memory(), []
     made = registry()
-    for queue in "abc":
+    for queue in idle + "abc":
 
         async def note(queue: str = queue) -> None:
             ran.append(queue)
@@ -80,7 +81,7 @@ async def test_concurrency_is_the_total_over_all_queues_and_no_queue_starves() -
 
         for handler in registry(note, queue=queue)._named.values():
             made.add(handler)
-        await add(store, *["note"] * 20, queue=queue)
+        await add(store, *["note"] * (0 if queue in idle else 20), queue=queue)
     await run_until_idle(store, made, concurrency=2)
     assert len(ran) == 60
     assert {ran[:12].count(queue) for queue in "abc"} == {4}

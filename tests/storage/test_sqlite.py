@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -19,6 +20,8 @@ from headrace.core.jobs import JobRef, NewJob
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
+from headrace.storage.sql.connect import APPLICATION_ID
+from headrace.storage.sql.script import schemas
 from headrace.storage.sql.sqlite import SqliteStore
 
 SECOND_MS = 1_000
@@ -96,14 +99,34 @@ async def test_a_file_of_another_kind_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_another_programs_database_is_left_alone(path: Path) -> None:
-    other = sqlite3.connect(path)
-    other.execute("create table birds (name text)")
-    other.close()
-    assert "another program" in await opening(path)
-    other = sqlite3.connect(path)
-    assert other.execute("select name from sqlite_schema").fetchall() == [("birds",)]
-    other.close()
+@pytest.mark.parametrize("table", ["birds", "jobs", "queues", "locks", "schedules"])
+async def test_another_programs_database_is_left_alone(path: Path, table: str) -> None:
+    """Whatever its tables are called; not even its journal becomes another."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"create table {table} (name text)")
+    before = path.read_bytes()
+    assert "another program's database; choose a new file, and let Headrace be the first" in await opening(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_a_table_of_the_callers_with_a_name_that_a_later_version_needs_stops_the_upgrade(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute(schemas("sqlite")[0][1])
+        db.execute(f"pragma application_id = {APPLICATION_ID}; pragma user_version = 1")
+        db.execute("create table schedules (lesson text); insert into schedules values ('music')")
+        before = db.execute("select name, sql from sqlite_schema").fetchall()
+    problem = await opening(path)
+    assert "nothing was changed: " in problem
+    assert "schedules already exists; rename yours" in problem
+    with closing(apsw.Connection(str(path))) as db:
+        assert db.execute("select name, sql from sqlite_schema").fetchall() == before
+        assert db.execute("select lesson from schedules").fetchall() == [("music",)]
+        db.execute("alter table schedules rename to lessons")
+    store = SqliteStore(str(path))
+    await store.open()
+    await add(store)
+    await store.close()
 
 
 async def test_a_database_from_the_future_is_refused(store: SqliteStore, path: Path) -> None:

@@ -30,6 +30,7 @@ from headrace.engine.run import Run
 from headrace.engine.runner import Runner
 from headrace.engine.thirst import Thirst
 from headrace.engine.ticker import Ticker
+from headrace.engine.turns import Turns
 from headrace.storage.protocol import Storage, granted
 
 RECORDERS: Final = 2  # batches of outcomes on their way: one at the disk, one on its way there
@@ -62,7 +63,7 @@ class Pump:
         """Outcomes recorded."""
         self._storage = storage
         self._home = home
-        self._rotations = [sources[at:] + sources[:at] for at in range(len(sources))]
+        self._turns = Turns(sources)
         self._leases = leases
         self._runner = runner
         self._worker = worker
@@ -72,9 +73,8 @@ class Pump:
         self._claimer = Ticker("pump-claim", self._claim_on)
         self._recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
         self._free_slot, self._outcome = Bell(), Bell()
-        self._thirst = Thirst(
-            storage, [topics.ready(source.queue) for source in sources], poll_ms, self._free_slot.ring
-        )
+        ready = [topics.ready(source.queue) for source in sources]
+        self._thirst = Thirst(storage, ready, poll_ms, self._free_slot.ring)
         self._outbox = Outbox()
         self._busy = 0  # slots: jobs whose handler has not ended
         self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
@@ -199,13 +199,13 @@ class Pump:
         news = self._thirst.news
         self._is_stale = self._is_stale and self._held > 0
         self._claims += 1
-        sources = self._rotations[self._claims % len(self._rotations)]
-        claim = Claim(sources, asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
+        claim = Claim(self._turns.sources(), asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
         self._is_claiming = True
         try:
             claimed = granted(await self._storage.run(claim))
         finally:
             self._is_claiming = False
+        self._turns.gave(claimed.leases)
         self._begin(claimed.leases)
         if len(claimed.leases) < asked:
             self._thirst.dry(claimed.wait_ms, news)

@@ -26,6 +26,7 @@ def connect(path: str, *, is_read_only: bool = False, page_max: int | None = Non
     try:
         db = apsw.Connection(path, flags=flags, statementcachesize=STATEMENTS_MAX)
         db.set_busy_handler(wait_while_busy)
+        _own_version(db, path)  # before the first setting: the journal mode is kept in the file
         _configure(db, is_read_only=is_read_only, page_max=page_max)
     except apsw.NotADBError:
         raise CannotOpen(path=path, problem="the file is not a SQLite database; choose another name") from None
@@ -48,6 +49,9 @@ def migrate(db: apsw.Connection, path: str) -> None:
         db.execute(f"pragma application_id = {APPLICATION_ID}")
         db.execute(f"pragma user_version = {known[-1][0]}")
         db.execute("commit")
+    except apsw.SQLError as error:  # most likely a name that is new in this version, and was free until now
+        problem = f"its tables are of an older version, and nothing was changed: {error}; rename yours"
+        raise CannotOpen(path=path, problem=problem) from error
     except apsw.Error as error:
         raise CannotOpen(path=path, problem=str(error)) from error
     finally:
@@ -97,13 +101,19 @@ def _key_of(*arguments: Any) -> str:
 
 
 def _version(db: apsw.Connection, path: str) -> int:
-    found: tuple[Any, ...] = db.execute(IDENTITY.identity).fetchall()[0]
-    application, version, tables = map(int, found)
-    if application != APPLICATION_ID and (tables or version):
-        raise CannotOpen(path=path, problem="it is another program's database; choose another file")
+    version = _own_version(db, path)
     known = schemas("sqlite")[-1][0]
     if version > known:
         raise SchemaTooNew(path=path, found=version, known=known)
+    return version
+
+
+def _own_version(db: apsw.Connection, path: str) -> int:
+    found: tuple[Any, ...] = db.execute(IDENTITY.identity).fetchall()[0]
+    application, version, tables = map(int, found)
+    if application != APPLICATION_ID and (tables or version):
+        problem = "it is another program's database; choose a new file, and let Headrace be the first in it"
+        raise CannotOpen(path=path, problem=problem)
     return version
 
 
