@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Forget, Get, Queues, Tallied, Tally
+from headrace.core.commands import Configure, Count, DedupRecord, Forget, Get, Queues, Tallied, Tally
 from headrace.core.commands.queues import limited
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import STATES, JobRef, State
@@ -225,6 +225,12 @@ class Queue:
                 yield event
         finally:
             await source.aclose()
+
+    @blocking
+    async def dedup(self, key: str) -> DedupRecord | None:
+        """Which job has a dedup key, and until when; None if the key is free. The job itself may be gone."""
+        records = (await self._client.run(Queues((self.name,), check_dedup_key(key)))).queues
+        return records[0].dedup if records else None
 
     @blocking
     async def forget_dedup(self, key: str) -> JobRef | None:

@@ -138,6 +138,17 @@ async def test_a_key_is_forgotten_by_hand(app: headrace.App) -> None:
     assert not (await queue.add("x", dedup=Dedup("k"))).is_duplicate
 
 
+async def test_who_has_a_key_can_be_asked(app: headrace.App) -> None:
+    queue = app.queue("q")
+    assert await queue.dedup("k") is None
+    assert await app.queues() == [], "to ask makes no queue"
+    job = await queue.add("x", dedup=Dedup("k", forever=True))
+    assert await queue.dedup("k") == headrace.DedupRecord(job.ref, is_forever=True)
+    assert await app.queue("other").dedup("k") is None
+    with pytest.raises(InvalidName):
+        await queue.dedup("")
+
+
 async def test_why_names_the_key_of_a_job_that_may_be_delayed_for_ever(app: headrace.App) -> None:
     queue = app.queue("q")
     one = await queue.add("x", delay=60, dedup=Dedup("k", replace=True))
