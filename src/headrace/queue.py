@@ -6,6 +6,7 @@ from typing import Any, Literal, Unpack
 
 from msgspec import UNSET, UnsetType
 
+from headrace.adding import added_jobs
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
@@ -23,7 +24,7 @@ from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, queue_events
 from headrace.flow import plan
-from headrace.job import Job, added_jobs, known_job
+from headrace.job import Job, known_job
 from headrace.limits import Capacity, Limits, Rate, limits_of, stored_keys, stored_rate
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection

@@ -314,11 +314,12 @@ async def test_what_was_added_and_rescheduled_at_once_is_due_by_the_last(desk: D
 
 async def test_the_last_duplicate_of_a_running_job_is_added_when_that_has_finished(desk: Desk) -> None:
     await add(desk, keyed(data="1", keeps_last=True))
-    assert (await add(desk, keyed(data="x", keeps_last=True))).duplicates == (0,)  # it waits: nothing is kept
+    added = await add(desk, keyed(data="x", keeps_last=True))
+    assert (added.duplicates, added.kept) == ((0,), ()), "it waits: nothing is kept"
     lease = await desk.claim_one()
     for data in ("2", "3"):
         added = await add(desk, keyed("kept", data=data, keeps_last=True, priority=4))
-        assert (added.jobs, added.duplicates) == ((ref("1"),), (0,))
+        assert (added.jobs, added.duplicates, added.kept) == ((ref("1"),), (0,), (0,))
     assert await desk.counts() == {"active": 1}
     await desk.settle(failed(lease, is_retryable=False))
     record = await desk.record(ref("2"))
@@ -327,6 +328,15 @@ async def test_the_last_duplicate_of_a_running_job_is_added_when_that_has_finish
     await desk.finish()
     assert await desk.counts() == {"completed": 1, "failed": 1}, "it was kept once"
     assert await is_free(desk)
+
+
+async def test_each_duplicate_of_one_add_is_told_that_it_was_kept(desk: Desk) -> None:
+    await add(desk, keyed())
+    await desk.claim()
+    jobs = (keyed(), keyed(data="2", keeps_last=True), new(), keyed(data="3", keeps_last=True))
+    first = await desk.run(Add(jobs, "request"))
+    assert (first.duplicates, first.kept) == ((0, 1, 3), (1, 3))
+    assert await desk.run(Add(jobs, "request")) == first, "also who asks once more"
 
 
 async def test_what_was_kept_stays_so_while_the_job_is_tried_again(desk: Desk, clock: FrozenClock) -> None:

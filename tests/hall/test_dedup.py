@@ -165,7 +165,10 @@ async def test_what_is_kept_runs_when_the_job_before_has_ended(app: headrace.App
         runs.append(job.data["n"])
         if job.data["n"] == 1:
             for n in (2, 3):
-                assert (await queue.add("x", {"n": n}, dedup=Dedup("k", keep_last=True))).is_duplicate
+                again = await queue.add("x", {"n": n}, dedup=Dedup("k", keep_last=True))
+            assert (again.is_duplicate, again.is_kept, again) == (True, True, job)
+        dropped = await queue.add("x", {"n": 9}, dedup=Dedup("k"))
+        assert (dropped.is_duplicate, dropped.is_kept) == (True, False)
 
     await queue.add("x", {"n": 1}, dedup=Dedup("k", keep_last=True))
     await app.worker().run_until_idle()
