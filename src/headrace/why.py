@@ -143,6 +143,7 @@ def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[st
     fit = [worker for worker in here if record.name in _names(worker, record.queue, record.name)]
     held = [worker for worker in fit if worker.state != "running"]
     busy = [worker for worker in fit if worker.state == "running" and worker.running >= worker.concurrency]
+    paced = [worker for worker in fit if worker.rate is not None and worker not in held and worker not in busy]
     if not workers:
         yield "no worker is running"
     elif not here:
@@ -150,8 +151,8 @@ def _served(record: JobRecord, workers: tuple[WorkerRecord, ...]) -> Iterator[st
     elif not fit and record.failure is None:
         names = sorted({name for worker in here for name in _names(worker, record.queue, record.name)})
         yield f"no worker of the queue {record.queue} serves the task {record.name}; they serve {_list(names)}"
-    elif fit and len(held) + len(busy) == len(fit):
-        for what, those in (("busy", busy), ("paused, or about to end", held)):
+    elif fit and len(held) + len(busy) + len(paced) == len(fit):
+        for what, those in (("busy", busy), ("bound to a rate", paced), ("paused, or about to end", held)):
             if those:
                 yield f"{_those(those, fit)} {what}: {_list([worker.id for worker in those])}"
 

@@ -54,6 +54,19 @@ async def test_every_worker_that_serves_it_claims_nothing(app: headrace.App) -> 
     assert await job.why() == ["the one worker that serves it is paused, or about to end: w-1", "it is next"]
 
 
+async def test_every_worker_that_serves_it_has_a_rate(app: headrace.App) -> None:
+    job = await app.queue("q").add("x")
+    for name, running in (("w-1", 0), ("w-2", 10)):
+        record = WorkerRecord(name, "host", 1, (Source("q"),), 10, running=running, rate=headrace.Rate(5).stored())
+        await app.storage.run(Beat(record, 60_000))
+    assert (await job.why())[:2] == [
+        "1 of the 2 workers that serve it is busy: w-2",
+        "1 of the 2 workers that serve it is bound to a rate: w-1",
+    ]
+    await app.storage.run(Leave("w-2"))
+    assert (await job.why())[0] == "the one worker that serves it is bound to a rate: w-1"
+
+
 async def test_the_queue_is_paused(app: headrace.App) -> None:
     await alive(app, Source("q"))
     job = await app.queue("q").add("x")

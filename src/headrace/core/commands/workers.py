@@ -7,6 +7,7 @@ from msgspec import Struct
 from headrace.core.commands.command import Command
 from headrace.core.commands.jobs import Source
 from headrace.core.jobs import JobRef
+from headrace.core.limits import Rate
 
 WorkerState: TypeAlias = Literal["running", "paused", "draining"]
 
@@ -15,6 +16,7 @@ class WorkerRecord(Struct, frozen=True):
     """A worker as it describes itself. `sources` is what it serves; `seen_at` and `expires_at` are set by the store.
 
     `memory` is that of its process, in bytes; `lag_ms` how late its event loop is; `jobs` the first of those in hand.
+    With a `rate` it starts no more jobs than that.
     """
 
     id: str
@@ -32,6 +34,7 @@ class WorkerRecord(Struct, frozen=True):
     memory: int = 0
     lag_ms: int = 0
     jobs: tuple[JobRef, ...] = ()
+    rate: Rate | None = None
 
 
 class Beaten(Struct, frozen=True):
