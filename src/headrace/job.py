@@ -226,7 +226,8 @@ class Job(Generic[R]):
     async def patch(self, members: Mapping[str, object]) -> None:
         """Set some members of the job's data and leave the others; None takes one away, a mapping is merged.
 
-        A run that has begun goes on with the data that it has. `NotAnObject` if the data has no members.
+        A run that has begun goes on with the data that it has. `NotAnObject` if the data has no members,
+        `DataTooLarge` if it would have more bytes than `data_max` lets.
         """
         await self._client.run(annotations.patch(self._client, members, self._ref))
 

@@ -179,6 +179,7 @@ annotations = st.builds(
     data=st.sampled_from((None, None, None, "[1]")),
     patch=st.sampled_from((None, None, '{"a":7}', '{"a":null,"b":{"ü":"x"}}', '{"c":[1,null]}', "{}")),
     where=wheres,
+    bytes_max=st.sampled_from((None, None, 12, 30)),
 )
 
 _changes = (UNSET, UNSET, None)
