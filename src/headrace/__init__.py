@@ -7,7 +7,7 @@ from headrace.app import App
 from headrace.arguments import from_child
 from headrace.backoff import Exponential, Fixed
 from headrace.call import Call
-from headrace.core.commands import LockRecord, WorkerRecord
+from headrace.core.commands import DedupRecord, LockRecord, WorkerRecord
 from headrace.core.jobs import Failure, JobRecord, JobRef, Slot, State
 from headrace.core.log import Gap
 from headrace.core.outcomes import Later, RateLimited, Unrecoverable, WaitForChildren
@@ -51,6 +51,7 @@ __all__ = [
     "Context",
     "Cron",
     "Dedup",
+    "DedupRecord",
     "Event",
     "Every",
     "Exponential",

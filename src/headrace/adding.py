@@ -10,7 +10,8 @@ from headrace.core.jobs import NewJob
 from headrace.engine.home import Home
 from headrace.engine.sync import BlockingAs
 from headrace.flow import plan, plan_many
-from headrace.job import Job, added_jobs
+from headrace.job import Job
+from headrace.layout import Addable
 
 R = TypeVar("R")
 
@@ -42,3 +43,22 @@ class Adding:
 
     async def _add(self, jobs: tuple[NewJob, ...]) -> Added:
         return await self._client.add(jobs)
+
+
+def added_jobs(client: Client, added: Added, calls: Iterable[tuple[int, Addable[R]]]) -> list[Job[R]]:
+    """The jobs of calls, by their positions in an Add that was answered: new ones, and those that were there."""
+    if not (added.existing or added.duplicates or added.replaced):
+        return [Job(client, added.jobs[at], call.name, call.load) for at, call in calls]  # nearly every Add
+    there, kept, replaced = {*added.existing, *added.duplicates}, set(added.kept), dict(added.replaced)
+    return [
+        Job(
+            client,
+            added.jobs[at],
+            call.name,
+            call.load,
+            is_duplicate=at in there,
+            is_kept=at in kept,
+            replaced=replaced.get(at),
+        )
+        for at, call in calls
+    ]

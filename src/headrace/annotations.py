@@ -20,12 +20,14 @@ def new_data(client: Client, data: object, job: JobRef = WHOEVER) -> Annotate:
 
 def patch(client: Client, members: Mapping[str, object], job: JobRef = WHOEVER) -> Annotate:
     """Set some members of the data."""
-    return Annotate(job, patch=_json(client, "patch", _mapping("a patch", members), job))
+    text = _json(client, "patch", _mapping("a patch", members), job)
+    return Annotate(job, patch=text, bytes_max=client.settings.data_max)
 
 
 def notes(client: Client, more: Mapping[str, object], job: JobRef = WHOEVER) -> Annotate:
     """Merge these notes into those that are there."""
-    return Annotate(job, notes=_json(client, "notes", _mapping("notes", more), job))
+    text = _json(client, "notes", _mapping("notes", more), job)
+    return Annotate(job, notes=text, bytes_max=client.settings.data_max)
 
 
 def _mapping(what: str, value: object) -> object:

@@ -20,6 +20,7 @@ from headrace.engine.hooks import Hooks, Middleware
 from headrace.engine.registry import Registry
 from headrace.engine.sync import blocking
 from headrace.job import Job
+from headrace.limits import Rate, worker_rate
 from headrace.listeners import Happening, Listeners, refuse_function
 from headrace.place import place_of
 from headrace.queue import Queue, find_job
@@ -246,8 +247,12 @@ class App(Adding, Commons):
             raise NoSuchJob(queue=ref.queue, id=ref.id)
         return grown
 
-    def worker(self, *queues: str, concurrency: int | None = None, name: str | None = None) -> "Worker":
+    def worker(
+        self, *queues: str, concurrency: int | None = None, rate: Rate | None = None, name: str | None = None
+    ) -> "Worker":
         """A worker of these queues, or of all that have tasks or handlers, for `concurrency` jobs at once in all.
+
+        With a `rate` this worker starts no more jobs than that, over all its queues, whatever other workers start.
 
         `async with app.worker(…)` works until the block ends, `await app.worker(…).run()` until a signal. It runs on
         the loop that starts it, and the app's I/O moves there. `Misuse` for a queue that nothing is registered for.
@@ -265,6 +270,7 @@ class App(Adding, Commons):
             self.registry,
             queues=queues or None,
             concurrency=settings.concurrency if concurrency is None else concurrency,
+            rate=worker_rate(rate),
             lease_ms=round(settings.lease * 1000),
             poll_ms=round(settings.poll * 1000),
             name=name,

@@ -1,6 +1,6 @@
 """A job in a user's hands: wait for its result, look at it, move it."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from headrace import annotations, reading
 from headrace.client import Client
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
-from headrace.core.commands import Added, Lines, Move, Moved, Node, Remove, Tree
+from headrace.core.commands import Lines, Move, Moved, Node, Remove, Tree
 from headrace.core.errors import InvalidOption, Misuse, NoSuchJob
 from headrace.core.jobs import FINISHED, PRIORITY_MAX, JobRecord, JobRef, Lease, Parent, State
 from headrace.core.log import Gap
@@ -46,7 +46,7 @@ class AddChildShape(Protocol):
 class Job(Generic[R]):
     """A job, by queue and id. What it looks like is asked of the store each time; `record` is what was seen last."""
 
-    __slots__ = ("_client", "_load", "_ref", "_seen", "is_duplicate", "name", "replaced")
+    __slots__ = ("_client", "_load", "_ref", "_seen", "is_duplicate", "is_kept", "name", "replaced")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Job(Generic[R]):
         seen: JobRecord | Lease | None = None,
         *,
         is_duplicate: bool = False,
+        is_kept: bool = False,
         replaced: JobRef | None = None,
     ) -> None:
         self._client = client
@@ -66,6 +67,8 @@ class Job(Generic[R]):
         self.name = name
         self.is_duplicate = is_duplicate
         """Whether the add that gave this job added nothing, because its `job_id` was there or its dedup key taken."""
+        self.is_kept = is_kept
+        """Whether what was to be added is kept for the end of this job, which runs: see `Dedup`."""
         self.replaced = replaced
         """The job whose place this one took when it was added: see `Dedup`."""
 
@@ -223,7 +226,8 @@ class Job(Generic[R]):
     async def patch(self, members: Mapping[str, object]) -> None:
         """Set some members of the job's data and leave the others; None takes one away, a mapping is merged.
 
-        A run that has begun goes on with the data that it has. `NotAnObject` if the data has no members.
+        A run that has begun goes on with the data that it has. `NotAnObject` if the data has no members,
+        `DataTooLarge` if it would have more bytes than `data_max` lets.
         """
         await self._client.run(annotations.patch(self._client, members, self._ref))
 
@@ -280,17 +284,6 @@ class Job(Generic[R]):
         if moved.refusals[0] is not None:
             raise moved.refusals[0]
         return moved
-
-
-def added_jobs(client: Client, added: Added, calls: Iterable[tuple[int, Addable[R]]]) -> list[Job[R]]:
-    """The jobs of calls, by their positions in an Add that was answered: new ones, and those that were there."""
-    if not (added.existing or added.duplicates or added.replaced):
-        return [Job(client, added.jobs[at], call.name, call.load) for at, call in calls]  # nearly every Add
-    there, replaced = {*added.existing, *added.duplicates}, dict(added.replaced)
-    return [
-        Job(client, added.jobs[at], call.name, call.load, is_duplicate=at in there, replaced=replaced.get(at))
-        for at, call in calls
-    ]
 
 
 def known_job(client: Client, record: JobRecord) -> Job[Any]:

@@ -78,6 +78,12 @@ def stored_rate(rate: object) -> core.Rate | UnsetType | None:
     return rate.stored()
 
 
+def worker_rate(rate: object) -> core.Rate | None:
+    """The rate of a worker; `InvalidOption` for anything else."""
+    stored = stored_rate(rate)
+    return None if stored is UNSET else stored
+
+
 def stored_keys(per_key: object) -> dict[str, core.Capacity] | UnsetType | None:
     """Limits per key as `Queue.limit` takes them; `InvalidOption` for anything else."""
     if per_key is None or per_key is UNSET:

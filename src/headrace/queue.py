@@ -6,10 +6,11 @@ from typing import Any, Literal, Unpack
 
 from msgspec import UNSET, UnsetType
 
+from headrace.adding import added_jobs
 from headrace.call import Call
 from headrace.client import Client
 from headrace.core import codec
-from headrace.core.commands import Configure, Count, Forget, Get, Queues, Tallied, Tally
+from headrace.core.commands import Configure, Count, DedupRecord, Forget, Get, Queues, Tallied, Tally
 from headrace.core.commands.queues import limited
 from headrace.core.errors import InvalidOption, NoSuchJob
 from headrace.core.jobs import STATES, JobRef, State
@@ -23,7 +24,7 @@ from headrace.engine.home import Home
 from headrace.engine.sync import blocking, blocking_iterator
 from headrace.events import Event, queue_events
 from headrace.flow import plan
-from headrace.job import Job, added_jobs, known_job
+from headrace.job import Job, known_job
 from headrace.limits import Capacity, Limits, Rate, limits_of, stored_keys, stored_rate
 from headrace.options import CallOptions, Choice
 from headrace.selection import PAGE, Page, Selection
@@ -225,6 +226,12 @@ class Queue:
                 yield event
         finally:
             await source.aclose()
+
+    @blocking
+    async def dedup(self, key: str) -> DedupRecord | None:
+        """Which job has a dedup key, and until when; None if the key is free. The job itself may be gone."""
+        records = (await self._client.run(Queues((self.name,), check_dedup_key(key)))).queues
+        return records[0].dedup if records else None
 
     @blocking
     async def forget_dedup(self, key: str) -> JobRef | None:

@@ -13,7 +13,8 @@ from typing import Final, Self
 
 from headrace.core.commands import WorkerRecord
 from headrace.core.errors import Misuse, NotImportable, Unavailable
-from headrace.core.jobs import Failure, JobRef, Keep, Lease
+from headrace.core.jobs import JobRef, Keep
+from headrace.core.limits import Rate
 from headrace.engine.bounds import check_concurrency, check_numbers
 from headrace.engine.control import Control
 from headrace.engine.deeds import deeds
@@ -29,6 +30,7 @@ from headrace.engine.registry import ExecutorName, Handler, Registry
 from headrace.engine.runner import Runner
 from headrace.engine.scheduler import Scheduler
 from headrace.engine.signals import Signals
+from headrace.engine.telling import Telling
 from headrace.engine.undisturbed import undisturbed
 from headrace.engine.vitals import memory, version
 from headrace.executors.batch import BatchExecutor
@@ -52,6 +54,8 @@ class Worker:
     """
 
     _processes: ProcessExecutor | None = None
+    _is_started = _is_closed = False
+    _signals = 0
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Worker:
         *,
         queues: Iterable[str] | None = None,
         concurrency: int = 100,
+        rate: Rate | None = None,
         lease_ms: int = 30_000,
         poll_ms: int = 5_000,
         name: str | None = None,
@@ -80,6 +85,7 @@ class Worker:
         self._concurrency = concurrency
         self._sources = sources
         self._hooks = hooks or Hooks()
+        self._telling = Telling(self._hooks)
         self._home = Home()
         self._threads = ThreadExecutor(concurrency)
         self._leases = Leases(storage, lease_ms)
@@ -95,23 +101,21 @@ class Worker:
             concurrency=concurrency,
             lease_ms=lease_ms,
             poll_ms=poll_ms,
-            on_failed=self._on_failed,
+            on_failed=self._telling.failed,
         )
+        self._pump.pace.rate = rate
         self._janitor = Janitor(
             storage,
             self.id,
             lease_ms,
             keep={"completed": keep_completed, "failed": keep_failed},
-            stalled=self._on_stalled,
+            stalled=self._telling.stalled,
             expired=Expired(storage, self._hooks),
         )
         self._scheduler = Scheduler(storage, self.id, chance=chance)
         self._presence = Presence(storage, self._describe)
         told = deeds(self._home, self._pump, self._describe, self._resize)
         self._control = Control(storage, self.id, self._leases.poke, told, self._presence)
-        self._telling: set[asyncio.Task[None]] = set()
-        self._is_started = self._is_closed = False
-        self._signals = 0
         self._closing = asyncio.Lock()
 
     @property
@@ -242,8 +246,7 @@ class Worker:
             await self._processes.ended()
         if self._is_started:
             await tell(self._hooks.stopped)
-        if self._telling:
-            await asyncio.wait(self._telling)
+        await self._telling.ended()
 
     async def _warm(self) -> None:
         if self._processes is None:
@@ -270,6 +273,7 @@ class Worker:
             pid=os.getpid(),
             sources=self._sources,
             concurrency=self._concurrency,
+            rate=self._pump.pace.rate,
             running=self.running,
             processed=self.processed,
             state=self._pump.state,
@@ -286,14 +290,3 @@ class Worker:
         if self._processes is not None:
             self._processes.size = concurrency
         self._pump.resize(concurrency)
-
-    def _on_failed(self, lease: Lease, failure: Failure | None) -> None:
-        if self._hooks.failed and failure is not None:
-            task = asyncio.get_running_loop().create_task(tell(self._hooks.failed, lease, failure))
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
-
-    async def _on_stalled(self, refs: tuple[JobRef, ...]) -> None:
-        _log.warning("%d jobs stalled and were given back: %s", len(refs), ", ".join(map(str, refs[:10])))
-        for ref in refs if self._hooks.stalled else ():
-            await tell(self._hooks.stalled, ref)

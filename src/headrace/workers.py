@@ -5,7 +5,7 @@ import builtins
 from collections.abc import Sequence
 from difflib import get_close_matches
 from secrets import token_hex
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from headrace.core.orders import KEPT, Answer, NoAnswer, NoSuchWorker, Order, Or
 from headrace.core.settings import CONCURRENCY_MAX
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking
+from headrace.limits import Rate, stored_rate
 from headrace.spans import Span, count_of, span_ms
 from headrace.storage.protocol import granted
 
@@ -83,7 +84,18 @@ class Workers:
     async def set_concurrency(self, concurrency: int, *workers: str, timeout: Span = TIMEOUT_S) -> Records:
         """Let them run so many jobs at once, until they start anew; of those beyond, none is stopped."""
         count_of("concurrency", concurrency, 1, CONCURRENCY_MAX)
-        return await self._records("set", await self._named("set_concurrency", workers), timeout, concurrency)
+        return await self._records(
+            "set", await self._named("set_concurrency", workers), timeout, concurrency=concurrency
+        )
+
+    @blocking
+    async def set_rate(self, rate: Rate | None, *workers: str, timeout: Span = TIMEOUT_S) -> Records:
+        """Let each of them start no more jobs than that from now on, until it starts anew; None lifts the rate.
+
+        Starts of before count for it if the worker had a rate then.
+        """
+        stored = stored_rate(rate)
+        return await self._records("set", await self._named("set_rate", workers), timeout, rate=stored)
 
     @blocking
     async def stacks(self, *workers: str, timeout: Span = TIMEOUT_S) -> dict[str, str]:
@@ -101,19 +113,17 @@ class Workers:
         wanted = [_meant(worker, living) for worker in workers] if workers else [*living]
         return [living[worker] for worker in dict.fromkeys(wanted)]
 
-    async def _records(
-        self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, concurrency: int | None = None
-    ) -> Records:
-        return await self._told(do, to, timeout, WorkerRecord, concurrency)
+    async def _records(self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, **what: Any) -> Records:
+        return await self._told(do, to, timeout, WorkerRecord, **what)
 
     async def _told(
-        self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, kind: type[A], concurrency: int | None = None
+        self, do: OrderName, to: Sequence[WorkerRecord], timeout: Span, kind: type[A], **what: Any
     ) -> dict[str, A]:
-        """What each of them answered to an order."""
+        """What each of them answered to an order; `what` are fields of it."""
         timeout_ms = span_ms("timeout", timeout, TIMEOUT_MAX_MS)
         if not to:
             return {}
-        key, order = token_hex(8), Order(do, tuple(record.id for record in to), concurrency)
+        key, order = token_hex(8), Order(do, tuple(record.id for record in to), **what)
         before = granted(await self._door.run(Read(topics.ANSWERS, limit=0))).last
         body = msgspec.json.encode(order).decode()
         for reply in await self._door.run(Publish(topics.ORDERS, (body,), key), Trim(topics.ORDERS, KEPT)):

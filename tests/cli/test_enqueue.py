@@ -1,9 +1,12 @@
 """`headrace enqueue`: arguments by name, checked by the task's types."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from headrace.core.commands import Claim, Source
+from headrace.storage import open as open_store
 from tests.cli.project import Ended, Project
 
 Call = Callable[..., Ended]
@@ -85,7 +88,8 @@ def test_what_cannot_be_added_is_said_in_a_sentence(
 def test_options_are_stored(call: Call, typed: str) -> None:
     options = ("--delay", "1h", "--expires", "2h", "--priority", "3", "--job-id", "mine")
     added = call("enqueue", typed, "typed", *options, "--json").json
-    assert added == {"job": "typed/mine", "queue": "typed", "id": "mine", "name": "typed", "is_duplicate": False}
+    assert (added.pop("is_duplicate"), added.pop("is_kept")) == (False, False)
+    assert added == {"job": "typed/mine", "queue": "typed", "id": "mine", "name": "typed"}
     record = call("jobs", "show", "typed/mine", "--json").json
     assert (record["state"], record["priority"], record["options"]["expires_ms"]) == ("delayed", 3, 7_200_000)
     assert "\nexpires " in call("jobs", "show", "typed/mine").out
@@ -158,3 +162,22 @@ def test_a_duplicate_is_named_and_not_added(call: Call, typed: str) -> None:
     assert call("enqueue", typed, "typed", "--dedup", "a", "--json").json["is_duplicate"] is True
     assert call("jobs", "show", "typed/1", "--json").json["options"]["dedup"]["ttl_ms"] == 300_000
     assert "give --dedup, too" in call("enqueue", typed, "typed", "--dedup-ttl", "5m").err
+
+
+def test_what_is_kept_for_the_end_of_a_running_job_is_said_to_be(call: Call, typed: str, project: Project) -> None:
+    async def claim() -> None:
+        store = open_store(project.url)
+        await store.open()
+        await store.run(Claim((Source("typed"),), 1, "token", 60_000))
+        await store.close()
+
+    ask = ("enqueue", typed, "typed", "--dedup", "a", "--keep-last")
+    assert call(*ask, "--json").json["is_kept"] is False
+    assert call(*ask).err == "headrace: nothing was added: typed/1 has its id or dedup key\n", "it waits"
+    asyncio.run(claim())
+    again = call(*ask)
+    assert (again.code, again.out) == (0, "typed/1\n")
+    assert again.err == "headrace: kept: typed/1 runs and has the dedup key; this is added when that has finished\n"
+    assert call(*ask, "--json").json["is_kept"] is True
+    assert "a duplicate is kept for its end" in call("queues", "dedup", "typed", "a").out
+    assert "give --dedup, too" in call("enqueue", typed, "typed", "--keep-last").err

@@ -61,6 +61,7 @@ def test_these_are_the_commands() -> None:
         "locks release",
         "plugins list",
         "queues clean",
+        "queues dedup",
         "queues drain",
         "queues forget-dedup",
         "queues limit",

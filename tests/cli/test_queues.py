@@ -103,6 +103,24 @@ def test_a_dedup_key_is_forgotten(call: Call, project: Project) -> None:
     assert call("queues", "forget-dedup", "mial", "a.png").code == 3
 
 
+def test_who_has_a_dedup_key_is_shown(call: Call, project: Project) -> None:
+    project.add(queue="mail", dedup=Dedup("a.png"))
+    project.add(queue="mail", dedup=Dedup("b.png", ttl=60))
+    project.add(queue="mail", dedup=Dedup("c.png", forever=True))
+    assert call("queues", "dedup", "mail", "a.png").out == "mail/1 has a.png until it has finished\n"
+    assert re.fullmatch(r"mail/2 has b\.png until \S+.*\n", call("queues", "dedup", "mail", "b.png").out)
+    assert call("queues", "dedup", "mail", "c.png").out == "mail/3 has c.png for ever\n"
+    found = call("queues", "dedup", "mail", "b.png", "--json").json
+    assert found["expires_at"] > 0
+    del found["expires_at"]
+    assert found == {"queue": "mail", "dedup": "b.png", "job": "mail/2", "is_forever": False, "is_kept": False}
+    done = call("queues", "dedup", "mail", "x.png")
+    assert (done.code, done.out, done.err) == (3, "", "headrace: no job of mail has the dedup key 'x.png'\n")
+    nobody = call("queues", "dedup", "mail", "x.png", "--json")
+    assert (nobody.code, nobody.json["job"], nobody.json["expires_at"]) == (3, None, None)
+    assert call("queues", "dedup", "mial", "a.png").code == 3
+
+
 def test_retain_says_what_stays(call: Call, project: Project) -> None:
     project.add(queue="mail")
     done = call("queues", "retain", "mail", "--completed", "12h", "--failed", "forever", "--failed-count", "9")

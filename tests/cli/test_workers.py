@@ -25,7 +25,7 @@ def seen(call: Call, name: str) -> None:
 def test_a_worker_is_listed_shown_asked_paused_and_drained(call: Call, project: Project) -> None:
     project.add()
     assert call("workers", "list").err == "headrace: no worker lives; start one with: headrace worker APP\n"
-    with project.running("worker", "jobs:app", "-c", "7") as running:
+    with project.running("worker", "jobs:app", "-c", "7", "--rate", "5/1s") as running:
         name = ready(running)
         seen(call, name)
         titles, row = (line.split() for line in call("workers", "list").out.splitlines())
@@ -34,10 +34,16 @@ def test_a_worker_is_listed_shown_asked_paused_and_drained(call: Call, project: 
         shown = call("workers", "show", name).out
         assert f"worker  {name}\n" in shown
         assert "mail: fail, greet\n" in shown
+        assert "rate    5 in 1 s at most\n" in shown
         assert call("workers", "ping", name, "--json").json["answers"][name]["pid"] == running.process.pid
         assert call("workers", "pause", "--all").out.splitlines()[1].split()[1] == "paused"
         assert call("workers", "resume", name).out.splitlines()[1].split()[1] == "running"
         assert call("workers", "set", name, "-c", "3", "--json").json["answers"][name]["concurrency"] == 3
+        faster = call("workers", "set", name, "--rate", "9/1m", "--json").json["answers"][name]
+        assert (faster["rate"], faster["concurrency"]) == ({"most": 9, "per_ms": 60_000}, 3)
+        assert call("workers", "set", name, "--rate", "none", "--json").json["answers"][name]["rate"] is None
+        assert "give one of --concurrency and --rate" in call("workers", "set", name).err
+        assert "is not of the form N/SPAN" in call("workers", "set", name, "--rate", "9").err
         assert "Thread MainThread:" in call("workers", "stacks").out
         assert call("workers", "drain", name).code == 0
         assert running.process.wait(20) == 0

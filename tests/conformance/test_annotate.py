@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headrace.core.commands import Annotate, Annotated, Lines
-from headrace.core.errors import LeaseLost, NoMatch, NoSuchJob, NotAnObject
+from headrace.core.errors import DataTooLarge, LeaseLost, NoMatch, NoSuchJob, NotAnObject
 from headrace.core.jobs import JobRef
 from headrace.core.log import Change
 from headrace.core.query import parse
@@ -81,6 +81,24 @@ async def test_a_patch_that_comes_with_data_is_merged_into_it(desk: Desk) -> Non
     assert await data(desk, job) == {"a": 1, "b": 3}
     await desk.annotate(job, data='{"a":1}', patch='{"c":4}')
     assert await data(desk, job) == {"a": 1, "c": 4}
+
+
+async def test_what_is_merged_has_at_most_so_many_bytes(desk: Desk) -> None:
+    (job,) = await desk.add(new(data='{"a":"ü"}'))
+    await desk.annotate(job, patch='{"b":"1234"}', bytes_max=21)  # {"a":"ü","b":"1234"}
+    for patch in ('{"b":"12345"}', '{"c":1}'):
+        refused = DataTooLarge(what="data", queue="q", id="1", limit=21)
+        assert await desk.refusal(Annotate(job, patch=patch, notes='{"n":1}', progress="1", bytes_max=21)) == refused
+    assert (await data(desk, job), await notes(desk)) == ({"a": "ü", "b": "1234"}, None)
+    assert (await desk.record(job)).progress is None
+    await desk.annotate(job, patch='{"b":null,"c":1}', bytes_max=21)
+    await desk.annotate(job, data='{"d":"0123456789"}', patch='{"e":1}', notes='{"n":1}', bytes_max=24)
+    assert await data(desk, job) == {"d": "0123456789", "e": 1}
+    refused = DataTooLarge(what="notes", queue="q", id="1", limit=12)
+    assert await desk.refusal(Annotate(job, notes='{"m":22}', bytes_max=12)) == refused
+    await desk.annotate(job, notes='{"m":2}', bytes_max=13)
+    assert await notes(desk) == {"n": 1, "m": 2}
+    await desk.annotate(job, patch='{"f":"what nobody bounds"}', progress="2")
 
 
 async def test_a_worker_is_given_patched_data(desk: Desk) -> None:

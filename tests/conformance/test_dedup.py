@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Added, Configure, Forget, Queues, Recover
+from headrace.core.commands import Add, Added, Configure, DedupRecord, Forget, QueueList, Queues, Recover
 from headrace.core.errors import DuplicateId, NoSuchQueue, QueueFull, QueueNotEmpty
 from headrace.core.jobs import Dedup, Follow, NewJob
 
 from .clock import FrozenClock
-from .desk import Desk, child, failed, ids, keep, later, new, parent, ref
+from .desk import Desk, child, done, failed, ids, keep, later, new, parent, ref
 
 
 def keyed(name: str = "task", key: str = "k", *, delay_ms: int = 0, queue: str = "q", **fields: Any) -> NewJob:
@@ -136,6 +136,43 @@ async def test_a_repeated_request_is_no_duplicate_of_itself(desk: Desk) -> None:
     second = await desk.run(Add((keyed(),), "another"))
     assert second.duplicates == (0,)
     assert await desk.run(Add((keyed(),), "another")) == second
+
+
+async def test_a_queue_tells_which_job_has_a_key_and_until_when(desk: Desk, clock: FrozenClock) -> None:
+    await add(desk, keyed(), keyed(id="mine", key="timed", ttl_ms=100), keyed(key="always", is_forever=True))
+    await desk.add(new(queue="r"))
+
+    async def asked(key: str) -> list[DedupRecord | None]:
+        return [record.dedup for record in (await desk.run(Queues(dedup=key))).queues]
+
+    assert await asked("k") == [DedupRecord(ref("1")), None]
+    assert await asked("timed") == [DedupRecord(ref("mine"), clock.now + 100), None]
+    assert await asked("always") == [DedupRecord(ref("3"), is_forever=True), None]
+    assert await asked("other") == [None, None]
+    assert [record.dedup for record in (await desk.run(Queues())).queues] == [None, None]
+    assert await desk.run(Queues(("nowhere",), "k")) == QueueList(())
+    await desk.finish()
+    await desk.finish()
+    clock.advance(99)
+    assert (await asked("k"))[0] is None
+    assert (await asked("timed"))[0] == DedupRecord(ref("mine"), clock.now + 1)
+    await desk.remove(ref("3"))
+    clock.advance(1)
+    assert (await asked("timed"))[0] is None
+    assert (await asked("always"))[0] is None, "the job was removed, and took its key along"
+
+
+async def test_a_queue_tells_that_a_duplicate_is_kept_for_the_end_of_the_job(desk: Desk) -> None:
+    await add(desk, keyed(keeps_last=True))
+    (lease,) = await desk.claim()
+    (record,) = (await desk.run(Queues(("q",), "k"))).queues
+    assert record.dedup == DedupRecord(ref("1"))
+    await add(desk, keyed(keeps_last=True))
+    (record,) = (await desk.run(Queues(("q",), "k"))).queues
+    assert record.dedup == DedupRecord(ref("1"), is_kept=True)
+    await desk.settle(done(lease))
+    (record,) = (await desk.run(Queues(("q",), "k"))).queues
+    assert record.dedup == DedupRecord(ref("2"))
 
 
 # -- for a time, and for ever ------------------------------------------------------------------------------------------
@@ -277,11 +314,12 @@ async def test_what_was_added_and_rescheduled_at_once_is_due_by_the_last(desk: D
 
 async def test_the_last_duplicate_of_a_running_job_is_added_when_that_has_finished(desk: Desk) -> None:
     await add(desk, keyed(data="1", keeps_last=True))
-    assert (await add(desk, keyed(data="x", keeps_last=True))).duplicates == (0,)  # it waits: nothing is kept
+    added = await add(desk, keyed(data="x", keeps_last=True))
+    assert (added.duplicates, added.kept) == ((0,), ()), "it waits: nothing is kept"
     lease = await desk.claim_one()
     for data in ("2", "3"):
         added = await add(desk, keyed("kept", data=data, keeps_last=True, priority=4))
-        assert (added.jobs, added.duplicates) == ((ref("1"),), (0,))
+        assert (added.jobs, added.duplicates, added.kept) == ((ref("1"),), (0,), (0,))
     assert await desk.counts() == {"active": 1}
     await desk.settle(failed(lease, is_retryable=False))
     record = await desk.record(ref("2"))
@@ -290,6 +328,15 @@ async def test_the_last_duplicate_of_a_running_job_is_added_when_that_has_finish
     await desk.finish()
     assert await desk.counts() == {"completed": 1, "failed": 1}, "it was kept once"
     assert await is_free(desk)
+
+
+async def test_each_duplicate_of_one_add_is_told_that_it_was_kept(desk: Desk) -> None:
+    await add(desk, keyed())
+    await desk.claim()
+    jobs = (keyed(), keyed(data="2", keeps_last=True), new(), keyed(data="3", keeps_last=True))
+    first = await desk.run(Add(jobs, "request"))
+    assert (first.duplicates, first.kept) == ((0, 1, 3), (1, 3))
+    assert await desk.run(Add(jobs, "request")) == first, "also who asks once more"
 
 
 async def test_what_was_kept_stays_so_while_the_job_is_tried_again(desk: Desk, clock: FrozenClock) -> None:

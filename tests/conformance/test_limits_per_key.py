@@ -169,6 +169,19 @@ async def test_lifted_limits_leave_nothing(desk: Desk) -> None:
     assert names(await desk.claim()) == "a a a b"
 
 
+async def test_the_place_that_a_dead_worker_had_of_a_key_comes_back(desk: Desk, clock: FrozenClock) -> None:
+    await limit(desk, running=1)
+    await add(desk, "a a b")
+    for _ in range(3):
+        assert {lease.name for lease in await desk.claim()} == {"a", "b"}
+        clock.advance(LEASE_MS)
+        assert await desk.claim() == ()
+        await desk.recover()
+    leases = await desk.claim()
+    await desk.settle(*map(done, leases))
+    assert names(await desk.claim()) == "a"
+
+
 # -- waiting ------------------------------------------------------------------------------------------------------
 
 

@@ -156,7 +156,7 @@ def calls(known: Known) -> dict[str, tuple[Command[Any], ...]]:
             "Remove, a page": (Remove(queue="q", states=STATES),),
             "Annotate": (Annotate(lease_ref(lease("noted")), "held", "50", ("line",), '{"b": 2}', '{"new": 1}'),),
             "Annotate, a patch": tuple(
-                Annotate(ref(job), patch='{"a": 2}', where=parse("waiting")) for job in ("mine", "12")
+                Annotate(ref(job), patch='{"a": 2}', where=parse("waiting"), bytes_max=100) for job in ("mine", "12")
             ),
             "Configure": (Configure("q", is_paused=True), Configure("made")),
             "Configure, retention": (Configure("q", keep_completed=keep(5), keep_failed="default"),),

@@ -16,7 +16,7 @@ API = ROOT / "docs" / "reference" / "api"
 _SHOWN = re.compile(r"^::: (\S+)$", re.MULTILINE)
 GIVEN = {"JobRecord", "JobRef", "Context", "Page", "Queue", "State", "Task", "Event", "Worker"}
 GIVEN |= {"ScheduleRecord", "Schedules", "Slot"}
-GIVEN |= {"Lock", "LockRecord", "Locks", "WorkerRecord", "Workers"}
+GIVEN |= {"DedupRecord", "Lock", "LockRecord", "Locks", "WorkerRecord", "Workers"}
 """What nobody makes: examples are given these, and have no need to name them."""
 INSIDE = {"Call.new_job", "Exponential.stored", "Fixed.stored", "Keep.stored", "Dedup.stored"}
 INSIDE |= {"Cron.stored", "Every.stored", "Capacity.stored", "Rate.stored"}

@@ -14,7 +14,9 @@ from tests.docs.stage import environment, is_said
 PROMPT = ".venv/bin/python "
 
 
-@pytest.mark.parametrize("example", ["cron", "mail", "plugin", "report"])
+@pytest.mark.parametrize(
+    "example", ["cron", "mail", "one_at_a_time", "plugin", "rate_limited_api", "report", "tenants"]
+)
 def test_the_command_of_the_readme_prints_what_it_shows(example: str) -> None:
     command, shown = blocks(ROOT / "examples" / example / "README.md")[:2]
     assert command.text.startswith(PROMPT)

@@ -138,6 +138,17 @@ async def test_a_key_is_forgotten_by_hand(app: headrace.App) -> None:
     assert not (await queue.add("x", dedup=Dedup("k"))).is_duplicate
 
 
+async def test_who_has_a_key_can_be_asked(app: headrace.App) -> None:
+    queue = app.queue("q")
+    assert await queue.dedup("k") is None
+    assert await app.queues() == [], "to ask makes no queue"
+    job = await queue.add("x", dedup=Dedup("k", forever=True))
+    assert await queue.dedup("k") == headrace.DedupRecord(job.ref, is_forever=True)
+    assert await app.queue("other").dedup("k") is None
+    with pytest.raises(InvalidName):
+        await queue.dedup("")
+
+
 async def test_why_names_the_key_of_a_job_that_may_be_delayed_for_ever(app: headrace.App) -> None:
     queue = app.queue("q")
     one = await queue.add("x", delay=60, dedup=Dedup("k", replace=True))
@@ -155,7 +166,10 @@ async def test_what_is_kept_runs_when_the_job_before_has_ended(app: headrace.App
         runs.append(job.data["n"])
         if job.data["n"] == 1:
             for n in (2, 3):
-                assert (await queue.add("x", {"n": n}, dedup=Dedup("k", keep_last=True))).is_duplicate
+                again = await queue.add("x", {"n": n}, dedup=Dedup("k", keep_last=True))
+            assert (again.is_duplicate, again.is_kept, again) == (True, True, job)
+        dropped = await queue.add("x", {"n": 9}, dedup=Dedup("k"))
+        assert (dropped.is_duplicate, dropped.is_kept) == (True, False)
 
     await queue.add("x", {"n": 1}, dedup=Dedup("k", keep_last=True))
     await app.worker().run_until_idle()

@@ -8,6 +8,7 @@ import pytest
 import headrace
 from headrace.engine.failures import REASON_MAX
 from headrace.errors import (
+    DataTooLarge,
     InvalidOption,
     JobFailed,
     Misuse,
@@ -275,3 +276,19 @@ async def test_a_job_says_who_it_is(app: headrace.App) -> None:
     assert await app.get("q", "a.png") == job
     with pytest.raises(NoSuchJob):
         await app.get("q", "b.png")
+
+
+async def test_what_is_patched_bit_by_bit_stays_within_the_limit() -> None:
+    async with headrace.App(settings=headrace.Settings(url="memory://", data_max=60)) as app:
+        job = await app.queue("q").add("x", {"a": "0" * 20})
+        await job.patch({"b": "0" * 20})
+        with pytest.raises(DataTooLarge, match="the data of q/1 would have more than 60 bytes; take members away"):
+            await job.patch({"c": "0" * 20})
+        swept = await app.queue("q").select().patch({"c": "0" * 20})
+        assert (swept.done, [type(no) for no in swept.refusals]) == (0, [DataTooLarge])
+        await job.patch({"a": None, "c": "0" * 20})
+        await job.note(first="0" * 20)
+        with pytest.raises(DataTooLarge, match="the notes of q/1"):
+            await job.note(second="0" * 30)
+        await job.refresh()
+        assert set(job.data) == {"b", "c"}

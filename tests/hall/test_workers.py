@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from headrace import App, Settings, Worker, errors
+from headrace.core import limits as core
 from headrace.core import topics
 from headrace.core.commands import Beat, Publish, Read, Source, WorkerRecord
 from headrace.core.orders import Answer, Order
 from headrace.engine.vitals import Lag
+from headrace.limits import Rate
 
 PATIENCE_S = 10.0
 
@@ -84,6 +86,36 @@ async def test_the_number_of_jobs_at_once_can_be_changed(app: App, gate: asyncio
         assert (await app.workers.set_concurrency(3, worker.id))[worker.id].concurrency == worker.concurrency == 3
         await until_running(worker, 3)
         gate.set()
+
+
+async def test_the_rate_of_a_worker_can_be_changed_and_lifted(app: App, gate: asyncio.Event) -> None:
+    gate.set()
+    await add(app, 5)
+    async with app.worker(rate=Rate(1, per=3_600)) as worker, asyncio.timeout(PATIENCE_S):
+        while not await app.workers.list():
+            await asyncio.sleep(0.01)
+        while worker.processed != 1:
+            await asyncio.sleep(0.001)
+        said = await app.workers.set_rate(Rate(3, per=3_600), worker.id)
+        assert said[worker.id].rate == Rate(3, per=3_600).stored()
+        while worker.processed != 3:
+            await asyncio.sleep(0.001)
+        assert (await app.workers.set_rate(None, worker.id))[worker.id].rate is None
+        while worker.processed != 5:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_wrong_rate_is_refused_before_anybody_is_told(app: App, gate: asyncio.Event) -> None:
+    with pytest.raises(errors.InvalidOption, match=r"rate is int; give headrace.Rate\(100, per=1\)"):
+        app.worker(rate=5)  # type: ignore[arg-type]
+    async with working(app) as worker:
+        with pytest.raises(errors.InvalidOption, match="rate is int"):
+            await app.workers.set_rate(5, worker.id)  # type: ignore[arg-type]
+        body = msgspec.json.encode(Order("set", (worker.id,), rate=core.Rate(0, 1))).decode()
+        await app.storage.run(Publish(topics.ORDERS, (body,), "key"))
+        await app.workers.ping()
+        said = (await app.storage.run(Read(topics.ANSWERS))).entries  # type: ignore[union-attr]
+        assert "refuses: rate is 0" in said[0].body
 
 
 @pytest.mark.parametrize("concurrency", [0, 10_001, True, 1.5])
@@ -157,7 +189,7 @@ async def test_an_order_that_a_worker_does_not_know_is_answered_with_a_problem(a
         problems = [msgspec.json.decode(entry.body, type=Answer).problem for entry in said if entry.key == "key"]
         assert problems == [
             "knows no order 'import os'; it knows ping, pause, resume, drain, stop, set, stacks",
-            "refuses: there is no concurrency in the order",
+            "refuses: there is neither a concurrency nor a rate in the order",
         ]
 
 

@@ -33,6 +33,7 @@ from headrace.core.topics import job_events
 
 QUEUES = ("q", "r", "{s} ü")
 READERS = ("me", "you")
+KEYS = ("k", "ü")
 CLOCKWORK = ("s", "t")
 LOCKS = ("lock", "Schloß")
 OWNERS = (*READERS, "them")
@@ -104,7 +105,7 @@ cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 keeps = st.sampled_from((*(None,) * 6, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 40), Keep()))
 dedups = st.builds(
     Dedup,
-    st.sampled_from(("k", "ü")),
+    st.sampled_from(KEYS),
     ttl_ms=st.sampled_from((None, None, 20, 40)),
     is_forever=st.sampled_from((False, False, False, True)),
     extends=st.booleans(),
@@ -179,6 +180,7 @@ annotations = st.builds(
     data=st.sampled_from((None, None, None, "[1]")),
     patch=st.sampled_from((None, None, '{"a":7}', '{"a":null,"b":{"ü":"x"}}', '{"c":[1,null]}', "{}")),
     where=wheres,
+    bytes_max=st.sampled_from((None, None, 12, 30)),
 )
 
 _changes = (UNSET, UNSET, None)

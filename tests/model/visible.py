@@ -29,13 +29,14 @@ from headrace.core.tallies import TALLIES_KEPT_MINUTES
 from headrace.core.topics import job_events
 from headrace.storage.protocol import Storage
 from headrace.why import why
-from tests.model.draws import READERS
+from tests.model.draws import KEYS, READERS
 
 
 async def visible(store: Storage, queues: tuple[str, ...], jobs: tuple[JobRef, ...]) -> Any:
     """What all the reading commands say."""
     reads = (
         Queues(),
+        *(Queues(dedup=key) for key in KEYS),
         Count(queues),
         Channels(),
         Workers(),

@@ -11,21 +11,23 @@ from headrace.cli.failure import Exit, say
 from headrace.cli.options import WHERE, Where
 from headrace.cli.processes import SIGNALS, Rope, command_of
 from headrace.cli.target import Target
-from headrace.cli.worker import Concurrency, Queues
+from headrace.cli.worker import Concurrency, Pace, Queues
 
 LOOK_S: Final = 0.5
 DRAIN_S: Final = 10.0  # then running jobs are handed back
 NAMED_MAX: Final = 3
 
 
-async def dev(app: Target, /, *, queue: Queues = None, concurrency: Concurrency = None, common: Where = WHERE) -> int:
+async def dev(
+    app: Target, /, *, queue: Queues = None, concurrency: Concurrency = None, rate: Pace = None, common: Where = WHERE
+) -> int:
     """Run a worker that starts anew when the code changes.
 
     All .py files of the project are watched. Running jobs may end before; after a while they are handed back.
 
     Example: headrace dev jobs:app
     """
-    return await Reload(command_of(app, queue, concurrency, common), config.search(Path.cwd()).folder).run()
+    return await Reload(command_of(app, queue, concurrency, rate, common), config.search(Path.cwd()).folder).run()
 
 
 class Reload:

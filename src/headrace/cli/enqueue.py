@@ -39,6 +39,9 @@ async def enqueue(
     dedup_ttl: Annotated[
         str | None, Parameter(metavar="SPAN", help="Take the key for so long, not until the job has finished.")
     ] = None,
+    keep_last: Annotated[
+        bool, Parameter(help="If the job of the key runs, add this one when it has finished.")
+    ] = False,
     expires: Annotated[
         str | None, Parameter(metavar="SPAN", help="Let it fail if nobody has started it this long after now.")
     ] = None,
@@ -61,25 +64,43 @@ async def enqueue(
         options["priority"] = priority
     if job_id is not None:
         options["job_id"] = job_id
-    if dedup is not None:
-        options["dedup"] = Dedup(dedup, None if dedup_ttl is None else seconds("--dedup-ttl", dedup_ttl))
-    elif dedup_ttl is not None:
-        raise Stop("--dedup-ttl is how long a key is taken; give --dedup, too")
+    if (key := _dedup(dedup, dedup_ttl, keep_last=keep_last)) is not None:
+        options["dedup"] = key
     limit = None if timeout is None else seconds("--timeout", timeout)
     async with load(app, common.url) as opened:
         call = _call(opened, task, values or ())
         job = await opened.enqueue(call.options(**options))
         if job.is_duplicate:
-            say(f"nothing was added: {job.ref} has its id or dedup key")
+            say(_not_added(job))
         if wait:
             say(f"{'found' if job.is_duplicate else 'added'} {job.ref}; waiting for its result")
             return await _outcome(job, limit, common.json)
         if common.json:
-            identity = {"job": str(job.ref), "queue": job.queue, "id": job.id, "name": job.name}
-            output.document(identity | {"is_duplicate": job.is_duplicate})
+            output.document(_told(job))
         else:
             output.line(str(job.ref))
     return Exit.OK
+
+
+def _told(job: Job[Any]) -> dict[str, Any]:
+    identity = {"job": str(job.ref), "queue": job.queue, "id": job.id, "name": job.name}
+    return identity | {"is_duplicate": job.is_duplicate, "is_kept": job.is_kept}
+
+
+def _not_added(job: Job[Any]) -> str:
+    if job.is_kept:
+        return f"kept: {job.ref} runs and has the dedup key; this is added when that has finished"
+    return f"nothing was added: {job.ref} has its id or dedup key"
+
+
+def _dedup(key: str | None, ttl: str | None, *, keep_last: bool) -> Dedup | None:
+    if key is not None:
+        return Dedup(key, None if ttl is None else seconds("--dedup-ttl", ttl), keep_last=keep_last)
+    if ttl is not None:
+        raise Stop("--dedup-ttl is how long a key is taken; give --dedup, too")
+    if keep_last:
+        raise Stop("--keep-last keeps a job whose key is taken; give --dedup, too")
+    return None
 
 
 def _call(app: App, name: str, values: Sequence[str]) -> Call[Any]:

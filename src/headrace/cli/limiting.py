@@ -9,7 +9,7 @@ from headrace.cli import output
 from headrace.cli.failure import Stop, say
 from headrace.cli.options import SHOWN, QueueName, Shown, seconds
 from headrace.cli.store import known, opened
-from headrace.core.limits import Limits as Stored
+from headrace.core import limits as core
 from headrace.limits import Capacity, Rate
 
 Count: TypeAlias = str | None
@@ -46,7 +46,7 @@ async def limit(
         await known(store, [queue])
         await store.queue(queue).limit(
             concurrency=_count("--concurrency", concurrency),
-            rate=_rate(rate),
+            rate=UNSET if rate is None else rate_of(rate),
             max_waiting=_count("--max-waiting", max_waiting),
             per_key=_per_key(per_key, running, waiting),
         )
@@ -61,13 +61,13 @@ async def limit(
         say(f"{queue} has no limits")
 
 
-def limit_lines(limits: Stored) -> list[tuple[str, str]]:
+def limit_lines(limits: core.Limits) -> list[tuple[str, str]]:
     """The limits that a queue has, a line each."""
     lines: list[tuple[str, str]] = []
     if limits.concurrency is not None:
         lines.append(("concurrency", str(limits.concurrency)))
     if limits.rate is not None:
-        lines.append(("rate", f"{limits.rate.most} in {limits.rate.per_ms / 1000:g} s"))
+        lines.append(("rate", rate_text(limits.rate)))
     if limits.max_waiting is not None:
         lines.append(("max waiting", str(limits.max_waiting)))
     for member, capacity in (limits.per_key or {}).items():
@@ -87,9 +87,13 @@ def _count(option: str, text: str | None) -> int | UnsetType | None:
     return int(text)
 
 
-def _rate(text: str | None) -> Rate | UnsetType | None:
-    if text is None:
-        return UNSET
+def rate_text(rate: core.Rate) -> str:
+    """A rate as it is told: `100 in 1 s`."""
+    return f"{rate.most} in {rate.per_ms / 1000:g} s"
+
+
+def rate_of(text: str) -> Rate | None:
+    """The rate that `100/1s` means, or none; `Stop` for anything else."""
     if text == "none":
         return None
     count, _, span = text.partition("/")

@@ -102,7 +102,7 @@ def annotating(template: Annotate) -> Act:
     async def act(store: App, jobs: tuple[JobRef, ...]) -> list[Moved]:
         found: list[Moved] = []
         for job in jobs:
-            reply = await store.storage.run(replace(template, job=job))
+            reply = await store.storage.run(replace(template, job=job, bytes_max=store.settings.data_max))
             found.append(Moved(job, reply if isinstance(reply, Refused) else None))
         return found
 

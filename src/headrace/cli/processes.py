@@ -23,13 +23,17 @@ FUTILE: Final = frozenset({Exit.USAGE, Exit.NOT_FOUND, Exit.DENIED, Exit.MISCONF
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def command_of(app: str, queues: Sequence[str] | None, concurrency: int | None, common: Where) -> list[str]:
+def command_of(
+    app: str, queues: Sequence[str] | None, concurrency: int | None, rate: str | None, common: Where
+) -> list[str]:
     """The command line of one worker process."""
     command = [sys.executable, "-m", "headrace", "worker", app, "--processes", "1"]
     for queue in queues or ():
         command += ["--queue", queue]
     if concurrency is not None:
         command += ["--concurrency", str(concurrency)]
+    if rate is not None:
+        command += ["--rate", rate]
     if common.url is not None:
         command += ["--url", common.url]
     return [*command, "--debug"] if common.debug else command

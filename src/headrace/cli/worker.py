@@ -12,10 +12,12 @@ from cyclopts import Parameter
 
 from headrace.app import App
 from headrace.cli.failure import Exit, Stop, say
+from headrace.cli.limiting import rate_of
 from headrace.cli.options import WHERE, Where
 from headrace.cli.processes import SIGNALS, Fleet, command_of, tie
 from headrace.cli.target import Target, load
 from headrace.cli.text import clean
+from headrace.limits import Rate
 
 PROCESSES_MAX: Final = 256
 NAMED_MAX: Final = 8  # tasks named in the ready line
@@ -26,6 +28,9 @@ Queues: TypeAlias = Annotated[
 Concurrency: TypeAlias = Annotated[
     int | None,
     Parameter(name=("--concurrency", "-c"), metavar="N", help="Jobs at once, if not as many as the settings say."),
+]
+Pace: TypeAlias = Annotated[
+    str | None, Parameter(name="--rate", metavar="N/SPAN", help="Start no more jobs than this, in each process: 5/1s.")
 ]
 Processes: TypeAlias = Annotated[
     int, Parameter(metavar="N", help="So many processes, restarted when they die: 1 if not given.")
@@ -38,6 +43,7 @@ async def worker(
     *,
     queue: Queues = None,
     concurrency: Concurrency = None,
+    rate: Pace = None,
     processes: Processes = 1,
     tie_: Annotated[int | None, Parameter(name="--tied-to", show=False)] = None,
     common: Where = WHERE,
@@ -50,14 +56,15 @@ async def worker(
     """
     if not 1 <= processes <= PROCESSES_MAX:
         raise Stop(f"--processes is {processes}; it lies between 1 and {PROCESSES_MAX}")
+    pace = None if rate is None else rate_of(rate)
     if processes > 1:
-        return await Fleet(command_of(app, queue, concurrency, common), processes).run()
+        return await Fleet(command_of(app, queue, concurrency, rate, common), processes).run()
     if tie_ is not None:
         tie(tie_)
     found = load(app, common.url)
     _keep_log()
     async with found:
-        await _work(found, queue or (), concurrency)
+        await _work(found, queue or (), concurrency, pace)
     return Exit.OK
 
 
@@ -71,7 +78,7 @@ def _keep_log() -> None:
         ours.setLevel(logging.INFO)
 
 
-async def _work(app: App, queues: Sequence[str], concurrency: int | None) -> None:
+async def _work(app: App, queues: Sequence[str], concurrency: int | None, rate: Rate | None) -> None:
     guard = _Guard()
 
     def ready() -> None:
@@ -79,7 +86,7 @@ async def _work(app: App, queues: Sequence[str], concurrency: int | None) -> Non
         say(f"worker {made.id} ready: {_served(app, queues)}")
 
     app.on("started")(ready)
-    made = app.worker(*queues, concurrency=concurrency)
+    made = app.worker(*queues, concurrency=concurrency, rate=rate)
     guard.stand()
     await made.run()
 

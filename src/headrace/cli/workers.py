@@ -8,6 +8,7 @@ from msgspec import to_builtins
 
 from headrace.cli import output
 from headrace.cli.failure import Exit, Stop, complain, say
+from headrace.cli.limiting import rate_of, rate_text
 from headrace.cli.options import SHOWN, Shown, noun, seconds
 from headrace.cli.store import opened
 from headrace.cli.text import instant, span
@@ -61,6 +62,7 @@ async def show(worker: Annotated[str, Parameter(name="WORKER", help="Its id.")],
             ("since", instant(found.started_at)),
             ("seen", f"{span(found.silent_ms)} ago"),
             ("busy", f"{found.running} of {found.concurrency}, {found.processed} done"),
+            *(("rate", f"{rate_text(rate)} at most") for rate in (found.rate,) if rate is not None),
             ("loop", f"blocked for {span(found.blocked_ms)}" if found.blocked_ms else f"{found.lag_ms} ms late"),
             ("memory", _mebibytes(found)),
             *(("serves", line) for line in tasks),
@@ -121,18 +123,26 @@ async def set_(
     workers: Some = None,
     /,
     *,
-    concurrency: Annotated[int, Parameter(name=("--concurrency", "-c"), metavar="N", help="Jobs at once.")],
+    concurrency: Annotated[
+        int | None, Parameter(name=("--concurrency", "-c"), metavar="N", help="Jobs at once.")
+    ] = None,
+    rate: Annotated[str | None, Parameter(metavar="N/SPAN", help="Starts of each in a span: 5/1s; or none.")] = None,
     all_: All = False,
     timeout: Timeout = "5",
     common: Shown = SHOWN,
 ) -> int:
-    """Change how many jobs workers run at once, until they start anew.
+    """Change how many jobs workers run at once, or their rate, until they start anew.
 
     Example: headrace workers set web-1-4711 -c 50
     """
+    if (concurrency is None) == (rate is None):
+        raise Stop("give one of --concurrency and --rate")
+    pace = None if rate is None else rate_of(rate)
 
     def asked(desk: Workers) -> Ask:
         async def ask(*names: str, timeout: float) -> dict[str, Any]:
+            if concurrency is None:
+                return await desk.set_rate(pace, *names, timeout=timeout)
             return await desk.set_concurrency(concurrency, *names, timeout=timeout)
 
         return ask

@@ -202,6 +202,13 @@ class NotAnObject(Refused):
     says = "the data of {queue}/{id} is no JSON object and has no members to set; replace all of it"
 
 
+class DataTooLarge(Refused):
+    """What is merged into the data or the notes of a job would let them grow beyond `Settings.data_max`."""
+
+    code = "data-too-large"
+    says = "the {what} of {queue}/{id} would have more than {limit} bytes; take members away, or keep them elsewhere"
+
+
 class QueueBusy(Refused):
     """Jobs of the queue are running, and what was asked would take them away from their workers."""
 

@@ -2,9 +2,10 @@
 
 from typing import Any, Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from headrace.core.errors import Refused
+from headrace.core.limits import Rate
 
 OrderName: TypeAlias = Literal["ping", "pause", "resume", "drain", "stop", "set", "stacks"]
 
@@ -18,6 +19,7 @@ class Order(Struct, frozen=True):
     do: str
     to: tuple[str, ...]
     concurrency: int | None = None
+    rate: Rate | UnsetType | None = UNSET
 
 
 class Answer(Struct, frozen=True):

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from headrace.core.commands import WorkerRecord
 from headrace.core.errors import InvalidOption
+from headrace.core.limits import Limits, check
 from headrace.core.orders import Order
 from headrace.engine import vitals
 from headrace.engine.home import Home
@@ -32,9 +35,14 @@ def deeds(
         return describe()
 
     def set_(order: Order) -> WorkerRecord:
-        if order.concurrency is None:
-            raise InvalidOption("there is no concurrency in the order")
-        resize(order.concurrency)
+        if order.concurrency is None and order.rate is UNSET:
+            raise InvalidOption("there is neither a concurrency nor a rate in the order")
+        if order.rate is not UNSET:
+            check(Limits(rate=order.rate))
+        if order.concurrency is not None:
+            resize(order.concurrency)
+        if order.rate is not UNSET:
+            pump.pace.change(order.rate)
         return describe()
 
     def stacks(_: Order) -> str:

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from headrace.core.errors import HeadraceError
+from headrace.core.errors import HeadraceError, LeaseLost, Refused
 from headrace.engine.run import Run
 
 TRIES_MAX: Final = 5  # for a settlement that breaks the store, other than by the store being away
@@ -54,3 +54,12 @@ class Outbox:
         self._runs[:0] = runs
         self._single = len(self._runs)
         return None
+
+
+def tell_refused(run: Run, refusal: Refused) -> None:
+    """Log that the store did not take an outcome."""
+    if run.tries and isinstance(refusal, LeaseLost):
+        # The reply to an earlier try was lost on the way; most likely that try did record the outcome.
+        _log.info("%s/%s: recorded earlier, or lost: %s", run.lease.queue, run.lease.id, refusal)
+    else:
+        _log.warning("%s/%s: the outcome was refused and is dropped: %s", run.lease.queue, run.lease.id, refusal)

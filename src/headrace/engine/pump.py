@@ -18,14 +18,14 @@ from typing import Final
 from headrace.core import topics
 from headrace.core.commands import Claim, Settle, Settled, Settlement, Source
 from headrace.core.commands.workers import WorkerState
-from headrace.core.errors import LeaseLost, Refused
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import PutBack
 from headrace.engine.bell import Bell
 from headrace.engine.home import Home
 from headrace.engine.leases import Leases
-from headrace.engine.outbox import Outbox
+from headrace.engine.outbox import Outbox, tell_refused
+from headrace.engine.pace import Pace
 from headrace.engine.run import Run
 from headrace.engine.runner import Runner
 from headrace.engine.thirst import Thirst
@@ -75,6 +75,8 @@ class Pump:
         self._free_slot, self._outcome = Bell(), Bell()
         ready = [topics.ready(source.queue) for source in sources]
         self._thirst = Thirst(storage, ready, poll_ms, self._free_slot.ring)
+        self.pace = Pace(self._free_slot.ring)
+        """What bounds the starts of this worker, if it has a rate."""
         self._outbox = Outbox()
         self._busy = 0  # slots: jobs whose handler has not ended
         self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
@@ -143,6 +145,7 @@ class Pump:
         for loop in self._loops:
             await loop.stop()
         await self._thirst.stop()
+        self.pace.stop()
 
     async def idle(self) -> None:
         """Wait until nothing runs and nothing can be claimed now. A delayed job is not waited for."""
@@ -193,7 +196,8 @@ class Pump:
     def _ask(self) -> int:
         if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        return min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
+        asked = min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
+        return asked if self.pace.rate is None else self.pace.fit(asked)
 
     async def _claim(self, asked: int) -> None:
         news = self._thirst.news
@@ -223,6 +227,8 @@ class Pump:
     def _begin(self, leases: tuple[Lease, ...]) -> None:
         self._busy += len(leases)
         self._held += len(leases)
+        if self.pace.rate is not None:
+            self.pace.note(len(leases))
         for lease in leases:
             run = Run(lease, self._storage, self._home)
             self._leases.add(run)
@@ -258,18 +264,11 @@ class Pump:
             self._leases.drop(run)
             settlement = run.settlement
             if refusal is not None:
-                self._refused(run, refusal)
+                tell_refused(run, refusal)
             elif settlement is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
         self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
         self._free_slot.ring()
-
-    def _refused(self, run: Run, refusal: Refused) -> None:
-        if run.tries and isinstance(refusal, LeaseLost):
-            # The reply to an earlier try was lost on the way; most likely that try did record the outcome.
-            _log.info("%s/%s: recorded earlier, or lost: %s", run.lease.queue, run.lease.id, refusal)
-        else:
-            _log.warning("%s/%s: the outcome was refused and is dropped: %s", run.lease.queue, run.lease.id, refusal)
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
         """These outcomes were not recorded: they stay in hand."""

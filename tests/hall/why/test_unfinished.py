@@ -71,6 +71,8 @@ async def test_it_was_asked_to_stop(mill: Mill) -> None:
 async def test_its_worker_is_gone(mill: Mill) -> None:
     job = await mill.add()
     await mill.claim("w-lost")
+    assert len(await mill.why(job)) == 1, "it may be new, and not have said that it lives"
+    mill.clock.tick(5)
     assert (await mill.why(job))[1] == (
         f"that worker gives no sign of life; the job is given back when its lease ends, at {later(60)}, "
         "if another worker lives then"

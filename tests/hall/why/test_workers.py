@@ -1,5 +1,6 @@
 """What `why` says when no worker has room for a job."""
 
+import headrace
 from headrace.core.commands import Leave
 from headrace.core.jobs import JobRef
 from tests.hall.why.conftest import Mill
@@ -66,3 +67,17 @@ async def test_each_worker_has_its_own_reason(mill: Mill) -> None:
     await mill.run(Leave("w-2"))
     await mill.run(Leave("w-3"))
     assert (await mill.why(job))[0].startswith("the one worker that serves it is paused: w-1;")
+
+
+async def test_workers_have_a_rate(mill: Mill) -> None:
+    job, rate = await mill.add(), headrace.Rate(5).stored()
+    await mill.worker("w-1", rate=rate)
+    await mill.worker("w-2", concurrency=1, running=1, rate=rate)
+    busy, bound = (await mill.why(job))[:2]
+    assert busy.startswith("1 of the 2 workers that serve it is busy: w-2; ")
+    assert bound == (
+        "1 of the 2 workers that serve it is bound to a rate: w-1; wait, or lift it: "
+        "headrace workers set w-1 --rate none"
+    )
+    await mill.worker("w-3")
+    assert (await mill.why(job))[0] == "it is next"

@@ -31,7 +31,16 @@ from headrace.core.commands.log import (
     Trim,
     Trimmed,
 )
-from headrace.core.commands.queues import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import (
+    Configure,
+    Configured,
+    DedupRecord,
+    Forget,
+    Forgotten,
+    QueueList,
+    QueueRecord,
+    Queues,
+)
 from headrace.core.commands.reads import (
     Count,
     Counted,
@@ -81,6 +90,7 @@ __all__ = [
     "Configured",
     "Count",
     "Counted",
+    "DedupRecord",
     "DropSchedule",
     "Dropped",
     "Entries",

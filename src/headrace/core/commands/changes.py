@@ -107,7 +107,8 @@ class Annotate(Command[Annotated], frozen=True):
 
     With `token` only while that lease holds (`LeaseLost`). `progress` and `data` replace (JSON text); `lines` are
     appended, the last LINES_MAX stay; `notes` (a JSON object) is merged into the notes, a null removes its key, and so
-    is `patch` into the data, new or old: `NotAnObject` if that is none. New progress is an event.
+    is `patch` into the data, new or old: `NotAnObject` if that is none. New progress is an event. What is merged has
+    at most `bytes_max` bytes then, as the store spells it: `DataTooLarge`.
 
     A job that does not fit `where` is refused: `NoMatch`.
     """
@@ -120,3 +121,4 @@ class Annotate(Command[Annotated], frozen=True):
     data: str | None = None
     patch: str | None = None
     where: Query | None = None
+    bytes_max: int | None = None

@@ -20,7 +20,8 @@ class Added(Struct, frozen=True):
     """The identity of each job, in the order of the `Add`; `existing` lists the positions whose id was there before.
 
     `duplicates` lists the positions of jobs that were not stored because their dedup key is taken, and of all that
-    stand below such a job; their ref is that of the job that took the key, which may be gone. `replaced` has the
+    stand below such a job; their ref is that of the job that took the key, which may be gone. `kept` lists those of
+    them that are kept for the end of that job; of several with one key only the last is still kept. `replaced` has the
     position of each job that took the place of another, and the identity which that had.
     """
 
@@ -28,6 +29,7 @@ class Added(Struct, frozen=True):
     existing: tuple[int, ...] = ()
     duplicates: tuple[int, ...] = ()
     replaced: tuple[tuple[int, JobRef], ...] = ()
+    kept: tuple[int, ...] = ()
 
 
 class Add(Command[Added], frozen=True):

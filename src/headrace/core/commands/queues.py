@@ -10,12 +10,25 @@ from headrace.core.jobs import JobRef, Keep, State
 from headrace.core.limits import NONE, Capacity, Limits, Rate
 
 
+class DedupRecord(Struct, frozen=True):
+    """A dedup key that is taken: by which job, which may be gone, and how long.
+
+    `expires_at` is the instant that ends it. Without one it lasts until the job has finished, or, if it `is_forever`,
+    until it is forgotten by hand. `is_kept` says that a duplicate is kept for the end of the job.
+    """
+
+    job: JobRef
+    expires_at: int | None = None
+    is_forever: bool = False
+    is_kept: bool = False
+
+
 class QueueRecord(Struct, frozen=True):
     """A queue and how many jobs it has in each state.
 
     `resting_until` is an instant while the queue rests, `startable_at` one while its rate is used up. `keep` is the
     retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits longest has stood
-    ready, as far as the clock ran evenly; None if none is ready.
+    ready, as far as the clock ran evenly; None if none is ready. `dedup` is the key that was asked for, if it is taken.
     """
 
     name: str
@@ -26,6 +39,7 @@ class QueueRecord(Struct, frozen=True):
     oldest_ms: int | None = None
     limits: Limits = NONE
     startable_at: int | None = None
+    dedup: DedupRecord | None = None
 
 
 class Configured(Struct, frozen=True):
@@ -71,9 +85,10 @@ class QueueList(Struct, frozen=True):
 
 
 class Queues(Command[QueueList], frozen=True):
-    """Every queue, or those of the given names that exist."""
+    """Every queue, or those of the given names that exist; with `dedup`, who has this key in each of them."""
 
     names: tuple[str, ...] | None = None
+    dedup: str | None = None
 
 
 class Forgotten(Struct, frozen=True):

@@ -7,6 +7,7 @@ from msgspec import Struct
 from headrace.core.commands.command import Command
 from headrace.core.commands.jobs import Source
 from headrace.core.jobs import JobRef
+from headrace.core.limits import Rate
 
 WorkerState: TypeAlias = Literal["running", "paused", "draining"]
 
@@ -16,7 +17,8 @@ class WorkerRecord(Struct, frozen=True):
 
     The store sets `seen_at`, `expires_at` and, when it is asked, `silent_ms`: the time since the last beat. `memory` is
     that of its process, in bytes; `jobs` the first of those in hand. `lag_ms` is how late its event loop came at worst
-    in the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it.
+    in the last seconds; `blocked_ms`, if it has not come yet, for how long a handler has blocked it. With a
+    `rate` it starts no more jobs than that.
     """
 
     id: str
@@ -34,6 +36,7 @@ class WorkerRecord(Struct, frozen=True):
     memory: int = 0
     lag_ms: int = 0
     jobs: tuple[JobRef, ...] = ()
+    rate: Rate | None = None
     blocked_ms: int = 0
     silent_ms: int = 0
 

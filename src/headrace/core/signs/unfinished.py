@@ -7,6 +7,8 @@ from headrace.core.checks import CLOCK_MS, LATE_MS
 from headrace.core.lifecycle import deadline
 from headrace.core.signs.facts import Facts, Sign, at, command, ref
 
+NEW_MS: Final = 5_000  # a worker that has been there for so long has said so
+
 
 def it_is_delayed(facts: Facts) -> Iterator[str]:
     """It was added, or put off by hand, for later."""
@@ -141,7 +143,9 @@ def _retries(facts: Facts) -> bool:
 
 
 def _is_held(facts: Facts) -> bool:
-    """Whether its worker lives."""
+    """Whether its worker lives; one that has only just begun may not have said so yet."""
+    if facts.now - (facts.job.started_at or 0) < NEW_MS:
+        return True
     return facts.job.worker in {worker.id for worker in facts.workers if not worker.is_silent}
 
 

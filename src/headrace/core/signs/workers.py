@@ -44,6 +44,14 @@ def every_slot_is_taken(facts: Facts) -> Iterator[str]:
         yield f"{_those(busy, facts)} busy: {some(map(_with_jobs, busy))}; start more, or: {more}"
 
 
+def workers_have_a_rate(facts: Facts) -> Iterator[str]:
+    """Those who could run it start no more than so many jobs in a while, and may have done so."""
+    bound = [worker for worker in _ready(facts) if worker.rate is not None]
+    if bound and len(bound) == len(_ready(facts)):
+        more = command("workers", "set", bound[0].id, "--rate", "none")
+        yield f"{_those(bound, facts)} bound to a rate: {some(worker.id for worker in bound)}; wait, or lift it: {more}"
+
+
 def workers_are_paused(facts: Facts) -> Iterator[str]:
     """Those who could run it claim nothing, because somebody paused them."""
     yield from _held(
@@ -58,6 +66,11 @@ def workers_are_about_to_end(facts: Facts) -> Iterator[str]:
 
 def free(facts: Facts) -> list[WorkerRecord]:
     """The workers that could take it at once."""
+    return [worker for worker in _ready(facts) if worker.rate is None]
+
+
+def _ready(facts: Facts) -> list[WorkerRecord]:
+    """The workers that could take it, if their rates let them."""
     return [worker for worker in _fit(facts) if worker.state == "running" and not _is_full(worker)]
 
 
@@ -106,6 +119,7 @@ WORKERS: Final[tuple[Sign, ...]] = (
     no_worker_serves_its_queue,
     no_worker_knows_its_task,
     every_slot_is_taken,
+    workers_have_a_rate,
     workers_are_paused,
     workers_are_about_to_end,
 )

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from headrace.core.commands import Annotate, Annotated
-from headrace.core.errors import LeaseLost, NoMatch, NoSuchJob, NotAnObject, Refused
+from headrace.core.errors import DataTooLarge, LeaseLost, NoMatch, NoSuchJob, NotAnObject, Refused
 from headrace.core.jobs import LINES_MAX
 from headrace.storage.memory.journal import happened
 from headrace.storage.memory.match import matches
@@ -25,9 +25,13 @@ def annotate(world: World, command: Annotate, now: int) -> Annotated | Refused:
     data = job.data if command.data is None else command.data
     if command.patch is not None and not _is_object(data):
         return NotAnObject(queue=ref.queue, id=ref.id)
-    job.data = data if command.patch is None else _merged(data, command.patch)
-    if command.notes is not None:
-        job.notes = _merged(job.notes or "{}", command.notes)
+    patched = None if command.patch is None else _merged(data, command.patch)
+    notes = None if command.notes is None else _merged(job.notes or "{}", command.notes)
+    for what, merged in (("data", patched), ("notes", notes)):
+        if merged is not None and command.bytes_max is not None and len(merged.encode()) > command.bytes_max:
+            return DataTooLarge(what=what, queue=ref.queue, id=ref.id, limit=command.bytes_max)
+    job.data = data if patched is None else patched
+    job.notes = job.notes if notes is None else notes
     job.lines = [*job.lines, *command.lines][-LINES_MAX:]
     job.lines_count += len(command.lines)
     if command.progress is not None:

@@ -1,5 +1,6 @@
 """Dedup keys: who has them, what a duplicate does, and when they are free again."""
 
+from headrace.core.commands import DedupRecord
 from headrace.core.jobs import Dedup, JobRef, NewJob
 from headrace.core.lifecycle import Reception, reception
 from headrace.core.log import Change
@@ -70,6 +71,14 @@ def forget_old(world: World, now: int) -> None:
     """Forget the keys whose time is over."""
     for queue in world.queues.values():
         queue.dedups = {name: key for name, key in queue.dedups.items() if not key.is_over(now)}
+
+
+def who_has(queue: Queue, key: str, now: int) -> DedupRecord | None:
+    """The key, if it is taken."""
+    found = queue.dedups.get(key)
+    if found is None or found.is_over(now):
+        return None
+    return DedupRecord(found.ref, found.expires_at, found.is_forever, found.kept is not None)
 
 
 def free(queue: Queue, key: str, now: int) -> JobRef | None:

@@ -8,7 +8,7 @@ from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import State
 from headrace.core.limits import next_start
-from headrace.storage.memory.dedup import free
+from headrace.storage.memory.dedup import free, who_has
 from headrace.storage.memory.journal import trim
 from headrace.storage.memory.world import Queue, World
 
@@ -37,7 +37,8 @@ def configure(world: World, command: Configure, _now: int) -> Configured:
 
 def queues(world: World, command: Queues, now: int) -> QueueList:
     wanted = world.queues if command.names is None else set(command.names)
-    return QueueList(tuple(_record(world.queues[name], now) for name in sorted(wanted) if name in world.queues))
+    found = (world.queues[name] for name in sorted(wanted) if name in world.queues)
+    return QueueList(tuple(_record(queue, command.dedup, now) for queue in found))
 
 
 def forget(world: World, command: Forget, now: int) -> Forgotten | Refused:
@@ -55,7 +56,7 @@ def forget(world: World, command: Forget, now: int) -> Forgotten | Refused:
     return Forgotten()
 
 
-def _record(queue: Queue, now: int) -> QueueRecord:
+def _record(queue: Queue, key: str | None, now: int) -> QueueRecord:
     resting_until = queue.resting_until if queue.resting_until > now else None
     startable_at = next_start(queue.limits.rate, queue.starts, now)
     return QueueRecord(
@@ -67,6 +68,7 @@ def _record(queue: Queue, now: int) -> QueueRecord:
         _oldest_ms(queue, now),
         queue.limits,
         startable_at,
+        None if key is None else who_has(queue, key, now),
     )
 
 

@@ -26,6 +26,7 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
     existing: list[int] = []
     duplicates: list[int] = []
     replaced: list[tuple[int, JobRef]] = []
+    kept: list[int] = []
     dropped: dict[JobRef, JobRef] = {}  # duplicates, and what stands below and behind them, and of what
     for place, new in enumerate(jobs):
         ref = JobRef(new.queue, new.id) if new.id is not None else None
@@ -36,10 +37,12 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
         above = [new.parent] if new.parent else new.follows
         owner = next((dropped[over] for one in above if (over := JobRef(one.queue, one.id)) in dropped), None)
         key = None if owner else dedup.taken(world, new.queue, new.options.dedup, now)
-        if key and dedup.receive(world, key, new, now) == "replaces":
+        does = dedup.receive(world, key, new, now) if key else None
+        if key and does == "replaces":
             replaced.append((place, key.ref))
         elif key:
             owner = key.ref
+            kept += [place] if does == "kept" else []
         if owner:
             duplicates.append(place)
             refs.append(owner)
@@ -49,7 +52,7 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
         dedup.take(world, job, now, key)
         refs.append(job.ref)
         parents += [job] if new.has_children else []
-    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced)), parents
+    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced), tuple(kept)), parents
 
 
 def next_number(world: World, queue: str) -> tuple[int, int]:

@@ -9,6 +9,16 @@ select 1 from (
 )
 where iif(json_valid(data), json_type(data), '') = 'object';
 
+-- step: too_large: what would have more bytes than it may when it is merged
+select what from (
+  select 'data' as what, json_patch(coalesce(:data, a.data, j.data), :patch) as merged
+  from jobs j left join annotations a on a.key = j.key where j.key = :key and :patch is not null
+  union all
+  select 'notes', json_patch(coalesce((select notes from annotations where key = :key), '{}'), :notes)
+  where :notes is not null
+)
+where length(cast(merged as blob)) > :most limit 1;
+
 -- step: annotate: what is null stays as it is; notes and patches are merged, and a null in them removes (RFC 7396)
 insert into annotations (key, progress, notes, data)
 values (

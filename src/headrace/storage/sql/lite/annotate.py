@@ -3,7 +3,7 @@
 from typing import Final
 
 from headrace.core.commands import Annotate, Annotated
-from headrace.core.errors import LeaseLost, NoMatch, NotAnObject, Refused
+from headrace.core.errors import DataTooLarge, LeaseLost, NoMatch, NotAnObject, Refused
 from headrace.core.jobs import LINES_MAX
 from headrace.storage.sql.lite.keys import existing_key, no_such
 from headrace.storage.sql.lite.ledger import Ledger, as_json
@@ -27,6 +27,11 @@ def annotate(ledger: Ledger, command: Annotate) -> Annotated | Refused:
     if command.patch is not None and ledger.row(SQL.object, {"key": key, "data": command.data}) is None:
         return NotAnObject(queue=job.queue, id=job.id)
     parts = {name: getattr(command, name) for name in _PARTS}
+    if command.bytes_max is not None:
+        step = {"key": key, "most": command.bytes_max, "notes": command.notes, "data": command.data}
+        large = ledger.row(SQL.too_large, step | {"patch": command.patch})
+        if large is not None:
+            return DataTooLarge(what=large[0], queue=job.queue, id=job.id, limit=command.bytes_max)
     if any(value is not None for value in parts.values()):
         ledger.run(SQL.annotate, {"key": key} | parts)
     if command.lines:

@@ -3,8 +3,9 @@
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands import Configure, Configured, DedupRecord, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.commands.queues import limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, Keep, State
@@ -71,8 +72,19 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
         limits = NONE if row[3] is None else limits_of(row[3])
         startable_at = next_start(limits.rate, starts_of(row[4]), ledger.now) if row[4] is not None else None
         keep = _keeps.decode(row[12])
-        records.append(QueueRecord(row[0], bool(row[1]), counts, resting_until, keep, oldest_ms, limits, startable_at))
+        record = QueueRecord(row[0], bool(row[1]), counts, resting_until, keep, oldest_ms, limits, startable_at)
+        records.append(record if command.dedup is None else _asked(ledger, record, command.dedup))
     return QueueList(tuple(records))
+
+
+def _asked(ledger: Ledger, record: QueueRecord, name: str) -> QueueRecord:
+    """The record with who has a dedup key."""
+    row = ledger.row(DEDUP.who_has, {"queue": record.name, "name": name, "now": ledger.now})
+    if row is None:
+        return record
+    owner, custom, expires_at, is_forever, is_kept = row
+    job = JobRef(record.name, id_of(owner, custom))
+    return replace(record, dedup=DedupRecord(job, expires_at, bool(is_forever), bool(is_kept)))
 
 
 def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:

@@ -125,6 +125,7 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
     existing: list[int] = []
     duplicates: list[int] = []
     replaced: list[tuple[int, JobRef]] = []
+    kept: list[int] = []
     dropped: dict[JobRef, JobRef] = {}  # duplicates, and what stands below and behind them, and of what
     for at, job in enumerate(jobs):
         if job.id is not None and (ref := JobRef(job.queue, job.id)) in known:
@@ -136,10 +137,13 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
         before = keys.find(job) if owner is None else None
         if before is not None:
             owner = before.ref
-            if keys.receive(before, job) == "replaces":
+            does = keys.receive(before, job)
+            if does == "replaces":
                 replaced.append((at, owner))
                 known.pop(owner, None)
                 owner = None
+            elif does == "kept":
+                kept.append(at)
         if owner is not None:
             duplicates.append(at)
             refs.append(owner)
@@ -149,7 +153,7 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
         key, ref = _enter(ledger, entered, known, job)
         refs.append(ref)
         rows_of(ledger).dedups.extend(keys.take(key, ref, job, before))
-    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced)), entered
+    return Added(tuple(refs), tuple(existing), tuple(duplicates), tuple(replaced), tuple(kept)), entered
 
 
 def _enter(ledger: Ledger, entered: Entered, known: dict[JobRef, int], job: NewJob) -> tuple[int, JobRef]:

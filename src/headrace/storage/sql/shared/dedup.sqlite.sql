@@ -15,6 +15,10 @@ on conflict (queue, name) do update set
   kept = null
 where expires_at <= :now;
 
+-- step: who_has: one key, by the name of its queue
+select owner, id, expires_at, is_forever, kept is not null from dedups
+where queue = (select id from queues where name = :queue) and name = :name and (expires_at is null or expires_at > :now);
+
 -- step: extend
 update dedups set expires_at = :expires_at where queue = :queue and name = :name;
 
