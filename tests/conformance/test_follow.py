@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add
+from headrace.core.commands import Add, Remove
 from headrace.core.errors import NoSuchJob
 from headrace.core.flow_errors import CannotFollow, InFlow
 from headrace.core.jobs import Bond, Dedup, Follow, Keep, NewJob
@@ -96,6 +96,15 @@ async def test_a_job_that_is_removed_is_waited_for_no_more(desk: Desk) -> None:
     await desk.remove(job)
     assert await desk.state(F) == "waiting"
     assert len(await desk.tree(F)) == 1
+
+
+async def test_who_is_removed_together_with_the_job_is_told_nothing(desk: Desk) -> None:
+    await desk.add(parent("p", queue="f"), child("p", of_queue="f"))
+    await desk.add(follower(ref("p", "f")))
+    removed = await desk.run(Remove(queue="f", states=("waiting-children",)))
+    assert set(removed.jobs) == {ref("p", "f"), F}
+    assert await desk.counts("f") == {}
+    assert [change.state for change in await desk.changes(F)] == ["waiting-children", "removed"]
 
 
 async def test_results_outlive_the_job(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from headrace.errors import NoSuchSchedule
 from headrace.testing import Bench
 from headrace.timing import moment
 
+UNKNOWN = "no worker of the queue q serves the task report; they serve other: register it in their app"
 NEXT = "it fires next at 2023-11-14 22:14:20 UTC"  # a minute after the frozen clock begins
 
 
@@ -54,9 +55,9 @@ async def test_it_is_not_yet_time(desk: Desk) -> None:
 
 async def test_no_worker_would_run_its_jobs(desk: Desk) -> None:
     await desk.put()
-    assert await desk.why() == [NEXT, "no worker is running"]
+    assert await desk.why() == [NEXT, "no worker is running; start one: headrace worker APP"]
     await desk.alive("other")
-    assert await desk.why() == [NEXT, "no worker of the queue q serves the task report; they serve other"]
+    assert await desk.why() == [NEXT, UNKNOWN]
 
 
 async def test_it_is_paused(desk: Desk) -> None:
@@ -95,7 +96,7 @@ async def test_a_slot_has_come_and_nobody_is_there(desk: Desk) -> None:
     desk.clock.tick(3600)
     assert await desk.why() == [
         "its slot of 2023-11-14 22:14:20 UTC has come, and fires as soon as a worker sees it",
-        "no worker is running",
+        "no worker is running; start one: headrace worker APP",
     ]
 
 
@@ -118,7 +119,7 @@ async def test_the_job_before_runs_on(desk: Desk, overlap: Any) -> None:
     desk.clock.tick(125)
     if overlap == "skip":
         await desk.fire()
-    runs = "its last job q/1 has not finished: it runs on worker w since 2023-11-14 22:13:20 UTC, attempt 1"
+    runs = "its last job q/1 has not finished: it runs on worker w since 2023-11-14 22:13:20 UTC, for 125 s, attempt 1"
     assert (
         await desk.why()
         == {
@@ -137,7 +138,8 @@ async def test_what_keeps_its_last_job_is_told(desk: Desk) -> None:
     await desk.alive()
     await desk.fire()
     await desk.app.queue("q").pause()
-    assert (await desk.why())[1:] == ["its last job q/1 has not finished: the queue q is paused"]
+    paused = "the queue q is paused; let it go on: headrace queues resume q"
+    assert (await desk.why())[1:] == [f"its last job q/1 has not finished: {paused}"]
     await (await desk.app.queue("q").get("1")).remove()
     assert len(await desk.why()) == 1
 

@@ -22,13 +22,14 @@ class Tie(NamedTuple):
 
 
 def ties_of(world: World, jobs: list[Job]) -> list[Tie]:
-    """Who may wait for these jobs: of each its parent, then its followers."""
+    """Who may wait for these jobs, and is there: of each its parent, then its followers."""
     ties: list[Tie] = []
     for job in jobs:
         parent = parent_of(world, job)
         if parent and job.parent:
             ties.append(Tie(job, parent, job.parent.policy))
-        ties += [Tie(job, follower, bond) for follower, bond in job.followers.items()]
+        there = (follower for follower in job.followers if world.job(follower.ref) is follower)
+        ties += [Tie(job, follower, job.followers[follower]) for follower in there]
     return ties
 
 
