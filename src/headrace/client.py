@@ -88,8 +88,8 @@ class Client:
         return reply
 
     def request_id(self) -> str:
-        """A text that no other request has: the process, and a number."""
-        return f"{self._request_prefix}{next(self._requests):x}"
+        """A text that no other request has: the process, and a number of REQUEST_DIGITS."""
+        return f"{self._request_prefix}{next(self._requests):012x}"
 
     async def watch(self, queue: str) -> Watch:
         """The one reader of the events of `queue`, for all who wait for jobs of it."""

@@ -10,6 +10,7 @@ from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob
 
 ADD_MAX: Final = 10_000  # jobs in one Add
 CLAIM_MAX: Final = 1_000  # jobs in one Claim
+REQUEST_DIGITS: Final = 12  # at the end of a request id: a hexadecimal number, which a client counts up
 SETTLE_MAX: Final = 1_000  # settlements in one Settle
 PAGE_MAX: Final = 1_000  # jobs touched by one Recover, Move or Remove
 
@@ -51,7 +52,8 @@ class Add(Command[Added], frozen=True):
     others may wait for that one, and then all would wait for ever (`CannotFollow`). So jobs only ever wait for older
     ones, or for new ones that do not wait for older ones: there are no cycles.
 
-    Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer.
+    Repeating an Add with the same `request_id` within some minutes changes nothing and gives the same answer. Any text
+    will do; where it ends in REQUEST_DIGITS that are counted up, a store may remember many in a row as one.
     """
 
     jobs: tuple[NewJob, ...]
@@ -188,7 +190,7 @@ class Recovered(Struct, frozen=True):
     """The jobs that were given back after their lease had ended. As many as the limit: there may be more.
 
     `expired` are the jobs that have failed because nobody had started them in time; `is_more` says that as many
-    deadlines as the limit were looked at.
+    deadlines as the limit were looked at, or that there may be more old answers to forget.
     """
 
     jobs: tuple[JobRef, ...] = ()

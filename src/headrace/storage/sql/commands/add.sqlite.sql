@@ -5,8 +5,10 @@ select i.queue, i.id, i.key
 from json_each(:pairs) as p
 join ids i on i.queue = p.value ->> 0 and i.id = p.value ->> 1;
 
--- step: repeated: the answer that a request got before
-select reply from requests where id = :id;
+-- step: repeated: the answer that a request got before, alone or in a series; and where that begins
+select reply, null from requests where id = :id
+union all
+select reply, first from series where first = (select max(first) from series where first <= :id) and last >= :id;
 
 -- step: fresh_jobs: [name, data, options]; keys, places and positions follow the order of the rows
 insert into jobs (key, name, data, options, added_at)
@@ -49,7 +51,17 @@ where parents.key = e.parent;
 
 -- step: requests: [id, reply]; a repeated id inserts fewer rows than it should
 insert or ignore into requests (id, at, reply)
-select value ->> 0, :now, value -> 1 from jsonb_each(:rows);
+select value ->> 0, :now, value -> 1 from jsonb_each(:rows) as new
+where not exists (
+  select 1 from series
+  where first = (select max(first) from series where first <= new.value ->> 0) and last >= new.value ->> 0
+);
+
+-- step: series: requests that came together; if one of them came before, no row
+insert into series (first, last, at, reply)
+select :first, :last, :now, :reply
+where not exists (select 1 from requests where id between :first and :last)
+  and coalesce((select last from series where first = (select max(first) from series where first <= :last)), '') < :first;
 
 -- step: parent_state
 select r.state, l.token, exists (select 1 from edges e where e.child = r.key and e.bond = 'finally')

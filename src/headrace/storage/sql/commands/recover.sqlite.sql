@@ -1,7 +1,10 @@
 -- Recover
 
 -- step: forget_requests
-delete from requests where id in (select id from requests where at < :before limit 1000);
+delete from requests where id in (select id from requests where at < :before limit :limit);
+
+-- step: forget_series
+delete from series where first in (select first from series where at < :before limit :limit);
 
 -- step: ended: without an index, as there are never more leases than running jobs
 select l.key, l.priority, l.made, l.started, l.stalls, j.id, j.options, e.key is not null

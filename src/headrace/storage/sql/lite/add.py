@@ -20,7 +20,7 @@ from headrace.storage.sql.lite.capacity import are_limited
 from headrace.storage.sql.lite.dedup import Keys
 from headrace.storage.sql.lite.follow import follow, watch_new
 from headrace.storage.sql.lite.guard import Guard
-from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, is_fresh, parted
+from headrace.storage.sql.lite.joint import Apart, Joint, Runs, added, are_series, is_fresh, parted, place
 from headrace.storage.sql.lite.ledger import Ledger
 from headrace.storage.sql.lite.parents import release
 from headrace.storage.sql.lite.storing import rows_of, store, store_fresh, taken
@@ -64,6 +64,9 @@ def join(ledger: Ledger, joint: Joint) -> Runs | Apart:
 def _join(ledger: Ledger, joint: Joint) -> Runs:
     rows = rows_of(ledger)
     runs = store_fresh(ledger, rows, joint.jobs)
+    if are_series(joint):
+        rows.series.append((str(joint.requests[0][0]), str(joint.requests[-1][0]), runs))
+        return runs
     for (request_id, _), answer in zip(
         joint.requests, parted(runs, [count for _, count in joint.requests]), strict=True
     ):
@@ -103,7 +106,9 @@ def _answered(ledger: Ledger, request_id: str | None) -> Added | None:
     row = ledger.row(SQL.repeated, {"id": request_id})
     if row is None:
         return None
-    reply = _reply.decode(row[0])
+    reply, first = _reply.decode(row[0]), row[1]
     if isinstance(reply, Added):
         return reply
-    return added(reply)
+    if first is None:
+        return added(reply)
+    return Added((added(reply).jobs[place(first, request_id)],))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from headrace.core.commands import Added
+from headrace.core.commands.jobs import REQUEST_DIGITS
 from headrace.core.errors import Refused
 from headrace.core.jobs import DEFAULTS, JobRef, NewJob, Options
 
@@ -43,8 +44,27 @@ def _is_special(options: Options) -> bool:
     return options.lifo or options.dedup is not None or options.expires_ms is not None
 
 
+def are_series(joint: Joint) -> bool:
+    """Whether these are Adds of one job each whose ids were counted up, so that one row can tell of all of them."""
+    requests = joint.requests
+    first, count = requests[0][0], len(requests)
+    if count == 1 or first is None or len(joint.jobs) != count:
+        return False
+    prefix, digits = first[:-REQUEST_DIGITS], first[-REQUEST_DIGITS:]
+    try:
+        number = int(digits, 16)
+    except ValueError:
+        return False
+    return requests == [(f"{prefix}{each:012x}", 1) for each in range(number, number + count)]
+
+
+def place(first: str, request_id: str) -> int:
+    """Which of a series a request is, from 0."""
+    return int(request_id[-REQUEST_DIGITS:], 16) - int(first[-REQUEST_DIGITS:], 16)
+
+
 def added(runs: Runs) -> Added:
-    """The reply to a fresh Add."""
+    """The reply to a fresh Add, or to a series of them."""
     return Added(tuple([JobRef(queue, str(number)) for queue, first, n in runs for number in range(first, first + n)]))
 
 

@@ -18,6 +18,7 @@ RENEW: Final = load("renew")
 RECOVER: Final = load("recover")
 TALLY: Final = load("tally")
 DEDUP: Final = load("dedup")
+FORGET_MAX: Final = 1_000  # answers that one Recover forgets
 REQUEST_AGE_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is remembered
 
 
@@ -43,12 +44,21 @@ def renew(ledger: Ledger, command: Renew) -> Renewed:
 
 def recover(ledger: Ledger, command: Recover) -> Recovered:
     """Give back jobs whose lease ended; see `core.commands.jobs.Recover`."""
-    ledger.run(RECOVER.forget_requests, {"before": ledger.now - REQUEST_AGE_MS})
+    has_old = _forget_requests(ledger)
     ledger.run(DEDUP.forget_old, {"now": ledger.now})
     _forget_tallies(ledger)
     jobs = _give_back(ledger, command.limit)
     expired, is_more = expire(ledger, command.limit)
-    return Recovered(jobs, expired, is_more)
+    return Recovered(jobs, expired, is_more or has_old)
+
+
+def _forget_requests(ledger: Ledger) -> bool:
+    """Forget a page of old answers to Adds; whether there may be more."""
+    is_more = False
+    for step in (RECOVER.forget_requests, RECOVER.forget_series):
+        ledger.run(step, {"before": ledger.now - REQUEST_AGE_MS, "limit": FORGET_MAX})
+        is_more = is_more or ledger.db.changes() == FORGET_MAX
+    return is_more
 
 
 def _give_back(ledger: Ledger, limit: int) -> tuple[JobRef, ...]:

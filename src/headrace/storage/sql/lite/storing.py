@@ -48,6 +48,7 @@ class Rows:
     edges: list[tuple[int, int, str | None, str]] = field(default_factory=list)
     dedups: list[Row] = field(default_factory=list)
     requests: list[tuple[str, Added | Runs]] = field(default_factory=list)
+    series: list[tuple[str, str, Runs]] = field(default_factory=list)  # of requests: the first, the last, all replies
 
     def write(self, ledger: Ledger) -> None:
         """Write everything; called by the ledger when it is flushed."""
@@ -64,6 +65,10 @@ class Rows:
         ledger.insert(SQL.requests, self.requests)
         if self.requests and ledger.db.changes() != len(self.requests):
             raise Repeated
+        for first, last, reply in self.series:
+            ledger.run(SQL.series, {"first": first, "last": last, "now": ledger.now, "reply": as_json(reply)})
+            if not ledger.db.changes():
+                raise Repeated
 
 
 @dataclass(slots=True)
