@@ -83,6 +83,8 @@ async def _look(client: Client, places: Places, limit: int, where: Query | None)
     """
     store = await client.open()
     guess = [count if where is None else 0 for _, count in places]
+    jobs: list[JobRecord] = []
+    behind = places
     for _ in range(TRIES_MAX):
         reply: Any = await store.run(*_finds(places, guess, limit, where))
         pages: list[Found] = list(reply) if isinstance(reply, tuple) else [reply]
