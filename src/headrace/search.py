@@ -82,7 +82,7 @@ async def _look(client: Client, places: Places, limit: int, where: Query | None)
     guess known better. If the queue moves too quickly for that, it ends with a section, and the rest is read later.
     """
     store = await client.open()
-    guess = [count if where is None else 0 for _, count in places]
+    guess = [count for _, count in places]  # at first, that all of them fit
     jobs: list[JobRecord] = []
     behind = places
     for _ in range(TRIES_MAX):
@@ -91,7 +91,7 @@ async def _look(client: Client, places: Places, limit: int, where: Query | None)
         jobs, behind, is_right = _joined(places, pages, limit)
         if is_right:
             break
-        guess = [*(len(page.jobs) for page in pages), *guess[len(pages) :]]
+        guess = [len(page.jobs) for page in pages] + [0] * (len(places) - len(pages))
     return jobs, behind
 
 
