@@ -140,7 +140,8 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
 def _check_call(verb: str, call: object) -> None:
     if not isinstance(call, Call):
         hint = "; write task.call(…)" if callable(call) else ""
-        raise Misuse(f"{verb}() takes calls, not {type(call).__name__}{hint}")
+        jobs = " and jobs" if verb == "after" else ""
+        raise Misuse(f"{verb}() takes calls{jobs}, not {type(call).__name__}{hint}")
 
 
 class Enqueue(Protocol):

@@ -122,7 +122,8 @@ def _dedup(name: str, value: Any, _: Pauses) -> Any:
     return value and value.stored()
 
 
-def _flag(name: str, value: Any, _: Pauses) -> bool:
+def flag_of(name: str, value: object) -> bool:
+    """True or False; `InvalidOption` for anything else."""
     if not isinstance(value, bool):
         raise InvalidOption(f"{name} is {type(value).__name__}; it is True or False")
     return value
@@ -137,7 +138,7 @@ _PARSERS: Final[Mapping[str, tuple[str, _Parse]]] = {
     "backoff": ("backoff", lambda _, value, pauses: pauses.stored(value)),
     "timeout": ("timeout_ms", _timeout),
     "max_stalled": ("max_stalled", lambda name, value, _: count_of(name, value, 0, STALLED_MAX)),
-    "lifo": ("lifo", _flag),
+    "lifo": ("lifo", lambda name, value, _: flag_of(name, value)),
     "keep_completed": ("keep_completed", _keep),
     "keep_failed": ("keep_failed", _keep),
     "dedup": ("dedup", _dedup),

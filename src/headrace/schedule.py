@@ -29,7 +29,7 @@ from headrace.core.schedules import (
 from headrace.engine.home import Home
 from headrace.engine.sync import blocking
 from headrace.job import Job
-from headrace.options import unknown_option
+from headrace.options import flag_of, unknown_option
 from headrace.schedulewhy import why_schedule
 from headrace.spans import AGE_MAX_MS, COUNT_MAX, Span, count_of, span_ms
 from headrace.timing import NEXT_MAX, When, instant_ms, moment, timing_of
@@ -168,7 +168,7 @@ def plan_of(when: When, call: Call[Any], options: Mapping[str, Any], module: str
         None if start is None else instant_ms("start", start),
         None if end is None else instant_ms("end", end),
         None if count is None else count_of("count", count, 1, COUNT_MAX),
-        bool(options.get("immediate", False)),
+        flag_of("immediate", options.get("immediate", False)),
         span_ms("jitter", options.get("jitter", 0), AGE_MAX_MS),
         _one_of("catch_up", options.get("catch_up", "latest"), CATCH_UPS),
         _one_of("overlap", options.get("overlap", "allow"), OVERLAPS),

@@ -1,20 +1,25 @@
-"""Looking for jobs that fit a query: section by section, a section being the jobs of a queue in one state."""
+"""Looking for jobs that fit a query: section by section, a section being the jobs of a queue in one state.
+
+The sections of a queue are read in one call, so at one moment: a job that goes from one to another is in one of them.
+"""
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from itertools import dropwhile, groupby
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
 from headrace.client import Client
-from headrace.core.commands import Find, QueueRecord, Queues
+from headrace.core.commands import Find, Found, QueueRecord, Queues
 from headrace.core.commands.reads import FIND_MAX
 from headrace.core.errors import InvalidOption
 from headrace.core.jobs import STATES, JobRecord, State
 from headrace.core.query import Query
 
 _INNER: Final = re.compile(r"(-?\d+\.-?\d+|\[-?\d+,-?\d+\])?", re.ASCII)  # as stores write them
-LOOKS_MAX: Final = 20  # pages of the store that are asked for one page of ours
+LOOKS_MAX: Final = 20  # times that the store is asked for one page of ours
+TRIES_MAX: Final = 3  # readings of a queue from which we learn how many jobs of each state are asked for
 
 # What needs eyes first.
 ORDER: Final[tuple[State, ...]] = (
@@ -49,36 +54,92 @@ class Cursor(Struct, frozen=True):
         return f"{self.queue}/{self.state}/{self.inner or ''}"
 
 
+Places: TypeAlias = list[tuple[Cursor, int]]
+"""Where to look, and how many jobs there are, or were a moment ago."""
+
+
 async def search(client: Client, query: Query, limit: int, after: str | None) -> tuple[list[JobRecord], str | None]:
     """Up to `limit` jobs that fit, and where to go on if there may be more."""
     start = None if after is None else Cursor.read(after)
     found: list[JobRecord] = []
     looks = 0
-    for section, _ in await sections(client, query, ORDER, start):
-        cursor: Cursor | None = section
-        while cursor is not None:
+    everywhere = await sections(client, query, ORDER, start, with_empty=True)
+    for _, of_queue in groupby(everywhere, lambda place: place[0].queue):
+        places = list(of_queue)
+        while places:
             if len(found) >= limit or looks >= LOOKS_MAX:
-                return found, str(cursor)
-            size = min(limit - len(found), FIND_MAX)
-            page = await client.run(Find(cursor.queue, cursor.state, size, cursor.inner, query.rest()))
+                return found, str((_filled(places) or places)[0][0])
+            jobs, places = await _look(client, places, min(limit - len(found), FIND_MAX), query.rest())
             looks += 1
-            found += page.jobs
-            cursor = Cursor(cursor.queue, cursor.state, page.cursor) if page.cursor else None
+            found += jobs
     return found, None
 
 
+async def _look(client: Client, places: Places, limit: int, where: Query | None) -> tuple[list[JobRecord], Places]:
+    """The first jobs of some sections of one queue, all at one moment, and what is behind them.
+
+    How many to ask each section for follows from how many those before it give. That is guessed, and after a wrong
+    guess known better. If the queue moves too quickly for that, it ends with a section, and the rest is read later.
+    """
+    store = await client.open()
+    guess = [count for _, count in places]  # at first, that all of them fit
+    jobs: list[JobRecord] = []
+    behind = places
+    for _ in range(TRIES_MAX):
+        reply: Any = await store.run(*_finds(places, guess, limit, where))
+        pages: list[Found] = list(reply) if isinstance(reply, tuple) else [reply]
+        jobs, behind, is_right = _joined(places, pages, limit)
+        if is_right:
+            break
+        guess = [len(page.jobs) for page in pages] + [0] * (len(places) - len(pages))
+    return jobs, behind
+
+
+def _finds(places: Places, guess: Sequence[int], limit: int, where: Query | None) -> list[Find]:
+    finds: list[Find] = []
+    expected = 0
+    for (place, count), more in zip(places, guess, strict=True):
+        finds.append(Find(place.queue, place.state, limit - expected, place.inner, where))
+        expected += more
+        if expected >= limit or (where is not None and count > FIND_MAX):
+            break  # this one fills the page, or is too long to be looked through at once
+    return finds
+
+
+def _joined(places: Places, pages: list[Found], limit: int) -> tuple[list[JobRecord], Places, bool]:
+    """The jobs of these pages, what is behind them, and whether the right number was asked for."""
+    jobs: list[JobRecord] = []
+    for at, page in enumerate(pages):
+        place, count = places[at]
+        if len(jobs) + len(page.jobs) > limit:
+            return jobs, places[at:], False
+        jobs += page.jobs
+        if page.cursor is not None:
+            return jobs, [(Cursor(place.queue, place.state, page.cursor), count), *places[at + 1 :]], True
+    behind = _filled(places[len(pages) :])
+    return jobs, behind, len(jobs) == limit or not behind
+
+
+def _filled(places: Places) -> Places:
+    """From the first place on that has jobs."""
+    return list(dropwhile(lambda place: not place[1], places))
+
+
 async def sections(
-    client: Client, query: Query, order: Sequence[State], start: Cursor | None
-) -> list[tuple[Cursor, int]]:
-    """Where jobs that fit can be, queue by queue, and how many are there; not what lies before `start`."""
+    client: Client, query: Query, order: Sequence[State], start: Cursor | None, *, with_empty: bool = False
+) -> Places:
+    """Where jobs that fit can be, queue by queue, and how many are there; not what lies before `start`.
+
+    With the empty sections of queues in which there is something: jobs may go there at any time.
+    """
     queues: Sequence[QueueRecord] = (await client.run(Queues())).queues
     wanted = query.states()
     found = [
         (Cursor(one.name, state), one.counts[state])
         for one in queues
-        if query.admits(one.name)
+        if query.admits(one.name) and any(one.counts[state] for state in wanted)
         for state in order
-        if state in wanted and one.counts[state]
+        if state in wanted and (with_empty or one.counts[state])
     ]
     if start is None:
         return found

@@ -67,8 +67,9 @@ class Selection:
         """A page of the jobs: queue by queue, what runs first, what has completed last.
 
         In one state they come in the order in which they will go; finished ones newest first. `after` is the cursor of
-        the page before. Jobs that move meanwhile can be missed or seen twice. Where few jobs fit, a page may be short,
-        or empty, and have a cursor: so many were looked at that it is better to ask again.
+        the page before. The jobs of a queue are read at one moment, so that one which changes its state is there once.
+        Between two pages, or two queues, jobs that move can be missed or seen twice. Where few jobs fit, a page may be
+        short, or empty, and have a cursor: so many were looked at that it is better to ask again.
         """
         records, cursor = await search(self._client, self.query, count_of("limit", limit, 1, FIND_MAX), after)
         return Page(tuple(known_job(self._client, record) for record in records), cursor)

@@ -501,6 +501,17 @@ async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk) -> None:
     assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
 
 
+async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: Desk) -> None:
+    await desk.run(Configure("q", max_waiting=2))
+    root = keyed(id="root", has_children=True)
+    added = await add(desk, keyed(), keyed(), keyed(replaces=True), root, child("root", queue="q"))
+    assert added.duplicates == (1, 2, 3, 4)
+    delayed = keyed(key="other", delay_ms=5, replaces=True)
+    assert len((await add(desk, delayed, delayed)).replaced) == 1
+    assert await desk.counts() == {"waiting": 1, "delayed": 1}
+    assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
+
+
 async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk) -> None:
     owner = await add(desk, keyed())
     step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))

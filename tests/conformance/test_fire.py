@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from headrace.core.commands import Configure, Fire, Fired, Forget, Move, Remove
-from headrace.core.errors import NoSuchParent
+from headrace.core.errors import NoSuchParent, QueueFull
 from headrace.core.jobs import Parent, Slot
 from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 
@@ -53,6 +53,18 @@ async def test_what_refuses_the_job_refuses_the_slot(desk: Desk) -> None:
     known = await put(desk, "s", plan(job=replace(child("nobody"), parent=Parent("q", "nobody"))))
     assert await desk.refusal(fire()) == NoSuchParent(queue="q", id="nobody")
     assert await read(desk) == known
+
+
+async def test_a_full_queue_keeps_the_slot_for_later(desk: Desk) -> None:
+    known = await put(desk, "s", plan())
+    await desk.run(Configure("q", max_waiting=0))
+    for command in (fire(), fire(None)):
+        refusal = await desk.refusal(command)
+        assert isinstance(refusal, QueueFull)
+        assert (refusal.queue, refusal.most) == ("q", 0)
+    assert await read(desk) == known
+    await desk.run(Configure("q", max_waiting=1))
+    assert await desk.run(fire()) == Fired(ref("1"))
 
 
 async def test_jitter_delays_the_job_beside_its_own_delay(desk: Desk, clock: FrozenClock) -> None:

@@ -283,6 +283,17 @@ async def test_a_rate_that_changes_remembers_what_started(desk: Desk) -> None:
     assert len(await desk.claim()) == 2
 
 
+async def test_a_clock_that_is_set_back_makes_the_next_start_later(desk: Desk, clock: FrozenClock) -> None:
+    await limit(desk, rate=Rate(1, 1_000))
+    await desk.add(new(), new())
+    await desk.claim_one()
+    clock.advance(-5_000)
+    claimed = await desk.claimed()
+    assert (claimed.leases, claimed.wait_ms) == ((), 6_000)
+    clock.advance(6_000)
+    assert ids(await desk.claim()) == ["2"]
+
+
 async def test_with_a_place_missing_too_only_news_help(desk: Desk) -> None:
     await limit(desk, concurrency=1, rate=Rate(1, 1_000))
     await desk.add(new(), new())

@@ -128,7 +128,7 @@ def test_after_nothing_is_refused() -> None:
 
 @pytest.mark.parametrize("odd", [work, "work", None, 5, work.function])
 def test_after_takes_calls_only(odd: Any) -> None:
-    with pytest.raises(Misuse, match=r"after\(\) takes calls"):
+    with pytest.raises(Misuse, match=r"after\(\) takes calls and jobs"):
         work.call().after(odd)
 
 

@@ -143,6 +143,7 @@ def test_without_a_loop_all_of_it_blocks(tmp_path: Path) -> None:
         ({"jitter": float("nan")}, "jitter is nan"),
         ({"count": 0}, "count is 0"),
         ({"count": 1.5}, "count is float"),
+        ({"immediate": "no"}, "immediate is str; it is True or False"),
         ({"catch_up": "some"}, "catch_up is 'some'; it is latest, all or none"),
         ({"overlap": "maybe"}, "overlap is 'maybe'; it is allow, skip or queue"),
         ({"start": datetime(2026, 1, 1)}, "start has no time zone"),  # noqa: DTZ001

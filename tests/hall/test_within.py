@@ -12,7 +12,7 @@ import pytest
 
 import headrace
 from headrace.core.commands import Count
-from headrace.errors import DuplicateId, JobFailed, Misuse, Unavailable
+from headrace.errors import DuplicateId, JobFailed, Misuse, QueueFull, Unavailable
 from headrace.storage.sql.sqlite import SqliteStore
 
 
@@ -55,6 +55,21 @@ def receipts(app: headrace.App) -> headrace.Task[[str], str]:
         return f"for {item}"
 
     return receipt
+
+
+async def test_limits_and_dedup_keys_hold_in_the_transaction(app: headrace.App, db: apsw.Connection) -> None:
+    receipt = receipts(app)
+    await app.queue("default").limit(max_waiting=2)
+    begin(db)
+    once = receipt.call("pen").options(dedup=headrace.Dedup("pen"))
+    first = await app.within(db).enqueue(once)
+    assert (await app.within(db).enqueue(once)).is_duplicate
+    await app.within(db).enqueue(receipt.call("ink"))
+    with pytest.raises(QueueFull, match="the queue 'default' is full: 2 jobs may wait"):
+        await app.within(db).enqueue(receipt.call("cap"))
+    db.execute("commit")
+    assert (orders(db), await waiting(app)) == (["pen"], 2)
+    assert (await app.enqueue(once)).ref == first.ref
 
 
 async def test_the_row_and_the_job_are_there_after_the_commit(app: headrace.App, db: apsw.Connection) -> None:

@@ -1,13 +1,17 @@
 """Limits of a queue in a file that several stores have open."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
+
+import apsw
 
 from headrace.core.commands import Add, Added, Claim, Claimed, Configure, Count, Counted, Settle, Source
 from headrace.core.jobs import NewJob
 from headrace.core.lifecycle import settle
 from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import Done
+from headrace.storage.protocol import granted
 from headrace.storage.sql.sqlite import SqliteStore
 from tests.crash.statements import watched
 
@@ -33,6 +37,23 @@ async def test_stores_that_add_and_claim_at_once_keep_to_the_limits_together(tmp
     assert (counted.queues["q"]["waiting"], counted.queues["q"]["active"]) == (WAITING - RUNNING, RUNNING)
     for store in stores:
         await store.close()
+
+
+async def test_places_are_counted_from_the_leases_whatever_a_counter_says(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "jobs.db"))
+    await store.open()
+    await store.run(Configure("q", concurrency=2, max_waiting=2))
+    await store.run(Add(tuple(NewJob("q", "x") for _ in range(4))))
+    claim = Claim((Source("q"),), 1, "t", 60_000)
+    first = granted(await store.run(claim))
+    with closing(apsw.Connection(store.path)) as db:
+        db.execute("update queues set active = 40")
+    assert len(granted(await store.run(claim)).leases) == 1
+    assert granted(await store.run(claim)).leases == ()
+    await store.run(Settle((settle(first.leases[0], Done(), 0.0),)))
+    assert isinstance(await store.run(Add((NewJob("q", "x"),))), Added)
+    assert len(granted(await store.run(claim)).leases) == 1
+    await store.close()
 
 
 async def test_jobs_of_a_queue_without_limits_cost_no_statement_more(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """`headrace queues limit`: set, lift and show the limits of a queue."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from cyclopts import App, Parameter
 from msgspec import UNSET, UnsetType, structs
@@ -13,6 +13,8 @@ from headrace.core import limits as core
 from headrace.limits import Capacity, Rate
 
 Count: TypeAlias = str | None
+DIGITS_MAX: Final = 13  # of a number; the largest limit, 2^40, has as many
+SHOWN_MAX: Final = 40  # characters of what was given that a complaint repeats
 
 
 def register(app: App) -> None:
@@ -82,9 +84,14 @@ def _count(option: str, text: str | None) -> int | UnsetType | None:
         return UNSET
     if text == "none":
         return None
-    if not text.isdecimal():
-        raise Stop(f"{option} {text!r} is no whole number; to lift the limit, say none")
+    if not _is_number(text):
+        raise Stop(f"{option} {text[:SHOWN_MAX]!r} is no whole number up to 2^40; to lift the limit, say none")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a whole number, and not one so long that Python refuses to read it."""
+    return text.isdecimal() and len(text) <= DIGITS_MAX
 
 
 def rate_text(rate: core.Rate) -> str:
@@ -97,8 +104,8 @@ def rate_of(text: str) -> Rate | None:
     if text == "none":
         return None
     count, _, span = text.partition("/")
-    if not count.isdecimal() or not span:
-        raise Stop(f"--rate {text!r} is not of the form N/SPAN, as 100/1s is; to lift the limit, say none")
+    if not _is_number(count) or not span:
+        raise Stop(f"--rate {text[:SHOWN_MAX]!r} is not of the form N/SPAN, as 100/1s is; to lift the limit, say none")
     return Rate(int(count), seconds("--rate", span))
 
 

@@ -59,10 +59,13 @@ async def release(
     """
     async with opened(common) as store:
         count = await store.locks.release(name, owner)
-        known = [lock.name for lock in await store.locks.list()] if not count else []
+        held = await store.locks.list() if not count else []
     if not count:
-        by = f" by {owner!r}" if owner else ""
-        raise Stop(f"the lock {name!r} is not held{by}{meant(name, known)}", "no-such-lock", Exit.NOT_FOUND)
+        owners = [lock.owner for lock in held if lock.name == name]
+        by, hint = "", meant(name, (lock.name for lock in held))
+        if owner is not None and owners:
+            by, hint = f" by {owner!r}", meant(owner, owners)
+        raise Stop(f"the lock {name!r} is not held{by}{hint}", "no-such-lock", Exit.NOT_FOUND)
     if common.json:
         output.document({"released": count})
     else:

@@ -51,16 +51,19 @@ def _refusal(world: World, command: Add) -> Refused | None:
 def _newcomers(world: World, jobs: tuple[NewJob, ...], now: int) -> list[NewJob]:
     """The jobs that take up room: those that are neither there nor duplicates, nor below one."""
     seen: set[JobRef] = set()
+    keys: set[tuple[str, str]] = set()  # dedup keys that jobs of this Add take
     dropped: set[JobRef] = set()
     found: list[NewJob] = []
     for new in jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
         above = [new.parent] if new.parent else new.follows
         is_below = any(JobRef(one.queue, one.id) in dropped for one in above)
-        if is_below or dedup.taken(world, new.queue, new.options.dedup, now):
+        key = (new.queue, new.options.dedup.key) if new.options.dedup else None
+        if is_below or key in keys or dedup.taken(world, new.queue, new.options.dedup, now):
             dropped |= {ref} if ref else set()
         elif not (ref and (ref in seen or world.job(ref))):
             seen |= {ref} if ref else set()
+            keys |= {key} if key else set()
             found.append(new)
     return found
 

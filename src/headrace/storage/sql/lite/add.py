@@ -86,16 +86,19 @@ def _refusal(ledger: Ledger, guard: Guard, jobs: Sequence[NewJob]) -> Refused | 
 def _newcomers(ledger: Ledger, jobs: Sequence[NewJob]) -> list[NewJob]:
     """The jobs that take up room: those that are neither there nor duplicates, nor below one."""
     known, keys = set(taken(ledger, jobs)), Keys(ledger, jobs)
+    named: set[tuple[str, str]] = set()  # dedup keys that jobs of this Add take
     dropped: set[JobRef] = set()
     found: list[NewJob] = []
     for job in jobs:
         ref = None if job.id is None else JobRef(job.queue, job.id)
         above = job.follows if job.parent is None else (job.parent,)
         is_below = any(JobRef(one.queue, one.id) in dropped for one in above)
-        if is_below or keys.find(job) is not None:
+        key = None if job.options.dedup is None else (job.queue, job.options.dedup.key)
+        if is_below or key in named or keys.find(job) is not None:
             dropped |= set() if ref is None else {ref}
         elif ref not in known:
             known |= set() if ref is None else {ref}
+            named |= set() if key is None else {key}
             found.append(job)
     return found
 

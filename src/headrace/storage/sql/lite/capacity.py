@@ -1,7 +1,7 @@
 """Limits on SQLite: whom an Add refuses, how many jobs a Claim may take, and which are next where keys take turns.
 
-The counts of a queue are those of its head, which change in the transaction that changes its jobs. Those of a key are
-taken from its leases and its unfinished jobs, each time anew.
+How many jobs of a queue or a key run is counted from the leases, each time anew, so that no place is ever lost. How
+many of a queue wait is in its head, which changes in the transaction that changes its jobs; of a key they are counted.
 """
 
 from collections import Counter
@@ -49,7 +49,7 @@ def refusal(ledger: Ledger, jobs: Collection[NewJob]) -> QueueFull | None:
         limits, counts = head.limits, head.counts
         waiting = counts["waiting"] + counts["prioritized"] + counts["delayed"] + counts["waiting-children"]
         of_queue = Capacity(limits.concurrency, limits.max_waiting)
-        if not admits(of_queue, counts["active"], waiting, by_queue[name]):
+        if not admits(of_queue, _running(ledger, head), waiting, by_queue[name]):
             return queue_full(name, limits.max_waiting or 0)
         for member, capacity in (limits.per_key or {}).items():
             if key is None or key == NO_KEY or capacity.waiting is None:
@@ -60,14 +60,22 @@ def refusal(ledger: Ledger, jobs: Collection[NewJob]) -> QueueFull | None:
     return None
 
 
-def free(head: Head) -> int:
+def free(ledger: Ledger, head: Head) -> int:
     """How many jobs more may run at once."""
-    return left(head.limits.concurrency if head.limits else None, head.counts["active"])
+    return left(head.limits.concurrency if head.limits else None, _running(ledger, head))
 
 
-def claimable(head: Head, now: int) -> int:
+def claimable(ledger: Ledger, head: Head) -> int:
     """How many jobs may be claimed now, as far as the limits of the whole queue go."""
-    return min(free(head), startable(head.limits.rate if head.limits else None, head.starts, now))
+    return min(free(ledger, head), startable(head.limits.rate if head.limits else None, head.starts, ledger.now))
+
+
+def _running(ledger: Ledger, head: Head) -> int:
+    """How many jobs of a queue run; 0 where nothing depends on it."""
+    if head.limits is None or head.limits.concurrency is None:
+        return 0
+    count: int = ledger.row(SQL.active, {"base": head.base, "last": head.base + NUMBER_MASK})[0]
+    return count
 
 
 def note_starts(ledger: Ledger, head: Head, count: int) -> None:

@@ -36,7 +36,7 @@ def claim(ledger: Ledger, command: Claim) -> Claimed:
             continue
         most = command.limit - len(leases)
         if head.limits is not None:
-            most = min(most, claimable(head, ledger.now))
+            most = min(most, claimable(ledger, head))
         if most > 0 and (head.counts["waiting"] or head.counts["prioritized"]):
             leases += _take(ledger, head, source, command, most)
         if len(leases) < command.limit:
@@ -138,9 +138,11 @@ def _parent(ledger: Ledger, key: int) -> JobRef | None:
 
 def _waits(ledger: Ledger, head: Head) -> list[int]:
     """After which time the queue may have something without news: nothing, if the end of a job is waited for."""
-    if head.limits is not None and not claimable(head, ledger.now):
+    if head.limits is not None and not claimable(ledger, head):
         rate = head.limits.rate
-        return [startable_at(rate, head.starts, ledger.now) - ledger.now] if rate is not None and free(head) else []
+        if rate is None or not free(ledger, head):
+            return []
+        return [startable_at(rate, head.starts, ledger.now) - ledger.now]
     return [_until_next_due(ledger, head)] if head.counts["delayed"] else []
 
 

@@ -1,4 +1,4 @@
--- Turns: limits per key. Rows of `keyed` follow from the places of the jobs; whoever moves a job has them made anew.
+-- Limits: who runs, and the turns of keys. Rows of `keyed` follow from the places of the jobs; whoever moves a job has them made anew.
 
 -- step: unkey: [key …] of jobs
 delete from keyed where job in (select value from json_each(:jobs));
@@ -17,6 +17,9 @@ insert into keyed (job, queue, key, priority, position)
 select j.key, :queue, key_of(:member, j.data), r.priority, r.position
 from jobs j left join ready r on r.key = j.key
 where j.key >> 40 = :queue and not exists (select 1 from finished f where f.key = j.key);
+
+-- step: active: how many jobs of a queue run
+select count(*) from leases where key between :base and :last;
 
 -- step: of_key: how many jobs of a key run, and how many are unfinished in all
 select count(l.key), count(*) from keyed k left join leases l on l.key = k.job
