@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -82,9 +82,9 @@ class Running:
 
     def ready(self) -> int:
         """The process id of the next worker that says it is ready."""
-        found = re.search(r"-(\d+)-[0-9a-f]{8} ready", self.line(" ready: "))
-        assert found is not None
-        return int(found[1])
+        pid = _worker(self.line(" ready: "))
+        assert pid is not None
+        return pid
 
     def rest(self) -> list[str]:
         """All lines to the end; then every process that could write them is gone."""
@@ -103,6 +103,11 @@ class Running:
             self.process.kill()
         self.process.wait()
         self._reader.join(PATIENCE_S)
+        if self._reader.is_alive():  # a worker process of a fleet outlived it, and to close what it writes to would hang
+            for pid in filter(None, map(_worker, self.seen)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"processes go on after {self.seen}")
         assert self.process.stderr is not None
         self.process.stderr.close()
 
@@ -120,6 +125,12 @@ class Running:
         for line in self.process.stderr:
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
+
+
+def _worker(line: str) -> int | None:
+    """The process id of the worker that says here that it is ready."""
+    found = re.search(r"-(\d+)-[0-9a-f]{8} ready", line)
+    return int(found[1]) if found else None
 
 
 class Project:

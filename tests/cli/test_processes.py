@@ -1,9 +1,22 @@
 """`headrace worker --processes N`, and `headrace dev`: who looks after worker processes."""
 
 import os
+import re
 import signal
+import sys
+import time
+from pathlib import Path
 
-from tests.cli.project import CODE, Project
+import pytest
+
+from tests.cli.project import CODE, PATIENCE_S, Project
+
+
+def pending(pid: int) -> set[int]:
+    """The signals that a process has been sent and has not taken yet."""
+    found = re.search(r"^ShdPnd:\s+(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return {number + 1 for number in range(64) if int(found[1], 16) >> number & 1}
 
 
 def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: Project) -> None:
@@ -31,6 +44,26 @@ def test_the_second_signal_reaches_the_processes_too(project: Project) -> None:
         fleet.signal(signal.SIGINT)
         fleet.line("1 jobs may end")
         fleet.signal(signal.SIGINT)
+        fleet.line("1 jobs are handed back")
+        assert fleet.end() == 0
+    assert project.record(job).state == "waiting"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_a_process_that_gets_no_time_between_two_signals_has_them_both(project: Project) -> None:
+    job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
+    with project.running("worker", "jobs:app", "--processes", "2") as fleet:
+        fleet.ready()
+        fleet.ready()
+        project.until("default", "active")
+        busy = int(project.record(job).worker.split("-")[-2])
+        os.kill(busy, signal.SIGSTOP)
+        fleet.signal(signal.SIGINT)
+        fleet.signal(signal.SIGTERM)
+        end = time.monotonic() + PATIENCE_S
+        while not {signal.SIGTERM, signal.SIGINT} <= pending(busy):
+            assert time.monotonic() < end, pending(busy)
+        os.kill(busy, signal.SIGCONT)
         fleet.line("1 jobs are handed back")
         assert fleet.end() == 0
     assert project.record(job).state == "waiting"
