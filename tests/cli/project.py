@@ -82,8 +82,7 @@ class Running:
 
     def ready(self) -> int:
         """The process id of the next worker that says it is ready."""
-        pid = _worker(self.line(" ready: "))
-        assert pid is not None
+        (pid,) = _workers(self.line(" ready: "))
         return pid
 
     def rest(self) -> list[str]:
@@ -103,8 +102,8 @@ class Running:
             self.process.kill()
         self.process.wait()
         self._reader.join(PATIENCE_S)
-        if self._reader.is_alive():  # a worker process of a fleet outlived it, and to close what it writes to would hang
-            for pid in filter(None, map(_worker, self.seen)):
+        if self._reader.is_alive():  # a process of a fleet outlived it; to close what it writes to would hang
+            for pid in _workers("\n".join(self.seen)):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             raise AssertionError(f"processes go on after {self.seen}")
@@ -127,10 +126,9 @@ class Running:
         self._lines.put(None)
 
 
-def _worker(line: str) -> int | None:
-    """The process id of the worker that says here that it is ready."""
-    found = re.search(r"-(\d+)-[0-9a-f]{8} ready", line)
-    return int(found[1]) if found else None
+def _workers(text: str) -> list[int]:
+    """The process ids of the workers that say here that they are ready."""
+    return [int(pid) for pid in re.findall(r"-(\d+)-[0-9a-f]{8} ready", text)]
 
 
 class Project:

@@ -3,13 +3,15 @@
 import os
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.project import CODE, PATIENCE_S, Project
+from tests.cli.project import CODE, COMMAND, PATIENCE_S, Project
 
 
 def pending(pid: int) -> set[int]:
@@ -67,6 +69,16 @@ def test_a_process_that_gets_no_time_between_two_signals_has_them_both(project: 
         fleet.line("1 jobs are handed back")
         assert fleet.end() == 0
     assert project.record(job).state == "waiting"
+
+
+def test_a_message_is_written_in_one_piece(project: Project) -> None:
+    """Else those of several processes come mixed where they share a pipe."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # it keeps pieces apart
+    with ours, theirs:
+        subprocess.run([*COMMAND, "worker", "jbos:app"], cwd=project.folder, stderr=theirs, check=False)
+        written = ours.recv(10_000).decode()
+    assert written.startswith("headrace: ")
+    assert written.endswith("\n")
 
 
 def test_when_the_one_that_looks_after_them_is_killed_the_processes_drain(project: Project) -> None:
