@@ -31,7 +31,10 @@ SOURCES: Final = "repository"
 HOW_TO: Final = (
     (
         "Jobs",
-        "tasks bulk your-own-transaction unique-ids dedup delay priority retries timeouts results expire retention batch",
+        (
+            "tasks bulk your-own-transaction unique-ids dedup delay expire priority retries timeouts results retention"
+            " batch"
+        ),
     ),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow after-a-job clean-up"),
