@@ -212,6 +212,17 @@ class Project:
 
         self._with(act)
 
+    def begun(self, ref: str) -> None:
+        """Wait until the handler of a job has said something; that it is active is known before its worker knows."""
+        queue, _, job_id = ref.partition("/")
+
+        async def act(app: App) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await (await app.get(queue, job_id)).logs():
+                    pass
+
+        self._with(act)
+
     def record(self, ref: str) -> Any:
         queue, _, job_id = ref.partition("/")
 

@@ -29,7 +29,7 @@ def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: 
         third = fleet.ready()
         assert len({first, second, third}) == 3
         job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
-        project.until("default", "active")
+        project.begun(job)
         fleet.signal()
         fleet.line("1 jobs may end")
         project.gate.touch()
@@ -42,7 +42,7 @@ def test_the_second_signal_reaches_the_processes_too(project: Project) -> None:
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
         fleet.ready()
         fleet.ready()
-        project.until("default", "active")
+        project.begun(job)
         fleet.signal(signal.SIGINT)
         fleet.line("1 jobs may end")
         fleet.signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def test_a_process_that_gets_no_time_between_two_signals_has_them_both(project: 
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
         fleet.ready()
         fleet.ready()
-        project.until("default", "active")
+        project.begun(job)
         busy = int(project.record(job).worker.split("-")[-2])
         os.kill(busy, signal.SIGSTOP)
         fleet.signal(signal.SIGINT)
@@ -86,7 +86,7 @@ def test_when_the_one_that_looks_after_them_is_killed_the_processes_drain(projec
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
         fleet.ready()
         fleet.ready()
-        project.until("default", "active")
+        project.begun(job)
         fleet.signal(signal.SIGKILL)
         fleet.line("1 jobs may end")
         project.gate.touch()

@@ -10,7 +10,7 @@ from headrace.app import App
 from headrace.call import Call
 from headrace.cli import output
 from headrace.cli.failure import Exit, Stop, complain, exit_of, meant, say
-from headrace.cli.options import SHOWN, Shown, seconds
+from headrace.cli.options import SHOWN, Shown, seconds, whole
 from headrace.cli.record import raw
 from headrace.cli.target import Target, load
 from headrace.core.results import JobFailed
@@ -30,7 +30,8 @@ async def enqueue(
     *,
     delay: Annotated[str | None, Parameter(metavar="SPAN", help="Run it this much later: 30, 15m, 1.5h.")] = None,
     priority: Annotated[
-        int | None, Parameter(metavar="N", help="1 is first; without one a job goes before all that have one.")
+        int | None,
+        Parameter(converter=whole, metavar="N", help="1 is first; without one a job goes before all that have one."),
     ] = None,
     job_id: Annotated[str | None, Parameter(metavar="ID", help="The id; if it is taken, nothing is added.")] = None,
     dedup: Annotated[
