@@ -1,7 +1,7 @@
 """`headrace enqueue`: add a job of a task, with its arguments as name=value."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import msgspec
 from cyclopts import Parameter
@@ -19,6 +19,11 @@ from headrace.job import Job
 from headrace.options import CallOptions
 from headrace.task import AnyTask
 
+Priority: TypeAlias = Annotated[
+    int | None,
+    Parameter(converter=whole, metavar="N", help="1 is first; without one a job goes before all that have one."),
+]
+
 
 async def enqueue(
     app: Target,
@@ -29,10 +34,7 @@ async def enqueue(
     /,
     *,
     delay: Annotated[str | None, Parameter(metavar="SPAN", help="Run it this much later: 30, 15m, 1.5h.")] = None,
-    priority: Annotated[
-        int | None,
-        Parameter(converter=whole, metavar="N", help="1 is first; without one a job goes before all that have one."),
-    ] = None,
+    priority: Priority = None,
     job_id: Annotated[str | None, Parameter(metavar="ID", help="The id; if it is taken, nothing is added.")] = None,
     dedup: Annotated[
         str | None, Parameter(metavar="KEY", help="The dedup key; while it is taken, nothing is added.")
