@@ -31,13 +31,16 @@ SOURCES: Final = "repository"
 HOW_TO: Final = (
     (
         "Jobs",
-        "tasks bulk your-own-transaction unique-ids dedup delay priority retries timeouts results retention batch",
+        (
+            "tasks bulk your-own-transaction unique-ids dedup delay expire priority retries timeouts results retention"
+            " batch"
+        ),
     ),
     ("Inside a job", "progress poll rate-limited cancel middleware process"),
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow after-a-job clean-up"),
     ("Schedules", "schedules"),
-    ("Queues", "pause limits catch-all find-jobs administer events tallies"),
-    ("Workers", "workers remote-control locks hooks plugins settings sync systemd doctor why bench"),
+    ("Queues", "pause limits catch-all find-jobs administer events stats tallies"),
+    ("Workers", "workers worker-rate remote-control locks hooks plugins settings sync systemd doctor why bench"),
     ("Tests", "test-your-jobs tmp-path"),
 )
 """The groups of the how-to pages, by file name; a page of none is in a group at the end."""

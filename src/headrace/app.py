@@ -21,7 +21,7 @@ from headrace.engine.registry import Registry
 from headrace.engine.sync import blocking
 from headrace.job import Job
 from headrace.limits import Rate, worker_rate
-from headrace.listeners import Happening, Listeners, refuse_function
+from headrace.listeners import Happening, Listeners, refuse_function, refuse_plain, refuse_uncallable
 from headrace.place import place_of
 from headrace.queue import Queue, find_job
 from headrace.schedule import Schedules
@@ -177,7 +177,11 @@ class App(Adding, Commons):
         return register
 
     def middleware(self, function: M) -> M:
-        """Wrap every run in `function(context, next)`: `await next()` runs the handler. The first one is outermost."""
+        """Wrap every run in `function(context, next)`: `await next()` runs the handler. The first one is outermost.
+
+        `Misuse` if it is not async.
+        """
+        refuse_plain(function)
         self._middleware.append(function)
         return function
 
@@ -191,6 +195,7 @@ class App(Adding, Commons):
         functions = self._listeners.of(happening)
 
         def register(function: L) -> L:
+            refuse_uncallable(happening, function)
             functions.append(function)
             return function
 

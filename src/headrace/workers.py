@@ -13,7 +13,7 @@ from headrace.client import Door
 from headrace.core import topics
 from headrace.core.commands import Publish, Read, Trim, WorkerRecord
 from headrace.core.commands import Workers as Living
-from headrace.core.errors import Misuse
+from headrace.core.errors import InvalidOption, Misuse
 from headrace.core.orders import KEPT, Answer, NoAnswer, NoSuchWorker, Order, OrderName, OrderRefused, OrderWaits
 from headrace.core.settings import CONCURRENCY_MAX
 from headrace.engine.home import Home
@@ -158,6 +158,8 @@ class Workers:
 
 def _meant(worker: str, living: Records) -> str:
     """The id that is meant; `NoSuchWorker` unless there is one."""
+    if not isinstance(worker, str):
+        raise InvalidOption(f"a worker is named by its id, a text, and not by {worker!r}")
     if worker in living:
         return worker
     fit = [known for known in living if worker and known.startswith(worker)]

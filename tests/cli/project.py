@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -82,9 +82,8 @@ class Running:
 
     def ready(self) -> int:
         """The process id of the next worker that says it is ready."""
-        found = re.search(r"-(\d+)-[0-9a-f]{8} ready", self.line(" ready: "))
-        assert found is not None
-        return int(found[1])
+        (pid,) = _workers(self.line(" ready: "))
+        return pid
 
     def rest(self) -> list[str]:
         """All lines to the end; then every process that could write them is gone."""
@@ -103,6 +102,11 @@ class Running:
             self.process.kill()
         self.process.wait()
         self._reader.join(PATIENCE_S)
+        if self._reader.is_alive():  # a process of a fleet outlived it; to close what it writes to would hang
+            for pid in _workers("\n".join(self.seen)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"processes go on after {self.seen}")
         assert self.process.stderr is not None
         self.process.stderr.close()
 
@@ -120,6 +124,11 @@ class Running:
         for line in self.process.stderr:
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
+
+
+def _workers(text: str) -> list[int]:
+    """The process ids of the workers that say here that they are ready."""
+    return [int(pid) for pid in re.findall(r"-(\d+)-[0-9a-f]{8} ready", text)]
 
 
 class Project:
@@ -200,6 +209,17 @@ class Project:
                 async for event in app.queue(queue).events(after=0):
                     if isinstance(event, Event) and event.state == state:
                         return
+
+        self._with(act)
+
+    def begun(self, ref: str) -> None:
+        """Wait until the handler of a job has said something; that it is active is known before its worker knows."""
+        queue, _, job_id = ref.partition("/")
+
+        async def act(app: App) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await (await app.get(queue, job_id)).logs():
+                    pass
 
         self._with(act)
 

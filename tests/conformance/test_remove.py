@@ -173,6 +173,16 @@ async def test_jobs_that_brought_their_own_retention_may_be_spared(desk: Desk, c
     assert await desk.ids("completed") == ["2"]
 
 
+async def test_jobs_that_are_spared_are_among_the_newest_too(desk: Desk) -> None:
+    own = keep(count=9)
+    await desk.add(new(), new(keep_completed=own), new(keep_completed=own), new(), new(keep_completed=own))
+    for _ in range(5):
+        await desk.finish()
+    gone = await desk.remove(queue="q", states=("completed",), keep_count=2, spares_kept=True)
+    assert ids(gone.jobs) == ["1"]
+    assert ids((await desk.remove(queue="q", states=("completed",), keep_count=1, spares_kept=True)).jobs) == ["4"]
+
+
 async def test_a_removed_child_leaves_its_name_and_result_with_its_parent(desk: Desk) -> None:
     await desk.add(parent("p"), child("p", name="count", keep_completed=keep(count=0)), child("p", name="sum"))
     await desk.finish(result="7")

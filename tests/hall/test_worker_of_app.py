@@ -69,6 +69,16 @@ async def test_middleware_wraps_every_run_the_first_outermost(app: headrace.App)
     assert told == ["outer work", "inner", "work"]
 
 
+def test_a_middleware_that_cannot_be_awaited_is_refused(app: headrace.App) -> None:
+    def timed(context: headrace.Context, proceed: Callable[[], Awaitable[Any]]) -> Any: ...
+
+    with pytest.raises(headrace.errors.Misuse, match=r"timed is not async; write async def "):
+        app.middleware(timed)
+    with pytest.raises(headrace.errors.Misuse, match="the middleware 7 is not async"):
+        app.middleware(7)  # type: ignore[type-var]
+    assert app.middlewares == ()
+
+
 async def test_listeners_hear_of_final_failures_with_the_job(app: headrace.App) -> None:
     told: list[Any] = []
 
@@ -172,8 +182,11 @@ async def test_a_handler_may_enqueue_and_wait_from_its_thread(app: headrace.App)
 async def test_listeners_hear_of_stalled_jobs(app: headrace.App) -> None:
     told: list[headrace.Job[Any]] = []
     app.on("stalled")(told.append)
-    job = await app.queue("q").add("x")
+    job = await app.queue("q").add("x", {"a": 1})
+    gone = await app.queue("q").add("gone")
+    await gone.remove()
     for hook in app.hooks.stalled:
-        hook(job.ref)
-    assert told == [job]
-    assert (await told[0].refresh(), told[0].name) == (await job.refresh(), "x")
+        await hook(job.ref)
+        await hook(gone.ref)
+    assert told == [job, gone]
+    assert (told[0].name, told[0].data, told[1].name) == ("x", {"a": 1}, "")

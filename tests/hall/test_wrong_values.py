@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 import headrace
-from headrace.errors import BadQuery, InvalidOption
+from headrace.errors import BadQuery, InvalidOption, Misuse
 
 Ask = Callable[[headrace.App, Any], Any]
+
+
+def print_nothing() -> None: ...
 
 
 async def first(items: AsyncIterator[Any]) -> Any:
@@ -26,6 +29,8 @@ async def first(items: AsyncIterator[Any]) -> Any:
         (lambda app, progress: app.queue("q").clean("failed", progress=progress), 5, "progress is int"),
         (lambda app, progress: app.queue("q").obliterate(progress=progress), 5, "progress is int"),
         (lambda app, reason: app.select("q").cancel(reason), None, "reason is NoneType; it is text"),
+        (lambda app, worker: app.workers.pause(worker), 5, "a worker is named by its id, a text, and not by 5"),
+        (lambda app, worker: app.workers.get(worker), None, "a worker is named by its id, a text, and not by None"),
     ],
 )
 async def test_a_value_of_another_kind_is_refused_by_name(app: headrace.App, ask: Ask, value: Any, says: str) -> None:
@@ -62,3 +67,22 @@ def test_a_slip_among_states_is_no_name_of_a_queue(word: str) -> None:
     """It fitted nothing, and a sweep of it did nothing and said nothing."""
     with pytest.raises(BadQuery, match="names the unknown state 'wating'; did you mean waiting"):
         headrace.App("memory://").select(word)
+
+
+@pytest.mark.parametrize(("value", "kind"), [("3", "str"), (1.5, "float"), (True, "bool")])
+def test_the_concurrency_of_a_worker_is_a_whole_number(app: headrace.App, value: Any, kind: str) -> None:
+    app.task(print_nothing)
+    with pytest.raises(InvalidOption, match=f"concurrency is {kind}; it is a whole number"):
+        app.worker(concurrency=value)
+
+
+@pytest.mark.parametrize("happening", [None, [], "fail"])
+def test_a_hook_is_for_something_that_happens(app: headrace.App, happening: Any) -> None:
+    with pytest.raises(Misuse, match=r"nothing called .* happens; "):
+        app.on(happening)
+
+
+def test_a_hook_is_a_function(app: headrace.App) -> None:
+    with pytest.raises(Misuse, match="5 is to hear of 'failed', and cannot be called; give a function"):
+        app.on("failed")(5)  # type: ignore[type-var]
+    assert app.hooks.failed == ()

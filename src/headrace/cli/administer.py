@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from headrace.annotations import WHOEVER
 from headrace.cli.failure import Stop
 from headrace.cli.moves import Deed, annotating, do, moving, removing
-from headrace.cli.options import SWEEPING, Sweeping, seconds
+from headrace.cli.options import SWEEPING, Sweeping, seconds, whole
 from headrace.cli.record import ref
 from headrace.core import codec
 from headrace.core.backoff import DELAY_MAX_MS
@@ -115,7 +115,7 @@ async def set_(
     /,
     *,
     where: Where = None,
-    priority: Annotated[int | None, Parameter(metavar="N", help="1 is first, 0 before all.")] = None,
+    priority: Annotated[int | None, Parameter(converter=whole, metavar="N", help="1 is first, 0 before all.")] = None,
     delay: Annotated[str | None, Parameter(metavar="SPAN", help="Run so much later from now: 30, 15m.")] = None,
     data: Annotated[str | None, Parameter(metavar="JSON", help="New data, in place of the old.")] = None,
     patch: Annotated[str | None, Parameter(metavar="JSON", help="Members to set in the data; null removes.")] = None,

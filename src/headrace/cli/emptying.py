@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from headrace.cli import output
-from headrace.cli.options import SURE, SWEEPING, QueueName, Sure, Sweeping, seconds
+from headrace.cli.options import SURE, SWEEPING, QueueName, Sure, Sweeping, seconds, whole
 from headrace.cli.store import known, opened
 from headrace.cli.sweeps import act_on, bar, confirm, jobs, tell
 from headrace.sweep import Removable
@@ -40,7 +40,7 @@ async def clean(
     *,
     state: Annotated[Removable, Parameter(metavar="STATE", help="In which state.")] = "completed",
     older_than: Annotated[str, Parameter(metavar="SPAN", help="Finished, or added, so long ago: 12h, 7d.")] = "0",
-    limit: Annotated[int | None, Parameter(metavar="N", help="At most so many.")] = None,
+    limit: Annotated[int | None, Parameter(converter=whole, metavar="N", help="At most so many.")] = None,
     common: Sure = SURE,
 ) -> int:
     """Remove the jobs in one state, the oldest first.

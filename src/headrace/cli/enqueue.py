@@ -1,7 +1,7 @@
 """`headrace enqueue`: add a job of a task, with its arguments as name=value."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import msgspec
 from cyclopts import Parameter
@@ -10,7 +10,7 @@ from headrace.app import App
 from headrace.call import Call
 from headrace.cli import output
 from headrace.cli.failure import Exit, Stop, complain, exit_of, meant, say
-from headrace.cli.options import SHOWN, Shown, seconds
+from headrace.cli.options import SHOWN, Shown, seconds, whole
 from headrace.cli.record import raw
 from headrace.cli.target import Target, load
 from headrace.core.results import JobFailed
@@ -18,6 +18,11 @@ from headrace.dedup import Dedup
 from headrace.job import Job
 from headrace.options import CallOptions
 from headrace.task import AnyTask
+
+Priority: TypeAlias = Annotated[
+    int | None,
+    Parameter(converter=whole, metavar="N", help="1 is first; without one a job goes before all that have one."),
+]
 
 
 async def enqueue(
@@ -29,9 +34,7 @@ async def enqueue(
     /,
     *,
     delay: Annotated[str | None, Parameter(metavar="SPAN", help="Run it this much later: 30, 15m, 1.5h.")] = None,
-    priority: Annotated[
-        int | None, Parameter(metavar="N", help="1 is first; without one a job goes before all that have one.")
-    ] = None,
+    priority: Priority = None,
     job_id: Annotated[str | None, Parameter(metavar="ID", help="The id; if it is taken, nothing is added.")] = None,
     dedup: Annotated[
         str | None, Parameter(metavar="KEY", help="The dedup key; while it is taken, nothing is added.")

@@ -76,7 +76,9 @@ def complain(message: str, code: str | None = None) -> None:
 
 def say(message: str) -> None:
     """A message for people, on stderr; whatever it quotes cannot steer the terminal."""
-    print(f"headrace: {clean(message, lines=True)}", file=sys.stderr, flush=True)
+    # Text and line end in one: worker processes share a stderr, and `print` lets another come between the two.
+    sys.stderr.write(f"headrace: {clean(message, lines=True)}\n")
+    sys.stderr.flush()
 
 
 def meant(given: str, known: Iterable[str]) -> str:

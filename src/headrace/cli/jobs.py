@@ -9,7 +9,7 @@ from headrace.cli import administer, output
 from headrace.cli.failure import say
 from headrace.cli.lines import follow, printed
 from headrace.cli.listing import rows
-from headrace.cli.options import SHOWN, Shown, noun
+from headrace.cli.options import SHOWN, Shown, noun, whole
 from headrace.cli.record import as_json, as_pairs, ref
 from headrace.cli.store import known, opened
 from headrace.core.query import parse
@@ -31,7 +31,7 @@ async def list_(
     ] = None,
     /,
     *,
-    limit: Annotated[int, Parameter(metavar="N", help="At most so many: 20 if not given.")] = LIMIT,
+    limit: Annotated[int, Parameter(converter=whole, metavar="N", help="At most so many: 20 if not given.")] = LIMIT,
     after: Annotated[str | None, Parameter(metavar="CURSOR", help="Go on from where a page ended.")] = None,
     common: Shown = SHOWN,
 ) -> None:

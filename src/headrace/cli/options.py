@@ -1,9 +1,10 @@
 """What commands have in common: where the store is, in which form to print, and how their help is grouped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group, Parameter, Token
 
 from headrace.cli.failure import Stop
 from headrace.core.settings import span_s
@@ -72,6 +73,15 @@ def seconds(option: str, text: str) -> float:
         return span_s(text)
     except ValueError as error:
         raise Stop(f"{option} {text!r} {error}") from None
+
+
+def whole(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number; of itself cyclopts rounds 1.5."""
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number.") from None
 
 
 def noun(name: str, help: str) -> App:

@@ -120,7 +120,7 @@ class Fleet:
         child = await self._rope.spawn(self._command)
         self._children.add(child)
         if self._stopping.is_set():
-            _send(child)  # the signal came while it was being started
+            _send(child, signal.SIGTERM)  # the signal came while it was being started
         try:
             return await child.wait()
         finally:
@@ -139,16 +139,18 @@ class Fleet:
             self._stop()
 
     def _stop(self) -> None:
+        # Not the same signal twice: of two that are pending, a busy machine delivers one.
+        number = signal.SIGINT if self._stopping.is_set() else signal.SIGTERM
         self._stopping.set()
         for child in self._children:
-            _send(child)
+            _send(child, number)
 
 
-def _send(child: Process) -> None:
+def _send(child: Process, number: signal.Signals) -> None:
     """Not by the child's own method, which may reap it before the loop does, and lose its exit code."""
     if child.returncode is None:
         with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGTERM)
+            os.kill(child.pid, number)
 
 
 def _exit_of(code: int) -> int:

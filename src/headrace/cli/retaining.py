@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from headrace.cli import output
 from headrace.cli.failure import Stop
-from headrace.cli.options import SHOWN, QueueName, Shown, seconds
+from headrace.cli.options import SHOWN, QueueName, Shown, seconds, whole
 from headrace.cli.store import known, opened
 from headrace.cli.text import span
 from headrace.core import jobs
@@ -25,9 +25,11 @@ async def retain(
     /,
     *,
     completed: Annotated[str | None, Parameter(metavar="SPAN", help="So long: 12h, 7d; forever; default.")] = None,
-    completed_count: Annotated[int | None, Parameter(metavar="N", help="So many of the newest.")] = None,
+    completed_count: Annotated[
+        int | None, Parameter(converter=whole, metavar="N", help="So many of the newest.")
+    ] = None,
     failed: Annotated[str | None, Parameter(metavar="SPAN", help="So long: 12h, 7d; forever; default.")] = None,
-    failed_count: Annotated[int | None, Parameter(metavar="N", help="So many of the newest.")] = None,
+    failed_count: Annotated[int | None, Parameter(converter=whole, metavar="N", help="So many of the newest.")] = None,
     common: Shown = SHOWN,
 ) -> None:
     """Say how long the completed and the failed jobs of a queue stay.

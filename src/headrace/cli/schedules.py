@@ -9,7 +9,7 @@ from msgspec import structs
 from headrace.app import App
 from headrace.cli import output
 from headrace.cli.failure import meant, say
-from headrace.cli.options import SHOWN, Shown, noun
+from headrace.cli.options import SHOWN, Shown, noun, whole
 from headrace.cli.store import opened
 from headrace.cli.text import instant, span
 from headrace.core.schedule_errors import NoSuchSchedule
@@ -78,7 +78,7 @@ async def next_(
     schedule: Name,
     /,
     *,
-    count: Annotated[int, Parameter(name=("--count", "-n"), metavar="N", help="How many.")] = 10,
+    count: Annotated[int, Parameter(converter=whole, name=("--count", "-n"), metavar="N", help="How many.")] = 10,
     common: Shown = SHOWN,
 ) -> None:
     """Print the next instants at which a schedule fires, in UTC.

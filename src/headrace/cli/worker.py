@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from headrace.app import App
 from headrace.cli.failure import Exit, Stop, say
 from headrace.cli.limiting import rate_of
-from headrace.cli.options import WHERE, Where
+from headrace.cli.options import WHERE, Where, whole
 from headrace.cli.processes import SIGNALS, Fleet, command_of, tie
 from headrace.cli.target import Target, load
 from headrace.cli.text import clean
@@ -27,13 +27,18 @@ Queues: TypeAlias = Annotated[
 ]
 Concurrency: TypeAlias = Annotated[
     int | None,
-    Parameter(name=("--concurrency", "-c"), metavar="N", help="Jobs at once, if not as many as the settings say."),
+    Parameter(
+        converter=whole,
+        name=("--concurrency", "-c"),
+        metavar="N",
+        help="Jobs at once, if not as many as the settings say.",
+    ),
 ]
 Pace: TypeAlias = Annotated[
     str | None, Parameter(name="--rate", metavar="N/SPAN", help="Start no more jobs than this, in each process: 5/1s.")
 ]
 Processes: TypeAlias = Annotated[
-    int, Parameter(metavar="N", help="So many processes, restarted when they die: 1 if not given.")
+    int, Parameter(converter=whole, metavar="N", help="So many processes, restarted when they die: 1 if not given.")
 ]
 
 

@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from headrace.cli import output
 from headrace.cli.failure import Exit, Stop, complain, say
 from headrace.cli.limiting import rate_of, rate_text
-from headrace.cli.options import SHOWN, Shown, noun, seconds
+from headrace.cli.options import SHOWN, Shown, noun, seconds, whole
 from headrace.cli.store import opened
 from headrace.cli.text import instant, span
 from headrace.core.commands import WorkerRecord
@@ -124,7 +124,7 @@ async def set_(
     /,
     *,
     concurrency: Annotated[
-        int | None, Parameter(name=("--concurrency", "-c"), metavar="N", help="Jobs at once.")
+        int | None, Parameter(converter=whole, name=("--concurrency", "-c"), metavar="N", help="Jobs at once.")
     ] = None,
     rate: Annotated[str | None, Parameter(metavar="N/SPAN", help="Starts of each in a span: 5/1s; or none.")] = None,
     all_: All = False,

@@ -10,6 +10,8 @@ LEASE_MIN_MS: Final = 100
 
 def check_concurrency(concurrency: int) -> None:
     """`InvalidOption` unless it is a number of jobs that a worker can run at once."""
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+        raise InvalidOption(f"concurrency is {type(concurrency).__name__}; it is a whole number")
     if not 1 <= concurrency <= CONCURRENCY_MAX:
         raise InvalidOption(f"concurrency must be from 1 to {CONCURRENCY_MAX}, not {concurrency}")
 

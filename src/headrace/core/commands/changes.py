@@ -80,7 +80,7 @@ class Remove(Command[Removed], frozen=True):
 
     By description: finished jobs by the time they finished, others by the time they were added; oldest first, the
     newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs that brought their own
-    `keep_completed` or `keep_failed` stay too: their own settlements see to them.
+    `keep_completed` or `keep_failed` stay too: their own settlements see to them. They count among the newest.
 
     A named job that does not fit `where` when the command begins is refused: `NoMatch`. With `is_forced` named jobs
     that are active go too, and their workers' leases with them.

@@ -83,10 +83,11 @@ def erase(world: World, jobs: list[Job], now: int) -> None:
 
 
 def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:
-    surplus = max(min(len(queue.orders[state]) - command.keep_count, limit), 0)
-    old = takewhile(lambda job: _instant(job) <= now - command.older_ms, _oldest(queue, state))
+    surplus = max(len(queue.orders[state]) - command.keep_count, 0)
+    beyond = islice(_oldest(queue, state), surplus)
+    old = takewhile(lambda job: _instant(job) <= now - command.older_ms, beyond)
     wanted = (job for job in old if not (command.spares_kept and _has_own_keep(job)))
-    return list(islice(wanted, surplus))
+    return list(islice(wanted, max(limit, 0)))
 
 
 def _has_own_keep(job: Job) -> bool:

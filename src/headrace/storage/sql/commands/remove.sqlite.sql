@@ -69,10 +69,15 @@ select key from finished
 where queue = :queue and state = :state and finished_at <= :before
 order by finished_at, key limit :limit;
 
--- step: finished_page_sparing: only jobs without a retention of their own
-select f.key from finished f join jobs j on j.key = f.key
-where f.queue = :queue and f.state = :state and f.finished_at <= :before
-  and (j.options is null or j.options -> ('$.keep_' || :state) is null)
+-- step: finished_page_sparing: of the :surplus oldest only jobs without a retention of their own
+select f.key
+from (
+  select key, state, finished_at from finished
+  where queue = :queue and state = :state and finished_at <= :before
+  order by finished_at, key limit :surplus
+) f
+join jobs j on j.key = f.key
+where (j.options is null or j.options -> ('$.keep_' || :state) is null)
 order by f.finished_at, f.key limit :limit;
 
 -- step: ready_page

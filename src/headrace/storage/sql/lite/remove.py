@@ -1,6 +1,6 @@
 """Remove on SQLite: named jobs, or a page of what a description finds."""
 
-from typing import Final
+from typing import Any, Final
 
 from headrace.core.commands import Remove, Removed
 from headrace.core.commands.changes import FAMILY_MAX
@@ -62,11 +62,14 @@ def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bo
 def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
     gone: list[JobRef] = []
     for state in command.states:
-        surplus = min(head.counts[state] - command.keep_count, command.limit - len(gone))
-        if state not in STARTS["remove"] or surplus <= 0:
+        surplus, limit = head.counts[state] - command.keep_count, command.limit - len(gone)
+        if state not in STARTS["remove"] or surplus <= 0 or limit <= 0:
             continue
-        step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": surplus}
-        page = SQL.finished_page_sparing if command.spares_kept and state in FINISHED else _PAGES[state]
-        keys = [row[0] for row in ledger.rows(page, step)]
+        step: dict[str, Any] = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms}
+        if command.spares_kept and state in FINISHED:
+            rows = ledger.rows(SQL.finished_page_sparing, {**step, "surplus": surplus, "limit": limit})
+        else:
+            rows = ledger.rows(_PAGES[state], {**step, "limit": min(surplus, limit)})
+        keys = [row[0] for row in rows]
         gone += drop(ledger, keys) if keys else []
     return gone
