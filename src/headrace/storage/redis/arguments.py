@@ -2,41 +2,55 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-from headrace.core.commands import Add, Claim, Get, Recover, Settle, Settlement, Source
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Beat,
+    Claim,
+    Get,
+    Leave,
+    Locks,
+    Recover,
+    Release,
+    Settle,
+    Settlement,
+    Source,
+    Workers,
+)
 from headrace.core.jobs import NewJob
+from headrace.storage.redis.calls import locks, workers
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
-
-Argument: TypeAlias = str | bytes | int
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 
 
-def add(command: Add, keys: Keys) -> tuple[Argument, ...]:
+def add(command: Add, keys: Keys) -> tuple[Word, ...]:
     return command.request_id or "", REQUEST_MS, _pack([_job(job, keys) for job in command.jobs])
 
 
-def claim(command: Claim, _: Keys) -> tuple[Argument, ...]:
+def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
     return command.token, command.lease_ms, command.worker, command.limit, _sources(command.sources)
 
 
-def settle(command: Settle, _: Keys) -> tuple[Argument, ...]:
+def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
     return (_pack([_settlement(settlement) for settlement in command.settlements]),)
 
 
-def recover(command: Recover, _: Keys) -> tuple[Argument, ...]:
+def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
 
 
-def get(command: Get, _: Keys) -> tuple[Argument, ...]:
+def get(command: Get, _: Keys) -> tuple[Word, ...]:
     return (_pack(command.jobs),)
 
 
@@ -76,10 +90,16 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Argument, ...]]]] = {
+ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {
     Add: add,
     Claim: claim,
     Settle: settle,
     Recover: recover,
     Get: get,
+    Acquire: locks.acquire,
+    Release: locks.release,
+    Locks: locks.locks,
+    Beat: workers.beat,
+    Leave: workers.leave,
+    Workers: workers.workers,
 }

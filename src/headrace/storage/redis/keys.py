@@ -7,6 +7,14 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
 
+    prefix~::fence            string  the fence given last, of whatever lock
+    prefix~::lock:<name>      hash    of each owner `<fence>:<taken at>:<expires at>`
+    prefix~::locks            zset    the names of locks, all with the score 0, so in the order of their bytes
+    prefix~::lockends         zset    the same names, by when the last hold ends
+    prefix~::workers          hash    of each worker `<started at>:<seen at>:<what it says of itself, as JSON>`
+    prefix~::alive            zset    the same workers, by when their last beat no longer counts
+    prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
+
 Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on

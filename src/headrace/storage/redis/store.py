@@ -7,7 +7,20 @@ from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
-from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Beat,
+    Claim,
+    Command,
+    Get,
+    Leave,
+    Locks,
+    Recover,
+    Release,
+    Settle,
+    Workers,
+)
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.arguments import ARGUMENTS
@@ -21,7 +34,19 @@ WAITERS_MAX: Final = 64  # connections that wait for markers
 POLL_MS: Final = 1_000  # topics that Redis does not wake for are looked at this often
 PREFIX_MAX: Final = 100  # bytes
 
-_SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
+_SCRIPTS: Final[dict[type, str]] = {
+    Add: "add",
+    Claim: "claim",
+    Settle: "settle",
+    Recover: "recover",
+    Get: "get",
+    Acquire: "acquire",
+    Release: "release",
+    Locks: "locks",
+    Beat: "beat",
+    Leave: "leave",
+    Workers: "workers",
+}
 _READY: Final = "ready/"
 _SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})
 
