@@ -23,8 +23,10 @@ GIVEN = "given"
 ON_REDIS = {  # files whose every test passes on Redis
     "test_acquire",
     "test_beat",
+    "test_commit",
     "test_leave",
     "test_locks",
+    "test_trim",
     "test_workers",
 }
 

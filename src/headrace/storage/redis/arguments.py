@@ -10,19 +10,24 @@ from headrace.core.commands import (
     Acquire,
     Add,
     Beat,
+    Channels,
     Claim,
+    Commit,
     Get,
     Leave,
     Locks,
+    Publish,
+    Read,
     Recover,
     Release,
     Settle,
     Settlement,
     Source,
+    Trim,
     Workers,
 )
 from headrace.core.jobs import NewJob
-from headrace.storage.redis.calls import locks, workers
+from headrace.storage.redis.calls import locks, log, workers
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
@@ -102,4 +107,9 @@ ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {
     Beat: workers.beat,
     Leave: workers.leave,
     Workers: workers.workers,
+    Publish: log.publish,
+    Read: log.read,
+    Commit: log.commit,
+    Trim: log.trim,
+    Channels: log.channels,
 }

@@ -13,6 +13,11 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::lockends         zset    the same names, by when the last hold ends
     prefix~::workers          hash    of each worker `<started at>:<seen at>:<what it says of itself, as JSON>`
     prefix~::alive            zset    the same workers, by when their last beat no longer counts
+    prefix~::log:<channel>    stream  the entries of a channel, by ids `<position>-0`; that of a queue's job events is
+    prefix~:<queue>:log       stream  the same
+    prefix~::channels         zset    the names of channels, all with the score 0, so in the order of their bytes
+    prefix~::positions        hash    the last position of each channel
+    prefix~::readers:<channel> hash   how far each reader has come, as it committed
     prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
 
 Fields of ours in a job's hash, which Node ignores:

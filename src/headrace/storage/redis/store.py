@@ -11,14 +11,19 @@ from headrace.core.commands import (
     Acquire,
     Add,
     Beat,
+    Channels,
     Claim,
     Command,
+    Commit,
     Get,
     Leave,
     Locks,
+    Publish,
+    Read,
     Recover,
     Release,
     Settle,
+    Trim,
     Workers,
 )
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
@@ -46,6 +51,11 @@ _SCRIPTS: Final[dict[type, str]] = {
     Beat: "beat",
     Leave: "leave",
     Workers: "workers",
+    Publish: "publish",
+    Read: "read",
+    Commit: "commit",
+    Trim: "trim",
+    Channels: "channels",
 }
 _READY: Final = "ready/"
 _SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})

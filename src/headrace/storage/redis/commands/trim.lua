@@ -1,0 +1,6 @@
+-- uses: log
+-- Trim: remove all but the newest entries of a channel.
+--
+-- ARGV: prefix, now or '', channel, how many stay. Answer: how many went.
+
+return redis.call('XTRIM', log_key(ARGV[3]), 'MAXLEN', ARGV[4])
