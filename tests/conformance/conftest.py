@@ -26,6 +26,9 @@ ON_REDIS = {  # files whose every test passes on Redis
     "test_commit",
     "test_leave",
     "test_locks",
+    "test_channels",
+    "test_publish",
+    "test_read",
     "test_trim",
     "test_workers",
 }

@@ -26,6 +26,7 @@ from headrace.core.commands import (
     Trim,
     Workers,
 )
+from headrace.core.commands.jobs import UNTOLD
 from headrace.core.jobs import NewJob
 from headrace.storage.redis.calls import locks, log, workers
 from headrace.storage.redis.failures import trace_of
@@ -88,10 +89,11 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     if failure is not None:
         reason, trace = failure.reason, trace_of(failure) if failure.attempt else None
         written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
+    cause = (failure or UNTOLD).cause if s.to == "failed" else None
     result = (s.result if s.result is not None else "null") if s.to == "completed" else None
     return (
         s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None,
+        keep.count if keep else None, keep.age_ms if keep else None, cause,
     )  # fmt: skip
 
 

@@ -14,13 +14,15 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::workers          hash    of each worker `<started at>:<seen at>:<what it says of itself, as JSON>`
     prefix~::alive            zset    the same workers, by when their last beat no longer counts
     prefix~::log:<channel>    stream  the entries of a channel, by ids `<position>-0`; that of a queue's job events is
-    prefix~:<queue>:log       stream  the same
+    prefix~:<queue>:log       stream  the same, made from BullMQ's `K events` by whoever reads it
+    prefix~:<queue>:numbered  hash    how far: the `id` of the event, how many were `added`, and until the last `read`
     prefix~::channels         zset    the names of channels, all with the score 0, so in the order of their bytes
     prefix~::positions        hash    the last position of each channel
     prefix~::readers:<channel> hash   how far each reader has come, as it committed
     prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
 
-Fields of ours in a job's hash, which Node ignores:
+A field of ours in an entry of `K events`, the last one, is `hr`: what happened as our log tells it, where BullMQ's
+fields say too little. Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant

@@ -1,4 +1,4 @@
--- uses: clock log
+-- uses: clock numbering moves
 -- Publish: append to a channel, which is made if need be.
 --
 -- ARGV: prefix, now or '', channel, key, the position that is expected or '', bodies…
@@ -7,6 +7,7 @@
 local FIRST = 6 -- the first body
 
 local now, channel, key, expected = clock(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
+number_channel(channel)
 local last = last_position(channel)
 
 if expected and expected ~= last then
@@ -17,5 +18,8 @@ redis.call('HINCRBY', POSITIONS, channel, #ARGV - FIRST + 1)
 for i = FIRST, #ARGV do
   last = last + 1
   put_entry(log_key(channel), last, now, key, ARGV[i])
+end
+if queue_of_log(channel) then
+  moved('log/' .. channel) -- whoever waits for job events waits for BullMQ's stream
 end
 return { 'ok', last }

@@ -1,6 +1,7 @@
--- uses: log
+-- uses: numbering
 -- Trim: remove all but the newest entries of a channel.
 --
 -- ARGV: prefix, now or '', channel, how many stay. Answer: how many went.
 
+number_channel(ARGV[3])
 return redis.call('XTRIM', log_key(ARGV[3]), 'MAXLEN', ARGV[4])
