@@ -30,6 +30,7 @@ ON_REDIS = {  # files whose every test passes on Redis
     "test_publish",
     "test_read",
     "test_trim",
+    "test_release",
     "test_workers",
 }
 

@@ -31,7 +31,13 @@ fields say too little. Fields of ours in a job's hash, which Node ignores:
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """
 
+from typing import Final
+
 from headrace.core.jobs import JobRef
+from headrace.core.topics import job_events, log
+
+_LOG: Final = log("")
+_EVENTS: Final = job_events("")
 
 
 class Keys:
@@ -46,6 +52,16 @@ class Keys:
 
     def marker(self, queue: str) -> str:
         return f"{self.prefix}:{queue}:marker"
+
+    def streams(self, topic: str) -> tuple[str, ...]:
+        """The streams that move when a topic does."""
+        channel = topic.removeprefix(_LOG)
+        if channel == topic:
+            return (f"{self.prefix}~::moves:{topic}",)
+        queue = channel.removeprefix(_EVENTS)
+        if queue and queue != channel and ":" not in queue:
+            return f"{self.prefix}:{queue}:events", f"{self.prefix}~::moves:{topic}"
+        return (f"{self.prefix}~::log:{channel}",)
 
     def queue(self, name: str) -> str:
         """A queue as BullMQ writes it into a child."""
