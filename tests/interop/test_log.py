@@ -109,10 +109,23 @@ async def test_nothing_is_lost_to_a_reader_while_ours_trim(desk: Desk, keys: Any
     position = (await desk.run(Read("jobs/q"))).last
     for _ in range(4):
         await desk.add(*(new() for _ in range(1_500)))
-        assert keys.xlen(f"{prefix}:q:events") < 300
     page: Entries = await desk.run(Read("jobs/q", position, 10_000))
     assert (page.gap, page.last, len(page.entries)) == (None, 6_001, 6_000)
     assert [entry.key for entry in page.entries] == [str(number) for number in range(2, 6_002)]
+    assert keys.xlen(f"{prefix}:q:events") < 300
+
+
+async def test_a_log_that_nobody_reads_any_more_is_bounded(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new())
+    await desk.run(Read("jobs/q"))
+    for _ in range(3):
+        await desk.add(*(new() for _ in range(5_000)))
+    assert keys.xlen(f"{prefix}~:q:log") == 1
+    assert keys.xlen(f"{prefix}:q:events") < 22_200
+    page: Entries = await desk.run(Read("jobs/q", 1, 1))
+    assert page.last <= 30_001
+    assert page.gap == Gap(2, page.entries[0].position - 1)
+    assert keys.xlen(f"{prefix}:q:events") < 10_200
 
 
 async def test_a_queue_that_nobody_reads_has_no_log_and_its_first_reader_a_gap(
@@ -147,15 +160,6 @@ async def test_positions_go_on_when_node_has_obliterated_the_queue(desk: Desk, k
     assert (await desk.run(Read("jobs/q"))).last == 2
     await desk.add(new())
     assert [entry.position for entry in (await desk.run(Read("jobs/q", 2))).entries] == [3]
-
-
-async def test_a_log_that_nobody_reads_any_more_is_not_kept_up(desk: Desk, keys: Any, prefix: str) -> None:
-    await desk.add(new())
-    await desk.run(Read("jobs/q"))
-    keys.hset(f"{prefix}:q:meta", "opts.maxLenEvents", 100)
-    keys.hset(f"{prefix}~:q:numbered", "read", -50_000)  # as if so many had come since
-    await desk.add(*(new() for _ in range(1_000)))
-    assert keys.xlen(f"{prefix}~:q:log") == 1
 
 
 async def test_channels_number_a_bounded_count_of_events(desk: Desk) -> None:

@@ -15,7 +15,7 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::alive            zset    the same workers, by when their last beat no longer counts
     prefix~::log:<channel>    stream  the entries of a channel, by ids `<position>-0`; that of a queue's job events is
     prefix~:<queue>:log       stream  the same, made from BullMQ's `K events` by whoever reads it
-    prefix~:<queue>:numbered  hash    how far: the `id` of the event, how many were `added`, and until the last `read`
+    prefix~:<queue>:numbered  hash    how far: the `id` of the last event, and how many were `added` until then
     prefix~::channels         zset    the names of channels, all with the score 0, so in the order of their bytes
     prefix~::positions        hash    the last position of each channel
     prefix~::readers:<channel> hash   how far each reader has come, as it committed

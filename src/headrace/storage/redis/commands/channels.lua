@@ -12,7 +12,7 @@ local to = begins == '' and '+' or '(' .. begins .. '\255' -- no byte of UTF-8 i
 local names = redis.call('ZRANGEBYLEX', CHANNELS, from, to, 'LIMIT', 0, limit + 1)
 local rows, numbered = {}, 0
 for i = 1, math.min(limit, #names) do
-  numbered = numbered + (numbered < NUMBERED_MAX and number_channel(names[i]) or 0)
+  numbered = numbered + (numbered < NUMBERED_MAX and number(names[i]) or 0)
   local before, last = bounds_of(names[i])
   rows[i] = { names[i], before + 1, last }
 end

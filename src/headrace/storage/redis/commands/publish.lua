@@ -7,7 +7,7 @@
 local FIRST = 6 -- the first body
 
 local now, channel, key, expected = clock(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
-number_channel(channel)
+number(channel)
 local last = last_position(channel)
 
 if expected and expected ~= last then

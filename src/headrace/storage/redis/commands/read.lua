@@ -5,7 +5,7 @@
 -- Answer: {entries as XRANGE gives them, the first position that is kept, the last position}
 
 local channel, after, limit = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-number_channel(channel, true)
+number(channel)
 local before, last = bounds_of(channel)
 local from = string.format('%.0f', math.max(after, before) + 1)
 local entries = limit > 0 and redis.call('XRANGE', log_key(channel), from, '+', 'COUNT', limit) or {}

@@ -3,5 +3,5 @@
 --
 -- ARGV: prefix, now or '', channel, how many stay. Answer: how many went.
 
-number_channel(ARGV[3])
+number(ARGV[3])
 return redis.call('XTRIM', log_key(ARGV[3]), 'MAXLEN', ARGV[4])

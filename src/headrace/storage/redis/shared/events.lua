@@ -1,10 +1,9 @@
--- uses: numbering
+-- uses: change
 -- BullMQ's stream of events, `K events`: names and fields are its own. What they do not say of what happened stands in a
 -- last field of ours, `hr`: the entry of our log as it is to be.
 
 local EVENTS_MAX = 10000 -- unless the queue says otherwise
-local EVENTS_SLACK = 1000 -- more are kept for a moment where somebody reads them
-local UNREAD_MAX = 50000 -- events since the last reader came, from which on none is expected
+local UNNUMBERED_MAX = 22000 -- at least, where somebody reads the log: two events make one entry, and it keeps 11,000
 local told = {}
 
 local function tell(K, ...)
@@ -12,7 +11,7 @@ local function tell(K, ...)
     redis.call('XADD', K .. 'events', '*', ...)
   else -- a test's clock may go back; ids may not
     local newest = redis.call('XREVRANGE', K .. 'events', '+', '-', 'COUNT', 1)[1]
-    local at = math.max(tonumber(ARGV[2]), newest and instant_of(newest) or 0)
+    local at = math.max(tonumber(ARGV[2]), newest and tonumber(string.match(newest[1], '^%d+')) or 0)
     redis.call('XADD', K .. 'events', string.format('%.0f-*', at), ...)
   end
 end
@@ -35,24 +34,24 @@ local function emit_ready(K, id, priority, was, cause)
   end
 end
 
--- Once at the end of a command, so that a batch is trimmed once and not once a job.
+-- Whether somebody has read the log of the queue `K`. A parent may be a queue of another prefix, which has none.
+local function is_read(K)
+  local start = ARGV[1] .. ':'
+  return string.sub(K, 1, #start) == start
+    and redis.call('EXISTS', ARGV[1] .. '~:' .. string.sub(K, #start + 1) .. 'numbered') == 1
+end
+
+-- Once at the end of a command, so that a batch is trimmed once and not once a job. A reader trims to the bound.
 local function trim_events()
   for K in pairs(told) do
-    local events, queue = K .. 'events', queue_of(K)
-    local bound = redis.call('HGET', K .. 'meta', 'opts.maxLenEvents')
+    local bound = tonumber(redis.call('HGET', K .. 'meta', 'opts.maxLenEvents'))
     if not bound then
       bound = EVENTS_MAX
       redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', bound)
     end
-    local is_read = queue and redis.call('EXISTS', numbered_key(queue)) == 1
-    if not is_read then
-      redis.call('XTRIM', events, 'MAXLEN', '~', bound)
-    elseif redis.call('XLEN', events) > bound + EVENTS_SLACK then
-      local _, added = end_of(events)
-      if added - read_until(queue) <= UNREAD_MAX then
-        number(queue)
-      end
-      redis.call('XTRIM', events, 'MAXLEN', '~', bound)
+    if is_read(K) then
+      bound = math.max(bound, UNNUMBERED_MAX)
     end
+    redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', bound)
   end
 end

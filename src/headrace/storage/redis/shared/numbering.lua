@@ -1,10 +1,10 @@
--- uses: log
+-- uses: log change
 -- The numbered log of a queue's events, which is made from BullMQ's stream `K events` when somebody reads it: what stands
 -- there after the event that was numbered last is appended to `prefix~:<queue>:log`. Node's events are there as well.
 --
--- `prefix~:<queue>:numbered` is a hash: `id` of the event numbered last, how many were `added` until then, and until the
--- last reader came (`read`). What was trimmed before it was numbered counts as one position an event, so that a
--- reader is told of a gap. Servers before Redis 7 do not say how many were added: with them such a gap is not seen.
+-- `prefix~:<queue>:numbered` is a hash: the `id` of the event numbered last, and how many were `added` until then. What
+-- was trimmed before it was numbered counts as one position an event, so that a reader is told of a gap. Servers
+-- before Redis 7 do not say how many were added: with them such a gap is not seen.
 
 local LOG_MAX, LOG_SLACK = 10000, 1000 -- core.log: EVENTS_MAX, EVENTS_SLACK
 local NUMBERED_AT_ONCE = 1000
@@ -12,24 +12,9 @@ local STATES = { -- BullMQ's words for states, in a field `prev`
   wait = 'waiting', paused = 'waiting', waiting = 'waiting', prioritized = 'prioritized', delayed = 'delayed',
   active = 'active', ['waiting-children'] = 'waiting-children', completed = 'completed', failed = 'failed',
 }
-
--- The body of an event: a Change (core.log) as JSON.
-local function change(state, was, cause)
-  return '{"state":"' .. state .. '"' .. (was and ',"was":"' .. was .. '"' or '')
-    .. (cause and ',"cause":"' .. cause .. '"' or '') .. '}'
-end
-
--- Why a job failed, as far as BullMQ's text tells.
-local function cause_of(reason)
-  if reason == 'job stalled more than allowable limit' then
-    return 'stalled'
-  end
-  return string.match(reason or '', '^child .+ failed$') and 'child-failed' or 'error'
-end
-
 local MEANING = {
   waiting = function(event) return change('waiting', STATES[event.prev]) end,
-  delayed = function(event, is_new) return change('delayed', not is_new and 'active' or nil) end,
+  delayed = function(_, is_new) return change('delayed', not is_new and 'active' or nil) end,
   ['waiting-children'] = function(event) return change('waiting-children', STATES[event.prev]) end,
   active = function(event) return change('active', STATES[event.prev]) end,
   completed = function(event) return change('completed', STATES[event.prev]) end,
@@ -38,27 +23,6 @@ local MEANING = {
   removed = function(event) return change('removed', STATES[event.prev]) end,
   deduplicated = function() return change('deduplicated') end,
 } -- the others say nothing of one job, or nothing new
-
-local function queue_of(K)
-  local start = ARGV[1] .. ':'
-  return string.sub(K, 1, #start) == start and string.sub(K, #start + 1, -2) or nil -- a parent may be of another prefix
-end
-
-local function events_of(queue)
-  return ARGV[1] .. ':' .. queue .. ':events'
-end
-
-local function numbered_key(queue)
-  return ARGV[1] .. '~:' .. queue .. ':numbered'
-end
-
-local function instant_of(entry)
-  return tonumber(string.match(entry[1], '^%d+'))
-end
-
-local function read_until(queue)
-  return tonumber(redis.call('HGET', numbered_key(queue), 'read') or 0)
-end
 
 -- The last id of a stream that is there, and how many entries were ever added to it.
 local function end_of(events)
@@ -77,20 +41,19 @@ local function fields_of(entry)
   return found
 end
 
--- Calls `put(at, id, body)` for what BullMQ's events after one tell of jobs; how many events there were.
-local function each_change(events, after, put)
-  local count, fresh, held = 0, nil, nil
+-- What BullMQ's events after one tell of jobs, and how many events there are.
+local function changes_after(events, after)
+  local changes, count, fresh = {}, 0, nil
   repeat
     local page = redis.call('XRANGE', events, '(' .. after, '+', 'COUNT', NUMBERED_AT_ONCE)
     for _, entry in ipairs(page) do
-      local event = fields_of(entry)
+      local event, last = fields_of(entry), changes[#changes]
       local meaning = MEANING[event.event]
-      if event.event == 'stalled' and held and held.id == event.jobId and not held.is_ours then
-        held.body = change('waiting', 'active', 'stalled')
+      if event.event == 'stalled' and last and last.id == event.jobId and not last.is_ours then
+        last.body = change('waiting', 'active', 'stalled')
       elseif event.jobId and meaning then
-        if held then put(held) end
-        held = {
-          at = instant_of(entry), id = event.jobId, is_ours = event.hr,
+        changes[#changes + 1] = {
+          at = string.match(entry[1], '^%d+'), id = event.jobId, is_ours = event.hr,
           body = event.hr or meaning(event, fresh == event.jobId),
         }
       end
@@ -99,43 +62,43 @@ local function each_change(events, after, put)
     count = count + #page
     after = #page > 0 and page[#page][1] or after
   until #page < NUMBERED_AT_ONCE
-  if held then put(held) end
-  return count
+  return changes, count
 end
 
--- Appends what happened since to the log of a queue; how many entries. `is_reader`: somebody reads it, and may come back.
-local function number(queue, is_reader)
-  local events, numbered, channel = events_of(queue), numbered_key(queue), 'jobs/' .. queue
-  if redis.call('EXISTS', events) == 0 then
-    return 0
-  end
-  local log, last_id, added = log_key(channel), end_of(events)
-  local past, changes = redis.call('HMGET', numbered, 'id', 'added'), {}
-  if last_id ~= past[1] then
-    local count = each_change(events, past[1] or '0-0', function(held) changes[#changes + 1] = held end)
-    local before = tonumber(past[2] or 0)
-    local missed = math.max(added - (added < before and 0 or before) - count, 0) -- fewer: the queue was obliterated
-    local last, length = last_position(channel) + missed, redis.call('XLEN', log)
-    redis.call('ZADD', CHANNELS, 0, channel)
-    redis.call('HSET', numbered, 'id', last_id, 'added', added)
-    redis.call('HSET', POSITIONS, channel, last + #changes)
-    for i, held in ipairs(changes) do
-      put_entry(log, last + i, held.at, held.id, held.body)
-      length = length + 1
-      if length > LOG_MAX + LOG_SLACK then
-        redis.call('XTRIM', log, 'MAXLEN', LOG_MAX)
-        length = LOG_MAX
-      end
+local function append(channel, last, changes)
+  local log = log_key(channel)
+  local length = redis.call('XLEN', log)
+  for i, each in ipairs(changes) do
+    put_entry(log, last + i, each.at, each.id, each.body)
+    length = length + 1
+    if length > LOG_MAX + LOG_SLACK then
+      redis.call('XTRIM', log, 'MAXLEN', LOG_MAX)
+      length = LOG_MAX
     end
   end
-  if is_reader then
-    redis.call('HSET', numbered, 'read', added)
-  end
-  return #changes
 end
 
--- A channel of job events is brought up to date before it is looked at; how many entries were new.
-local function number_channel(channel, is_reader)
+-- Brings a channel up to date if it is one of job events, before it is looked at; how many entries are new.
+local function number(channel)
   local queue = queue_of_log(channel)
-  return queue and number(queue, is_reader) or 0
+  local K = queue and ARGV[1] .. ':' .. queue .. ':'
+  if not K or redis.call('EXISTS', K .. 'events') == 0 then
+    return 0
+  end
+  local numbered, last_id, added = ARGV[1] .. '~:' .. queue .. ':numbered', end_of(K .. 'events')
+  local past = redis.call('HMGET', numbered, 'id', 'added')
+  if last_id == past[1] then
+    return 0
+  end
+  local changes, count = changes_after(K .. 'events', past[1] or '0-0')
+  local before = tonumber(past[2] or 0)
+  before = before <= added and before or 0 -- else the queue was obliterated meanwhile
+  local last = last_position(channel) + math.max(added - before - count, 0)
+  redis.call('ZADD', CHANNELS, 0, channel)
+  redis.call('HSET', POSITIONS, channel, last + #changes)
+  redis.call('HSET', numbered, 'id', last_id, 'added', added)
+  append(channel, last, changes)
+  local bound = redis.call('HGET', K .. 'meta', 'opts.maxLenEvents') or LOG_MAX
+  redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', bound, 'LIMIT', 0)
+  return #changes
 end
