@@ -21,6 +21,7 @@ from tests.conformance.desk import (
     new,
     parent,
     put_back,
+    ref,
 )
 from tests.interop.node import Node
 
@@ -90,8 +91,7 @@ async def test_what_node_does_is_in_the_log(node: Node, desk: Desk) -> None:
     ]  # fmt: skip
 
 
-async def test_node_reads_no_field_of_ours(node: Node, desk: Desk, keys: Any, prefix: str) -> None:
-    """Ours is the last field, and only where BullMQ's say too little."""
+async def test_ours_is_the_last_field_and_only_where_bullmqs_say_too_little(desk: Desk, keys: Any, prefix: str) -> None:
     await desk.add(new(), new(priority=1))
     found = [entry for _, entry in keys.xrange(f"{prefix}:q:events")]
     assert [list(entry) for entry in found] == [
@@ -101,6 +101,23 @@ async def test_node_reads_no_field_of_ours(node: Node, desk: Desk, keys: Any, pr
         ["event", "jobId", "hr"],
     ]
     assert json.loads(found[3]["hr"]) == {"state": "prioritized"}
+
+
+async def test_node_hears_of_our_jobs_what_it_hears_of_its_own(node: Node, desk: Desk) -> None:
+    await node("listen", "q")
+    await desk.add(new(priority=1))
+    lease = await desk.claim_one()
+    late = Failure("too late", "timeout", attempt=1)
+    await desk.settle(replace(failed(lease, is_retryable=False), failure=late))
+    told = await node("told", 3, WAIT_MS)
+    assert [(name, {key: text for key, text in fields.items() if key != "hr"}) for name, fields in told] == [
+        ("waiting", {"jobId": "1"}),
+        ("active", {"jobId": "1", "prev": "waiting"}),
+        ("failed", {"jobId": "1", "failedReason": "too late", "prev": "active"}),
+    ]
+    assert await desk.changes(ref("1")) == [
+        Change("prioritized"), Change("active", "prioritized"), Change("failed", "active", "timeout"),
+    ]  # fmt: skip
 
 
 async def test_nothing_is_lost_to_a_reader_while_ours_trim(desk: Desk, keys: Any, prefix: str) -> None:

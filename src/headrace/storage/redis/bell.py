@@ -39,6 +39,7 @@ class Bell:
         seen.update({topic: {} for topic in markers.values()})
         moved = await self._moved(streams, seen, is_now=timeout_ms <= 0)
         if fresh or moved or timeout_ms <= 0:
+            await asyncio.sleep(0)  # who waits in a circle leaves room for others
             return fresh | moved
         rung = await self._ring(markers, [number for topic in streams for number in seen[topic].items()], timeout_ms)
         return rung if self._is_closed else rung | await self._moved(streams, seen)

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.link import Address, Link, Links, ReplyError, connect, packed
@@ -94,10 +94,10 @@ class Watch:
 
     async def _prod(self) -> None:
         """End the blocking read, so that the next one is for everything. The server may not have begun it yet."""
-        with suppress(Unavailable):  # the reader, too, will find that out
+        with suppress(Unavailable):  # if this may not be, the read ends in BLOCK_MS
             while self._is_short():
                 self._is_prodded = True
-                await self._links.ask(packed("CLIENT", "UNBLOCK", self._client_id), 1)
+                _accepted((await self._links.ask(packed("CLIENT", "UNBLOCK", self._client_id), 1))[0])
                 if self._is_short():
                     await asyncio.sleep(0.001)
 
@@ -106,7 +106,7 @@ class Watch:
             link = None
             try:
                 link = await connect(self._address)
-                (self._client_id,) = await link.ask(packed("CLIENT", "ID"), 1)
+                self._client_id = _accepted((await link.ask(packed("CLIENT", "ID"), 1))[0])
                 while True:
                     await self._block(link)
             except Unavailable:
@@ -128,9 +128,7 @@ class Watch:
         request = packed("XREAD", "COUNT", 1, "BLOCK", BLOCK_MS, "STREAMS", *streams, *ends)
         (reply,) = await link.ask(request, 1, BLOCK_MS / 1000 + GRACE_S)
         self._blocked = None
-        if isinstance(reply, ReplyError):
-            raise Unavailable(problem=str(reply))
-        moved = {stream: entries[-1][0] for stream, entries in reply or ()}
+        moved = {stream: entries[-1][0] for stream, entries in _accepted(reply) or ()}
         if moved or not self._is_prodded:
             self._wanted -= (moved.keys() or frozenset(streams)) - self._waiters.keys()
         if moved:  # all that came meanwhile is one move
@@ -141,9 +139,7 @@ class Watch:
         requests = [packed("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in known]
         replies = await links.ask(b"".join(requests), len(requests))
         for (stream, entry_id), reply in zip(known.items(), replies, strict=True):
-            if isinstance(reply, ReplyError):
-                raise Unavailable(problem=str(reply))
-            self._saw(stream, reply[0][0] if reply else entry_id)
+            self._saw(stream, reply[0][0] if _accepted(reply) else entry_id)
 
     def _saw(self, stream: str, entry_id: str) -> None:
         if self._ends.get(stream) == entry_id:
@@ -166,3 +162,10 @@ class Watch:
         if len(self._ends) >= STREAMS_MAX:
             for stream in self._ends.keys() - self._waiters.keys() - self._wanted - set(streams):
                 del self._ends[stream], self._moves[stream]
+
+
+def _accepted(reply: Any) -> Any:
+    """The reply, unless the server refuses: it may be told to."""
+    if isinstance(reply, ReplyError):
+        raise Unavailable(problem=str(reply))
+    return reply
