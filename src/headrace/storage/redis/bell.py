@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -77,10 +76,9 @@ class Bell:
             await asyncio.wait({marked, moved}, return_when=asyncio.FIRST_COMPLETED)
             return await marked if marked.done() else frozenset()
         finally:
-            for each in (marked, moved):
-                each.cancel()
-                with suppress(asyncio.CancelledError):
-                    await each
+            marked.cancel()
+            moved.cancel()
+            await asyncio.gather(marked, moved, return_exceptions=True)
 
     async def _marked(self, markers: dict[str, str], timeout_ms: int) -> frozenset[str]:
         """The topic whose marker came in time. A marker is taken by one waiter; who claims leaves it for the next."""

@@ -73,11 +73,10 @@ class Watch:
 
     async def close(self) -> None:
         self._is_closed = True
-        for task in (self._reader, self._prodder):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        tasks = [task for task in (self._reader, self._prodder) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._forget()
 
     def _want(self, streams: Collection[str]) -> None:
@@ -113,7 +112,6 @@ class Watch:
                 self._forget()  # who waits looks for himself, and is told
                 await asyncio.sleep(RETRY_S)
             finally:
-                self._blocked = None
                 if link is not None:
                     link.close()
 
@@ -154,6 +152,7 @@ class Watch:
         self._ends.clear()
         self._moves.clear()
         self._wanted.clear()
+        self._blocked = None
         for events in self._waiters.values():
             for event in events:
                 event.set()
