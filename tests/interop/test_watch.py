@@ -79,6 +79,18 @@ async def test_job_events_wake_whether_of_ours_of_nodes_or_published(node: Node,
         assert await waiter.next() == {JOBS}
 
 
+async def test_workers_are_woken_when_leases_were_recovered(desk: Desk, other: Desk) -> None:
+    await desk.add(new())
+    await desk.claim_one(lease_ms=1)
+    async with Waiter(desk, topics.CONTROL) as waiter:
+        while not await other.recover():  # as soon as the lease has ended
+            pass
+        assert await waiter.next() == {topics.CONTROL}
+        assert await other.recover() == ()
+        await settled()
+        assert waiter.woken.empty()
+
+
 async def test_reading_job_events_wakes_nobody(desk: Desk) -> None:
     async with Waiter(desk, JOBS) as waiter:
         await desk.add(new())
