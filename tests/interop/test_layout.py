@@ -11,7 +11,7 @@ from headrace.core.jobs import Keep
 from tests.conformance.desk import Desk, child, deferred, done, failed, new, parent
 from tests.interop.node import Node
 
-OURS = {"hrl", "hrn", "hrf", "hrd", "hrw"}
+OURS = {"hr", "hrl", "hrn", "hrf", "hrd", "hrw"}
 JSON = {"opts", "parent", "data", "returnvalue"}
 TIMES = {"timestamp", "processedOn", "finishedOn"}
 INSTANT = re.compile(r"\b1[0-9]{12}\b")  # milliseconds since 1970, from 2001 to 2033
@@ -46,7 +46,8 @@ def value(keys: Any, key: str, prefix: str) -> Any:
             ]
         case "stream":
             return [
-                sorted((name, neutral(text, prefix)) for name, text in entry.items()) for _, entry in keys.xrange(key)
+                sorted((name, neutral(text, prefix)) for name, text in entry.items() if name not in OURS)
+                for _, entry in keys.xrange(key)
             ]
         case _:
             fields = keys.hgetall(key)

@@ -13,7 +13,30 @@ from msgspec.structs import replace
 
 from headrace.core import lifecycle
 from headrace.core.backoff import Fixed
-from headrace.core.commands import Add, Added, Claim, Claimed, Command, Get, Recover, Settle, Settlement, Source
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Added,
+    Beat,
+    Channels,
+    Claim,
+    Claimed,
+    Command,
+    Commit,
+    Get,
+    Leave,
+    Locks,
+    Publish,
+    Read,
+    Recover,
+    Release,
+    Settle,
+    Settlement,
+    Source,
+    Trim,
+    WorkerRecord,
+    Workers,
+)
 from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.storage.memory import MemoryStore
@@ -21,7 +44,7 @@ from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 
 SEEDS: Final = 12
-STEPS: Final = 80
+STEPS: Final = 120
 QUEUES: Final = ("q", "r")
 
 
@@ -35,8 +58,8 @@ class Player:
         self.tokens = 0
 
     def command(self) -> Command[Any]:
-        kinds: list[Callable[[], Command[Any]]] = [self.add, self.claim, self.settle, Recover]
-        return self.draw.choices(kinds, [3, 3, 3, 1])[0]()
+        kinds: list[Callable[[], Command[Any]]] = [self.add, self.claim, self.settle, Recover, self.log, self.aside]
+        return self.draw.choices(kinds, [3, 3, 3, 1, 2, 1])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
@@ -78,6 +101,34 @@ class Player:
             lifo=self.draw.random() < 0.2,
             keep_completed=self.draw.choice([None, None, Keep(0)]),
             keep_failed=self.draw.choice([None, Keep(0), Keep(age_ms=50)]),
+        )
+
+    def log(self) -> Command[Any]:
+        draw = self.draw
+        channel, position = draw.choice(["c", "é/\uffff", "jobs/q", "jobs/r", "jobs/a:b"]), draw.randint(0, 40)
+        bodies = tuple(f'{{"n": {n}}}' for n in range(draw.randint(0, 3)))
+        return draw.choice(
+            [
+                Publish(channel, bodies, draw.choice(["", "k"]), draw.choice([None, None, position])),
+                Read(channel, position, draw.choice([0, 3, 1_000])),
+                Commit(channel, draw.choice("ab"), draw.choice([None, position])),
+                Trim(channel, draw.randint(0, 9)),
+                Channels(draw.choice(["", "jobs/", "é"]), draw.randint(1, 4), draw.choice(["", "c", "jobs/q"])),
+            ]
+        )
+
+    def aside(self) -> Command[Any]:
+        draw = self.draw
+        name, owner, ttl_ms = draw.choice("lm"), draw.choice("abc"), draw.choice([10, 30, 100])
+        return draw.choice(
+            [
+                Acquire(name, owner, ttl_ms, draw.randint(1, 2), draw.choice([None, None, draw.randint(1, 9)])),
+                Release(name, owner),
+                Locks(draw.choice([None, name]), draw.randint(1, 3), draw.choice([("", 0), ("l", 2)])),
+                Beat(WorkerRecord(owner, "é", 1, (Source("q"),), 1), ttl_ms),
+                Leave(owner),
+                Workers(),
+            ]
         )
 
     def claim(self) -> Claim:
@@ -126,6 +177,9 @@ async def test_redis_does_what_the_memory_store_does(
             player.learn(expected)
             seen = Get(tuple(player.jobs))
             assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
+        for channel in ("jobs/q", "jobs/r", "c"):
+            assert await redis.run(Read(channel)) == await memory.run(Read(channel))
+        assert await redis.run(Channels()) == await memory.run(Channels())
     finally:
         await redis.close()
         await memory.close()

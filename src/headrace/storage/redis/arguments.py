@@ -2,41 +2,61 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-from headrace.core.commands import Add, Claim, Get, Recover, Settle, Settlement, Source
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Beat,
+    Channels,
+    Claim,
+    Commit,
+    Get,
+    Leave,
+    Locks,
+    Publish,
+    Read,
+    Recover,
+    Release,
+    Settle,
+    Settlement,
+    Source,
+    Trim,
+    Workers,
+)
+from headrace.core.commands.jobs import UNTOLD
 from headrace.core.jobs import NewJob
+from headrace.storage.redis.calls import locks, log, workers
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
-
-Argument: TypeAlias = str | bytes | int
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 
 
-def add(command: Add, keys: Keys) -> tuple[Argument, ...]:
+def add(command: Add, keys: Keys) -> tuple[Word, ...]:
     return command.request_id or "", REQUEST_MS, _pack([_job(job, keys) for job in command.jobs])
 
 
-def claim(command: Claim, _: Keys) -> tuple[Argument, ...]:
+def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
     return command.token, command.lease_ms, command.worker, command.limit, _sources(command.sources)
 
 
-def settle(command: Settle, _: Keys) -> tuple[Argument, ...]:
+def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
     return (_pack([_settlement(settlement) for settlement in command.settlements]),)
 
 
-def recover(command: Recover, _: Keys) -> tuple[Argument, ...]:
+def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
 
 
-def get(command: Get, _: Keys) -> tuple[Argument, ...]:
+def get(command: Get, _: Keys) -> tuple[Word, ...]:
     return (_pack(command.jobs),)
 
 
@@ -69,17 +89,29 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     if failure is not None:
         reason, trace = failure.reason, trace_of(failure) if failure.attempt else None
         written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
+    cause = (failure or UNTOLD).cause if s.to == "failed" else None
     result = (s.result if s.result is not None else "null") if s.to == "completed" else None
     return (
         s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None,
+        keep.count if keep else None, keep.age_ms if keep else None, cause,
     )  # fmt: skip
 
 
-ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Argument, ...]]]] = {
+ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {
     Add: add,
     Claim: claim,
     Settle: settle,
     Recover: recover,
     Get: get,
+    Acquire: locks.acquire,
+    Release: locks.release,
+    Locks: locks.locks,
+    Beat: workers.beat,
+    Leave: workers.leave,
+    Workers: workers.workers,
+    Publish: log.publish,
+    Read: log.read,
+    Commit: log.commit,
+    Trim: log.trim,
+    Channels: log.channels,
 }

@@ -5,9 +5,32 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from headrace.core.commands import Add, Added, Claim, Claimed, Get, Got, Recover, Recovered, Settle, Settled
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Added,
+    Beat,
+    Channels,
+    Claim,
+    Claimed,
+    Commit,
+    Get,
+    Got,
+    Leave,
+    Locks,
+    Publish,
+    Read,
+    Recover,
+    Recovered,
+    Release,
+    Settle,
+    Settled,
+    Trim,
+    Workers,
+)
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import FINISHED, Failure, JobRecord, JobRef, Lease, Parent, Policy, State
+from headrace.storage.redis.calls import locks, log, workers
 from headrace.storage.redis.failures import deferred_of, failure_of, history_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import FLAGS, options_of
@@ -129,4 +152,15 @@ READERS: Final[dict[type, Reader]] = {
     Settle: settled,
     Recover: recovered,
     Get: got,
+    Acquire: locks.acquired,
+    Release: locks.released,
+    Locks: locks.listed,
+    Beat: workers.beaten,
+    Leave: workers.left,
+    Workers: workers.living,
+    Publish: log.published,
+    Read: log.entries,
+    Commit: log.committed,
+    Trim: log.trimmed,
+    Channels: log.listed,
 }

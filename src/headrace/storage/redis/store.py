@@ -3,26 +3,58 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
-from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
+from headrace.core.commands import (
+    Acquire,
+    Add,
+    Beat,
+    Channels,
+    Claim,
+    Command,
+    Commit,
+    Get,
+    Leave,
+    Locks,
+    Publish,
+    Read,
+    Recover,
+    Release,
+    Settle,
+    Trim,
+    Workers,
+)
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Address, Links, ReplyError, packed
 from headrace.storage.redis.replies import READERS
 from headrace.storage.redis.script import Script, script
 
 LINKS_MAX: Final = 8  # connections that carry commands; more callers take turns
-WAITERS_MAX: Final = 64  # connections that wait for markers
-POLL_MS: Final = 1_000  # topics that Redis does not wake for are looked at this often
 PREFIX_MAX: Final = 100  # bytes
 
-_SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
-_READY: Final = "ready/"
+_SCRIPTS: Final[dict[type, str]] = {
+    Add: "add",
+    Claim: "claim",
+    Settle: "settle",
+    Recover: "recover",
+    Get: "get",
+    Acquire: "acquire",
+    Release: "release",
+    Locks: "locks",
+    Beat: "beat",
+    Leave: "leave",
+    Workers: "workers",
+    Publish: "publish",
+    Read: "read",
+    Commit: "commit",
+    Trim: "trim",
+    Channels: "channels",
+}
 _SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})
 
 
@@ -38,16 +70,15 @@ class RedisStore:
         self._clock = clock
         self._address = address_of(url)
         self._links: Links | None = None
-        self._waiters: Links | None = None
+        self._bell: Bell | None = None
         self._scripts: dict[type, Script] = {}
-        self._known: WeakKeyDictionary[asyncio.Task[Any], set[str]] = WeakKeyDictionary()
 
     async def open(self) -> None:
         if self._links is not None:
             return
         self._scripts = {kind: script(name) for kind, name in _SCRIPTS.items()}
         self._links = Links(self._address, LINKS_MAX)
-        self._waiters = Links(self._address, WAITERS_MAX)
+        self._bell = Bell(self._address, self._links, self._keys)
         try:
             await self._load(self._links)
         except Unavailable as error:
@@ -55,11 +86,12 @@ class RedisStore:
             raise CannotOpen(path=str(self._address), problem=error.problem) from None
 
     async def close(self) -> None:
-        links, waiters = self._links, self._waiters
-        self._links = self._waiters = None
-        for kept in (links, waiters):
-            if kept is not None:
-                kept.close()
+        links, bell = self._links, self._bell
+        self._links = self._bell = None
+        if bell is not None:
+            await bell.close()
+        if links is not None:
+            links.close()
         await asyncio.sleep(0)  # lets the transports take leave of the loop
 
     async def run(self, *commands: Command[Any]) -> Any:
@@ -69,36 +101,9 @@ class RedisStore:
         return replies[0] if len(replies) == 1 else tuple(replies)
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        if self._waiters is None:
+        if self._bell is None:
             raise Unavailable(problem="it is not open")
-        task = asyncio.current_task()
-        assert task is not None
-        known = self._known.setdefault(task, set())
-        if fresh := frozenset(topics) - known:
-            known.update(fresh)
-            return fresh
-        ready = {self._keys.marker(topic[len(_READY) :]): topic for topic in topics if topic.startswith(_READY)}
-        polled = frozenset(topics) - frozenset(ready.values())
-        if polled:
-            timeout_ms = min(timeout_ms, POLL_MS)
-        if not ready or timeout_ms <= 0:
-            await asyncio.sleep(max(timeout_ms, 0) / 1000)
-            return polled
-        return frozenset({*polled, *await self._marked(self._waiters, ready, timeout_ms)})
-
-    async def _marked(self, waiters: Links, ready: dict[str, str], timeout_ms: int) -> list[str]:
-        """The topic whose marker came in time. A marker is taken by one waiter; who claims leaves it for the next."""
-        timeout_s = max(timeout_ms, 2) / 1000  # below 2 ms old servers wait for ever
-        request = packed("BZPOPMIN", *ready, f"{timeout_s:.3f}")
-        try:
-            (reply,) = await waiters.ask(request, 1, timeout_s + 5)
-        except Unavailable:
-            if self._waiters is None:
-                return []  # the store was closed meanwhile
-            raise
-        if isinstance(reply, ReplyError):
-            raise Unavailable(problem=str(reply))
-        return [] if reply is None else [ready[reply[0]]]
+        return await self._bell.wait(topics, timeout_ms)
 
     async def _ask(self, links: Links, commands: Sequence[Command[Any]]) -> list[Any]:
         now = "" if self._clock is None else str(self._clock())

@@ -95,7 +95,7 @@ local function place(K, id, job)
   else
     local put = job[8] and push_front or push_back
     put(K, id, job[6])
-    emit(K, 'waiting', id)
+    emit_ready(K, id, job[6])
   end
 end
 

@@ -36,7 +36,7 @@ local function promote(K)
     if priority then
       redis.call('HSET', K .. id, 'delay', 0)
       push_back(K, id, tonumber(priority))
-      emit(K, 'waiting', id, 'prev', 'delayed')
+      emit_ready(K, id, tonumber(priority), 'delayed')
     end
   end
 end
@@ -79,7 +79,7 @@ local function spend(K, meta, count)
   end
 end
 
-local function start(K, id, job, source, started)
+local function start(K, id, job, source, started, is_prioritized)
   local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
   job[ID], job[SOURCE] = id, source
   if job[STARTED] or job[DEFERRED] then
@@ -89,7 +89,11 @@ local function start(K, id, job, source, started)
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
-  redis.call('XADD', K .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  if is_prioritized then
+    tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
+  else
+    tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  end
   job[STARTED] = number
   rows[#rows + 1] = job
   started[#started + 1] = id
@@ -99,7 +103,7 @@ local function start(K, id, job, source, started)
 end
 
 -- Takes jobs by `pop(count)`, which gives ids in their order, and `put_back(passed)`, which undoes it for some.
-local function take(K, names, source, room, started, pop, put_back)
+local function take(K, names, source, room, started, is_prioritized, pop, put_back)
   local passed, count = {}, room
   while #started < room and #passed < PASSED_MAX do
     local ids = pop(count)
@@ -111,7 +115,7 @@ local function take(K, names, source, room, started, pop, put_back)
       if not job or (job[NAME] and names and not names[job[NAME]] and not job[DEFERRED]) then
         passed[#passed + 1] = id
       elseif job[NAME] then
-        start(K, id, job, source, started)
+        start(K, id, job, source, started, is_prioritized)
       end -- else the hash is gone, and nobody can run that
     end
     count = math.min(count * 2, 1000)
@@ -122,7 +126,7 @@ local function take(K, names, source, room, started, pop, put_back)
 end
 
 local function take_waiting(K, names, source, room, started)
-  take(K, names, source, room, started, function(count)
+  take(K, names, source, room, started, false, function(count)
     return redis.call('RPOP', K .. 'wait', count) or {}
   end, function(passed)
     for i = 1, math.floor(#passed / 2) do
@@ -138,7 +142,7 @@ local function take_prioritized(K, names, source, room, started)
     return
   end
   local scores = {}
-  take(K, names, source, room, started, function(count)
+  take(K, names, source, room, started, true, function(count)
     local popped, ids = redis.call('ZPOPMIN', K .. 'prioritized', count), {}
     for i = 1, #popped, 2 do
       ids[#ids + 1] = popped[i]

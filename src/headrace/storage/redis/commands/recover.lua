@@ -1,4 +1,4 @@
--- uses: clock queues parents place events wake lease
+-- uses: clock queues parents place events wake lease moves
 -- Recover: give back jobs whose lease ended, longest overdue first.
 --
 -- Every active job without a lock is taken at once: the lock tells the truth for Node's jobs too. BullMQ itself waits
@@ -63,8 +63,9 @@ local function give_back(job)
   if stalls > stalls_max(hash[1]) then
     defer(key, STALLED, now)
   end
-  push_front(K, id, tonumber(hash[2]) or 0)
-  emit(K, 'waiting', id, 'prev', 'active')
+  local priority = tonumber(hash[2]) or 0
+  push_front(K, id, priority)
+  emit_ready(K, id, priority, 'active', 'stalled')
   emit(K, 'stalled', id)
   return true
 end
@@ -87,4 +88,7 @@ for i = 1, math.min(limit, #overdue) do
 end
 trim_events()
 wake()
+if #given_back > 0 then
+  moved('control') -- whoever still runs one of them should learn it soon
+end
 return given_back

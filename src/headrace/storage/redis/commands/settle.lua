@@ -5,7 +5,8 @@
 -- wait for nothing; then retention has its due.
 -- ARGV: prefix, now or '', the settlements as MessagePack:
 -- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
---  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil]
+--  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil,
+--  cause of a failure]
 -- Answer: the positions whose lease is lost.
 
 local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa' }
@@ -83,7 +84,12 @@ local function finish(K, queue, key, settlement, job, made, reason)
     emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
   else
     redis.call('HSET', key, 'failedReason', value, 'finishedOn', now, 'atm', made)
-    emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
+    local cause = settlement[15]
+    if cause == cause_of(value) then
+      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
+    else
+      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active', 'hr', change('failed', 'active', cause))
+    end
     if made >= attempts_of(key) then
       emit(K, 'retries-exhausted', id, 'attemptsMade', made)
     end
@@ -115,7 +121,7 @@ local function go_on(K, key, settlement, job)
   elseif to == 'waiting' then
     local put = settlement[8] and push_front or push_back
     put(K, id, tonumber(job[PRIORITY]))
-    emit(K, 'waiting', id, 'prev', 'active')
+    emit_ready(K, id, tonumber(job[PRIORITY]), 'active')
   else
     redis.call('ZADD', K .. 'waiting-children', now, id)
     emit(K, 'waiting-children', id, 'prev', 'active')
@@ -196,7 +202,7 @@ local function look_around(K, queue)
       woken[K] = true -- a full queue has room again
     end
   elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then
-    redis.call('XADD', K .. 'events', '*', 'event', 'drained')
+    tell(K, 'event', 'drained')
   end
 end
 

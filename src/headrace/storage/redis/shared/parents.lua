@@ -21,12 +21,12 @@ local function release(parent, now, before)
   if delay > 0 and not job[3] and not job[4] then
     local at = now + delay
     delay_until(parent.K, parent.id, at)
-    emit(parent.K, 'delayed', parent.id, 'delay', at)
+    emit(parent.K, 'delayed', parent.id, 'delay', at, 'hr', change('delayed', 'waiting-children'))
     return
   end
   local put = priority > 0 and push_back or push_front
   put(parent.K, parent.id, priority)
-  emit(parent.K, 'waiting', parent.id, 'prev', before)
+  emit_ready(parent.K, parent.id, priority, before)
 end
 
 -- Lets a parent go on that waits for children, if none is pending or one has failed it.
