@@ -2,21 +2,20 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-from headrace.core.commands import Add, Claim, Get, Recover, Settle, Settlement, Source
+from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.jobs import NewJob
+from headrace.storage.redis.calls.call import Argument
+from headrace.storage.redis.calls.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import FLAGS, opts_json
 
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
-Argument: TypeAlias = str | bytes | int
-
-_pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -34,10 +33,6 @@ def settle(command: Settle, _: Keys) -> tuple[Argument, ...]:
 
 def recover(command: Recover, _: Keys) -> tuple[Argument, ...]:
     return (command.limit,)
-
-
-def get(command: Get, _: Keys) -> tuple[Argument, ...]:
-    return (_pack(command.jobs),)
 
 
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
@@ -81,5 +76,4 @@ ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Argument, ...]]]] = {
     Claim: claim,
     Settle: settle,
     Recover: recover,
-    Get: get,
 }

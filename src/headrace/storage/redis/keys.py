@@ -6,13 +6,17 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::queues           zset    the queues that were added to or claimed from, in that order
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
+    prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
 
 Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
+    hrc    `<ats>:<a Failure as JSON>`, the run that somebody asked to end; void once `ats` has moved on
+    hrj    notes, a JSON object
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
+    hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """
 

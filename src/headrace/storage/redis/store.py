@@ -7,13 +7,12 @@ from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
-from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
+from headrace.core.commands import Command
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
-from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.calls import CALLS
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Address, Links, ReplyError, packed
-from headrace.storage.redis.replies import READERS
 from headrace.storage.redis.script import Script, script
 
 LINKS_MAX: Final = 8  # connections that carry commands; more callers take turns
@@ -21,7 +20,6 @@ WAITERS_MAX: Final = 64  # connections that wait for markers
 POLL_MS: Final = 1_000  # topics that Redis does not wake for are looked at this often
 PREFIX_MAX: Final = 100  # bytes
 
-_SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
 _READY: Final = "ready/"
 _SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})
 
@@ -45,7 +43,7 @@ class RedisStore:
     async def open(self) -> None:
         if self._links is not None:
             return
-        self._scripts = {kind: script(name) for kind, name in _SCRIPTS.items()}
+        self._scripts = {kind: script(call.script) for kind, call in CALLS.items()}
         self._links = Links(self._address, LINKS_MAX)
         self._waiters = Links(self._address, WAITERS_MAX)
         try:
@@ -119,13 +117,13 @@ class RedisStore:
         if kind not in self._scripts:
             raise Misuse(f"the Redis store does not know the command {kind.__name__} yet; use SQLite or PostgreSQL")
         keys = self._keys
-        arguments = ARGUMENTS[kind](command, keys)
+        arguments = CALLS[kind].arguments(command, keys)
         return packed("EVALSHA", self._scripts[kind].sha, 1, keys.queues, keys.prefix, now, *arguments)
 
     def _read(self, command: Command[Any], reply: Any) -> Any:
         if isinstance(reply, ReplyError):
             return _refusal(str(reply))
-        return READERS[type(command)](command, reply, self._keys)
+        return CALLS[type(command)].reply(command, reply, self._keys)
 
     async def _load(self, links: Links) -> None:
         requests = [packed("SCRIPT", "LOAD", found.text) for found in self._scripts.values()]

@@ -63,7 +63,7 @@ local function give_back(job)
   if stalls > stalls_max(hash[1]) then
     defer(key, STALLED, now)
   end
-  push_front(K, id, tonumber(hash[2]) or 0)
+  push_front(K, id, tonumber(hash[2]) or 0, now)
   emit(K, 'waiting', id, 'prev', 'active')
   emit(K, 'stalled', id)
   return true

@@ -114,7 +114,7 @@ local function go_on(K, key, settlement, job)
     emit(K, 'delayed', id, 'delay', now + delay)
   elseif to == 'waiting' then
     local put = settlement[8] and push_front or push_back
-    put(K, id, tonumber(job[PRIORITY]))
+    put(K, id, tonumber(job[PRIORITY]), now)
     emit(K, 'waiting', id, 'prev', 'active')
   else
     redis.call('ZADD', K .. 'waiting-children', now, id)

@@ -25,7 +25,7 @@ local function release(parent, now, before)
     return
   end
   local put = priority > 0 and push_back or push_front
-  put(parent.K, parent.id, priority)
+  put(parent.K, parent.id, priority, now)
   emit(parent.K, 'waiting', parent.id, 'prev', before)
 end
 

@@ -1,0 +1,17 @@
+"""What the store does for each command that it knows, a module a family."""
+
+from typing import Final
+
+from headrace.core.commands import Add, Claim, Recover, Settle
+from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.calls import queues, reads
+from headrace.storage.redis.calls.call import Call
+from headrace.storage.redis.replies import READERS
+
+_RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
+
+CALLS: Final[dict[type, Call]] = {
+    **{kind: Call(name, ARGUMENTS[kind], READERS[kind]) for kind, name in _RUNS.items()},
+    **reads.CALLS,
+    **queues.CALLS,
+}

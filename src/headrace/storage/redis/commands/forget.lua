@@ -1,0 +1,29 @@
+-- uses: queues counts
+-- Forget: a queue that has no job; or one of its dedup keys, whatever jobs there are.
+--
+-- The counter of ids stays, and so does the stream of events, empty: its positions go on.
+-- ARGV: prefix, now or '', queue [, dedup key]. Answer: {'ok' [, owner of the key]}, {'no-such-queue'} or
+-- {'queue-not-empty'}
+
+local queue, dedup = ARGV[3], ARGV[4]
+local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':'
+
+if redis.call('EXISTS', K .. 'meta') == 0 then
+  return { 'no-such-queue' }
+end
+if dedup then
+  local owner = redis.call('GET', K .. 'de:' .. dedup)
+  redis.call('DEL', K .. 'de:' .. dedup, K .. 'dn:' .. dedup)
+  return { 'ok', owner or nil }
+end
+for _, count in ipairs(counts_of(K)) do
+  if count > 0 then
+    return { 'queue-not-empty' }
+  end
+end
+if redis.call('EXISTS', K .. 'events') == 1 then
+  redis.call('XTRIM', K .. 'events', 'MAXLEN', 0)
+end
+redis.call('DEL', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
+  ours .. 'settings', ours .. 'rest')
+return { 'ok' }
