@@ -8,8 +8,8 @@ import msgspec
 
 from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.jobs import NewJob
-from headrace.storage.redis.calls.call import Argument
-from headrace.storage.redis.calls.call import pack as _pack
+from headrace.storage.redis.call import Argument
+from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import FLAGS, opts_json

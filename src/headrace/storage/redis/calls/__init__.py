@@ -4,8 +4,8 @@ from typing import Final
 
 from headrace.core.commands import Add, Claim, Recover, Settle
 from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.call import Call
 from headrace.storage.redis.calls import queues, reads
-from headrace.storage.redis.calls.call import Call
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}

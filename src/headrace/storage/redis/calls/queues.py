@@ -13,7 +13,7 @@ from headrace.core.commands import Configure, Configured, Forget, Forgotten, Que
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, Keep, State
 from headrace.core.limits import Capacity, Limits, Rate
-from headrace.storage.redis.calls.call import Argument, Call, pack
+from headrace.storage.redis.call import Argument, Call, pack
 from headrace.storage.redis.keys import Keys
 
 _KEEPS: Final[dict[State, str]] = {"completed": "keep_completed", "failed": "keep_failed"}

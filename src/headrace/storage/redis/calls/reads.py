@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from headrace.core.commands import Count, Counted, Get, Got
 from headrace.core.jobs import STATES
-from headrace.storage.redis.calls.call import Argument, Call, pack
+from headrace.storage.redis.call import Argument, Call, pack
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.records import record
 
