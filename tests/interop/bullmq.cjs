@@ -69,6 +69,13 @@ const verbs = {
     return job && { ...job.toJSON(), state: await job.getState() };
   },
   counts: (name) => queue(name).getJobCounts(),
+  logs: (name, id) => queue(name).getJobLogs(id),
+  log: async (name, id, line) => (await queue(name).getJob(id)).log(line),
+  meta: async (name) => ({
+    isPaused: await queue(name).isPaused(),
+    concurrency: await queue(name).getGlobalConcurrency(),
+    rate: await queue(name).getGlobalRateLimit(),
+  }),
   pause: (name) => queue(name).pause(),
   resume: (name) => queue(name).resume(),
   retry: async (name, id) => (await queue(name).getJob(id)).retry(),

@@ -6,15 +6,33 @@ the same millisecond when retention must choose between them. Both are then in t
 
 import random
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
+from msgspec import UNSET, UnsetType
 
 from headrace.core import lifecycle
 from headrace.core.backoff import Fixed
-from headrace.core.commands import Add, Added, Claim, Claimed, Command, Get, Recover, Settle, Settlement, Source
+from headrace.core.commands import (
+    Add,
+    Added,
+    Annotate,
+    Claim,
+    Claimed,
+    Command,
+    Configure,
+    Count,
+    Get,
+    Lines,
+    Queues,
+    Recover,
+    Settle,
+    Settlement,
+    Source,
+)
 from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
+from headrace.core.query import parse
 from headrace.storage.memory import MemoryStore
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
@@ -34,8 +52,10 @@ class Player:
         self.tokens = 0
 
     def command(self) -> Command[Any]:
-        kinds: list[Callable[[], Command[Any]]] = [self.add, self.claim, self.settle, Recover]
-        return self.draw.choices(kinds, [3, 3, 3, 1])[0]()
+        kinds: list[Callable[[], Command[Any]]] = [
+            self.add, self.claim, self.settle, Recover, self.annotate, self.configure, self.read,
+        ]  # fmt: skip
+        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
@@ -91,6 +111,42 @@ class Player:
         twice = leases[:1] if self.draw.random() < 0.1 else []
         return Settle(tuple(map(self.settlement, leases + twice)))
 
+    def job(self) -> JobRef:
+        return self.draw.choice([*self.jobs, JobRef("q", "nobody")])
+
+    def annotate(self) -> Annotate:
+        draw = self.draw
+        return Annotate(
+            self.job(),
+            token=draw.choice([None, None, draw.choice(self.held).token if self.held else "t"]),
+            progress=draw.choice([None, "1", '{"a": [1,  2]}']),
+            lines=draw.choice([(), ("a", "b\nü")]),
+            notes=draw.choice([None, '{"a":1,"b":{"n":12345678901234567890}}', '{"a":null}']),
+            data=draw.choice([None, None, '{"x": 1.0}', "[1]"]),
+            patch=draw.choice([None, None, '{"x":2,"y":[]}']),
+            where=draw.choice([None, None, parse("waiting,active"), parse("attempts:0 -data.x:1")]),
+        )
+
+    def configure(self) -> Configure:
+        draw = self.draw
+        keeps: list[Keep | Literal["default"] | None] = [None, "default", Keep(3), Keep(age_ms=9)]
+        counts: list[int | UnsetType | None] = [UNSET, UNSET, None, 7]
+        return Configure(
+            draw.choice(QUEUES),
+            draw.choice([None, False, False, True]),
+            draw.choice(keeps),
+            draw.choice(keeps),
+            concurrency=draw.choice(counts),
+            max_waiting=draw.choice([None, 1_000]),
+        )
+
+    def read(self) -> Command[Any]:
+        draw = self.draw
+        return draw.choice([
+            Lines(self.job(), draw.randint(0, 3), draw.randint(0, 3)),
+            Queues(("r", "nowhere")),
+        ])  # fmt: skip
+
     def settlement(self, lease: Lease) -> Settlement:
         if lease.deferred:
             return lifecycle.settle_deferred(lease, lease.deferred)
@@ -121,8 +177,8 @@ async def test_redis_does_what_the_memory_store_does(
             expected = await memory.run(command)
             assert await redis.run(command) == expected, f"step {step}: {command}"
             player.learn(expected)
-            seen = Get(tuple(player.jobs))
-            assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
+            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues()):
+                assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
     finally:
         await redis.close()
         await memory.close()

@@ -12,6 +12,7 @@ Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
     hrc    `<ats>:<a Failure as JSON>`, the run that somebody asked to end; void once `ats` has moved on
+    hrg    how many log lines are gone; those in `J:logs` are the ones after them
     hrj    notes, a JSON object
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another

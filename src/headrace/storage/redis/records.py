@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from headrace.core.jobs import FINISHED, Failure, JobRecord, JobRef, Parent, Policy, State
+from headrace.storage.redis.call import Argument, Sights, pack
 from headrace.storage.redis.failures import cancel_of, deferred_of, failure_of, history_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import FLAGS, options_of
@@ -43,6 +44,17 @@ def record(ref: JobRef, found: list[Any], keys: Keys) -> JobRecord:
         children_pending=pending,
         children=children,
     )
+
+
+def looking(refs: tuple[JobRef, ...]) -> tuple[str, tuple[Argument, ...]]:
+    """The script, and its arguments, that gives what `sights_of` reads."""
+    return "get", (pack(refs), "with fingerprints")
+
+
+def sights_of(refs: tuple[JobRef, ...], reply: Any, keys: Keys) -> Sights:
+    now, found, fingerprints = reply
+    seen = zip(refs, found, fingerprints, strict=True)
+    return Sights(now, {ref: (record(ref, job, keys), mark) for ref, job, mark in seen if job is not None})
 
 
 def _failure(state: State, fields: dict[str, str], keys: Keys) -> Failure | None:

@@ -139,7 +139,8 @@ end
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
 local function look_ahead(K, ours, meta)
   local resting = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
-  local due = not resting and next_due(K)
+  local is_full = meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
+  local due = not resting and not is_full and next_due(K) -- in a full one, whose job ends wakes
   if resting then
     ask_again_in(resting)
   elseif due then
