@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from headrace.core import lifecycle
 from headrace.core.backoff import Fixed
@@ -22,6 +23,8 @@ from headrace.core.commands import (
     Command,
     Configure,
     Count,
+    Find,
+    Found,
     Get,
     Lines,
     Queues,
@@ -30,10 +33,11 @@ from headrace.core.commands import (
     Settlement,
     Source,
 )
-from headrace.core.jobs import Failure, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.storage.memory import MemoryStore
+from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 
@@ -147,6 +151,12 @@ class Player:
             Queues(("r", "nowhere")),
         ])  # fmt: skip
 
+    def listing(self) -> Find:
+        draw = self.draw
+        where = draw.choice([None, None, parse("name:a"), parse("data.x:2")])
+        is_steady = draw.random() < 0.3
+        return Find(draw.choice(QUEUES), draw.choice(STATES), draw.randint(1, 4), None, where, is_steady)
+
     def settlement(self, lease: Lease) -> Settlement:
         if lease.deferred:
             return lifecycle.settle_deferred(lease, lease.deferred)
@@ -160,6 +170,20 @@ class Player:
             AwaitsChildren(),
         ]
         return lifecycle.settle(lease, self.draw.choice(outcomes), 0.0)
+
+
+async def whole(store: Storage, find: Find) -> tuple[list[int], list[JobRecord]]:
+    """What all pages have, and how many were looked at for each."""
+    looked: list[int] = []
+    jobs: list[JobRecord] = []
+    cursor: str | None = None
+    while True:
+        page: Found = await store.run(replace(find, after=cursor))
+        looked.append(page.looked)
+        jobs += page.jobs
+        cursor = page.cursor
+        if cursor is None:
+            return looked, jobs
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -179,6 +203,8 @@ async def test_redis_does_what_the_memory_store_does(
             player.learn(expected)
             for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues()):
                 assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
+            listing = player.listing()
+            assert await whole(redis, listing) == await whole(memory, listing), f"after step {step}: {listing}"
     finally:
         await redis.close()
         await memory.close()

@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Claim, Recover, Settle
 from headrace.storage.redis.arguments import ARGUMENTS
 from headrace.storage.redis.call import Call, Considered
-from headrace.storage.redis.calls import annotate, queues, reads
+from headrace.storage.redis.calls import annotate, find, queues, reads
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
@@ -13,6 +13,7 @@ _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", R
 CALLS: Final[dict[type, Call | Considered]] = {
     **{kind: Call(name, ARGUMENTS[kind], READERS[kind]) for kind, name in _RUNS.items()},
     **reads.CALLS,
+    **find.CALLS,
     **queues.CALLS,
     **annotate.CALLS,
 }
