@@ -151,3 +151,10 @@ async def test_leases_end_by_the_clock_of_the_test(valkey_url: str, prefix: str,
         assert await desk.recover() == (ref("1"),)
     finally:
         await store.close()
+
+
+async def test_a_tally_goes_by_itself_a_day_later(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new())
+    await desk.finish()
+    (tally,) = keys.keys(f"{prefix}~:q:tally:*")
+    assert 24 * 3600 < keys.ttl(tally) < 25 * 3600

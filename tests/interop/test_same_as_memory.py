@@ -32,6 +32,7 @@ from headrace.core.commands import (
     Settle,
     Settlement,
     Source,
+    Tally,
 )
 from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
@@ -201,7 +202,7 @@ async def test_redis_does_what_the_memory_store_does(
             expected = await memory.run(command)
             assert await redis.run(command) == expected, f"step {step}: {command}"
             player.learn(expected)
-            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues()):
+            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues(), Tally("q")):
                 assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
             listing = player.listing()
             assert await whole(redis, listing) == await whole(memory, listing), f"after step {step}: {listing}"

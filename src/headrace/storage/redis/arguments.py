@@ -8,6 +8,7 @@ import msgspec
 
 from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.jobs import NewJob
+from headrace.core.tallies import bucket
 from headrace.storage.redis.call import Argument
 from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
@@ -67,7 +68,7 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     result = (s.result if s.result is not None else "null") if s.to == "completed" else None
     return (
         s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None,
+        keep.count if keep else None, keep.age_ms if keep else None, s.name, bucket(s.waited_ms),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
     prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
+    prefix~:<queue>:tally:<minute>  hash  what finished in that minute, for a day; see shared/tally.lua
 
 Fields of ours in a job's hash, which Node ignores:
 

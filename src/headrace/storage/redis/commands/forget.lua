@@ -1,4 +1,4 @@
--- uses: queues counts
+-- uses: clock queues counts
 -- Forget: a queue that has no job; or one of its dedup keys, whatever jobs there are.
 --
 -- The counter of ids stays, and so does the stream of events, empty: its positions go on.
@@ -26,4 +26,8 @@ if redis.call('EXISTS', K .. 'events') == 1 then
 end
 redis.call('DEL', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
   ours .. 'settings', ours .. 'rest')
+local minute = math.floor(clock(ARGV[2]) / 60000)
+for past = 0, 24 * 60 + 1 do
+  redis.call('DEL', string.format('%stally:%.0f', ours, minute - past))
+end
 return { 'ok' }

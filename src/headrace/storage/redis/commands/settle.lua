@@ -1,15 +1,15 @@
--- uses: clock queues place events wake parents retain lease failure
+-- uses: clock queues place events wake parents retain lease failure tally
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
 -- wait for nothing; then retention has its due.
 -- ARGV: prefix, now or '', the settlements as MessagePack:
 -- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
---  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil]
+--  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil, name, bucket of the wait]
 -- Answer: the positions whose lease is lost.
 
-local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa' }
-local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED = 1, 2, 3, 4, 5
+local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn' }
+local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED = 1, 2, 3, 4, 5, 6
 local RESTING = '9007199254740991' -- what BullMQ writes into its limiter to rest a queue
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 
@@ -148,6 +148,7 @@ local function settle(settlement, held_by)
   local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
   local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job)
   if settlement[4] == 'completed' or settlement[4] == 'failed' then
+    tally(settlement[1], settlement[15], settlement[4], settlement[16], now - (tonumber(job[STARTED]) or now))
     finish(K, queue, key, settlement, job, made, reason)
   else
     if settlement[5] then
@@ -213,6 +214,7 @@ end
 for K, queue in pairs(queues) do
   write_together(K, queue)
 end
+write_tallies(now)
 tell_parents(children.completed, leave_result, now)
 tell_parents(children.failed, act_on_parent, now)
 for _, parent in ipairs(awaiting) do
