@@ -26,13 +26,17 @@ from headrace.core.commands import (
     Find,
     Found,
     Get,
+    Hold,
     Lines,
     Queues,
     Recover,
+    Remove,
+    Renew,
     Settle,
     Settlement,
     Source,
     Tally,
+    Tree,
 )
 from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
@@ -59,8 +63,9 @@ class Player:
     def command(self) -> Command[Any]:
         kinds: list[Callable[[], Command[Any]]] = [
             self.add, self.claim, self.settle, Recover, self.annotate, self.configure, self.read,
+            self.remove, self.renew,
         ]  # fmt: skip
-        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2])[0]()
+        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
@@ -150,7 +155,22 @@ class Player:
         return draw.choice([
             Lines(self.job(), draw.randint(0, 3), draw.randint(0, 3)),
             Queues(("r", "nowhere")),
+            Tree(self.job(), draw.randint(0, 3), draw.randint(1, 9)),
         ])  # fmt: skip
+
+    def remove(self) -> Remove:
+        draw = self.draw
+        if draw.random() < 0.3:
+            states = tuple(draw.sample(STATES, 2))
+            spares_kept = draw.random() < 0.5
+            return Remove((), draw.choice(QUEUES), states, draw.choice([0, 40]), draw.choice([0, 1]), spares_kept, 3)
+        jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
+        where = draw.choice([None, None, parse("completed,waiting")])
+        return Remove(jobs, with_children=draw.random() < 0.3, where=where, is_forced=draw.random() < 0.3)
+
+    def renew(self) -> Renew:
+        leases = self.draw.sample(self.held, min(len(self.held), 3))
+        return Renew(tuple(Hold(lease.queue, lease.id, lease.token) for lease in leases), self.draw.choice([30, 500]))
 
     def listing(self) -> Find:
         draw = self.draw

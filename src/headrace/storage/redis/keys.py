@@ -18,6 +18,9 @@ Fields of ours in a job's hash, which Node ignores:
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
+    hrk    how many children the job was given
+    hrp    the place of a child among these
+    hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
     hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """

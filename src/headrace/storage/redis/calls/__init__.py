@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Claim, Recover, Settle
 from headrace.storage.redis.arguments import ARGUMENTS
 from headrace.storage.redis.call import Call, Considered
-from headrace.storage.redis.calls import annotate, find, queues, reads, tally
+from headrace.storage.redis.calls import annotate, find, queues, reads, remove, renew, tally, tree
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
@@ -17,4 +17,7 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **queues.CALLS,
     **annotate.CALLS,
     **tally.CALLS,
+    **tree.CALLS,
+    **remove.CALLS,
+    **renew.CALLS,
 }

@@ -17,7 +17,7 @@ local function page()
   elseif order == 'added' then
     return behind_as_added(K, state, after, wanted)
   end
-  return behind_in_set(K, state, after, wanted)
+  return behind_in_set(K, state, after, wanted, state == 'completed' or state == 'failed')
 end
 
 local found, rows = page(), {}
