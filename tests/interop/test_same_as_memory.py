@@ -28,6 +28,8 @@ from headrace.core.commands import (
     Get,
     Hold,
     Lines,
+    Move,
+    Moved,
     Queues,
     Recover,
     Remove,
@@ -46,8 +48,8 @@ from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 
-SEEDS: Final = 12
-STEPS: Final = 80
+SEEDS: Final = 150
+STEPS: Final = 150
 QUEUES: Final = ("q", "r")
 
 
@@ -63,12 +65,14 @@ class Player:
     def command(self) -> Command[Any]:
         kinds: list[Callable[[], Command[Any]]] = [
             self.add, self.claim, self.settle, Recover, self.annotate, self.configure, self.read,
-            self.remove, self.renew,
+            self.remove, self.renew, self.move,
         ]  # fmt: skip
-        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2])[0]()
+        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2, 3])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
+            self.jobs.update(dict.fromkeys(reply.jobs))
+        if isinstance(reply, Moved):
             self.jobs.update(dict.fromkeys(reply.jobs))
         if isinstance(reply, Claimed):
             self.held += reply.leases
@@ -171,6 +175,21 @@ class Player:
     def renew(self) -> Renew:
         leases = self.draw.sample(self.held, min(len(self.held), 3))
         return Renew(tuple(Hold(lease.queue, lease.id, lease.token) for lease in leases), self.draw.choice([30, 500]))
+
+    def move(self) -> Move:
+        draw = self.draw
+        jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
+        where = draw.choice([None, None, parse("failed,waiting,active")])
+        action = draw.choice(["retry", "promote", "delay", "cancel", "move"])
+        return Move(
+            jobs,
+            action,  # type: ignore[arg-type]
+            delay_ms=draw.choice([0, 15]),
+            failure=draw.choice([None, Failure("no more", "cancelled")]),
+            to=draw.choice(QUEUES),
+            where=where,
+            with_children=draw.random() < 0.4,
+        )
 
     def listing(self) -> Find:
         draw = self.draw

@@ -5,7 +5,7 @@ from typing import Final
 from headrace.core.commands import Add, Claim, Recover, Settle
 from headrace.storage.redis.arguments import ARGUMENTS
 from headrace.storage.redis.call import Call, Considered
-from headrace.storage.redis.calls import annotate, find, queues, reads, remove, renew, tally, tree
+from headrace.storage.redis.calls import annotate, find, move, queues, reads, remove, renew, tally, tree
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
@@ -19,5 +19,6 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **tally.CALLS,
     **tree.CALLS,
     **remove.CALLS,
+    **move.CALLS,
     **renew.CALLS,
 }

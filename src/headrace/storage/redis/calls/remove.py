@@ -2,17 +2,17 @@
 
 from typing import Any, Final
 
-from headrace.core.commands import Remove, Removed
+from headrace.core.commands import Move, Remove, Removed
 from headrace.core.commands.changes import FAMILY_MAX
-from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
-from headrace.core.flow_errors import FamilyTooLarge
+from headrace.core.errors import DuplicateId, NoMatch, NoSuchJob, Refused, WrongState
+from headrace.core.flow_errors import FamilyTooLarge, InFlow
 from headrace.core.jobs import JobRef
 from headrace.storage.match import matches
 from headrace.storage.redis.call import NOTHING_SEEN, Argument, Considered, Sights, pack
 from headrace.storage.redis.keys import Keys
 
 
-def looks_at(command: Remove) -> tuple[JobRef, ...]:
+def looks_at(command: Remove | Move) -> tuple[JobRef, ...]:
     return command.jobs if command.where is not None else ()
 
 
@@ -25,7 +25,7 @@ def remove(command: Remove, _: Keys, sights: Sights = NOTHING_SEEN) -> tuple[Arg
     return with_children, is_forced, FAMILY_MAX, pack(named), pack(described if command.queue is not None else ())
 
 
-def judged(command: Any, ref: JobRef, sights: Sights) -> tuple[str | None, bool]:
+def judged(command: Remove | Move, ref: JobRef, sights: Sights) -> tuple[str | None, bool]:
     """The fingerprint with which a job was seen, and whether it does not fit the query that was asked with."""
     if command.where is None:
         return None, False
@@ -49,6 +49,10 @@ def refused(found: list[Any] | None) -> Refused | None:
             return NoMatch(queue=queue, id=job_id)
         case ["wrong-state", queue, job_id, state]:
             return WrongState(queue=queue, id=job_id, state=state)
+        case ["in-flow", queue, job_id]:
+            return InFlow(queue=queue, id=job_id)
+        case ["duplicate-id", queue, job_id]:
+            return DuplicateId(queue=queue, id=job_id)
         case ["family-too-large", queue, job_id]:
             return FamilyTooLarge(queue=queue, id=job_id, most=FAMILY_MAX)
         case _:

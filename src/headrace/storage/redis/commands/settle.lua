@@ -1,4 +1,4 @@
--- uses: clock queues place events wake parents retain lease failure tally
+-- uses: clock queues place events wake parents retain lease failure tally dedup
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
@@ -66,13 +66,6 @@ end
 local function attempts_of(key)
   local is_read, options = pcall(cjson.decode, redis.call('HGET', key, 'opts') or '')
   return is_read and tonumber(options.attempts) or 0
-end
-
-local function forget_deduplication(K, id, deid)
-  local key = K .. 'de:' .. deid
-  if redis.call('PTTL', key) == -1 and redis.call('GET', key) == id then
-    redis.call('DEL', key)
-  end
 end
 
 local function finish(K, queue, key, settlement, job, made, reason)
