@@ -69,8 +69,10 @@ const verbs = {
     return job && { ...job.toJSON(), state: await job.getState() };
   },
   counts: (name) => queue(name).getJobCounts(),
+  hand: async (name, id, verb, ...words) => {
+    await (await queue(name).getJob(id))[verb](...words);
+  },
   logs: (name, id) => queue(name).getJobLogs(id),
-  log: async (name, id, line) => (await queue(name).getJob(id)).log(line),
   meta: async (name) => ({
     isPaused: await queue(name).isPaused(),
     concurrency: await queue(name).getGlobalConcurrency(),

@@ -48,8 +48,8 @@ from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 
-SEEDS: Final = 150
-STEPS: Final = 150
+SEEDS: Final = 30
+STEPS: Final = 120
 QUEUES: Final = ("q", "r")
 
 

@@ -21,7 +21,7 @@ async def test_progress_data_and_lines_are_read_on_both_sides(node: Node, desk: 
     found = await node("job", "q", "1")
     assert (found["progress"], found["data"]) == ({"done": 5}, {"a": 1, "b": 2})
     assert await node("logs", "q", "1") == {"logs": ["one", "two"], "count": 2}
-    await node("log", "q", "1", "three")
+    await node("hand", "q", "1", "log", "three")
     assert await desk.run(Lines(job, after=1)) == LineList(("two", "three"), 1, 3)
     assert json.loads((await desk.record(job)).notes or "") == {"seen": True}
 

@@ -40,7 +40,7 @@ function actions.prioritise(job)
     leave(job.K, job.id, job.state)
     push_back(job.K, job.id, priority, now)
     if (job.state == 'prioritized') ~= (priority > 0) then
-      emit(job.K, 'waiting', job.id, 'prev', job.state == 'waiting' and 'wait' or job.state)
+      emit(job.K, 'waiting', job.id, 'prev', word_of(job.state))
     end
   end
 end
@@ -59,14 +59,6 @@ function actions.move(job)
 end
 
 local refusals, requested, moved, asked = {}, {}, {}, {}
-
-local function is_changed(job)
-  local K = queue_key(job[1])
-  if job[3] == '' then
-    return state_of(K, job[2]) ~= nil
-  end
-  return job[3] and fingerprint_of(K, job[2]) ~= job[3]
-end
 
 -- The members of a flow that the action starts from; a refusal if there is none.
 local function members_of(root)
@@ -125,7 +117,7 @@ local function move(position, queue, id, does_not_fit)
 end
 
 for _, job in ipairs(jobs) do
-  if is_changed(job) then
+  if has_changed(job) then
     return 'changed'
   end
 end

@@ -21,15 +21,6 @@ local function remove(jobs)
   end
 end
 
-local function is_changed(job)
-  local K = queue_key(job[1])
-  local was_there = job[3] ~= ''
-  if not was_there then
-    return state_of(K, job[2]) ~= nil
-  end
-  return job[3] and fingerprint_of(K, job[2]) ~= job[3]
-end
-
 local function refusal(queue, id, does_not_fit)
   local K = queue_key(queue)
   local state = redis.call('EXISTS', K .. id) == 1 and state_of(K, id)
@@ -110,7 +101,7 @@ local function remove_described(queue, states, older_ms, keep_count, spares_kept
 end
 
 for _, job in ipairs(named) do
-  if is_changed(job) then
+  if has_changed(job) then
     return 'changed'
   end
 end

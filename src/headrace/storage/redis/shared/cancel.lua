@@ -14,7 +14,9 @@ end
 
 -- The worker of an active job is asked; should its run end otherwise than finished, the next claim fails the job.
 local function ask(job, failure, reason, now)
-  redis.call('HSET', job.key, 'hrc', redis.call('HGET', job.key, 'ats') .. ':' .. failure)
+  local run, doomed, before = unpack(redis.call('HMGET', job.key, 'ats', 'defa', 'hrc'), 1, 3)
+  local first = doomed and before and string.match(before, '^%d+:(.*)$') -- may be what `defa` stands for: it stays
+  redis.call('HSET', job.key, 'hrc', run .. ':' .. (first or failure))
   defer(job.key, reason, now)
 end
 

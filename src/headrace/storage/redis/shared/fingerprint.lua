@@ -1,4 +1,4 @@
--- uses: state
+-- uses: state queues
 -- What of a job a query may ask and a patch may change, as one short text. Python decides by the record of a job, and
 -- the script that then writes goes on only if this is still the same.
 
@@ -12,4 +12,13 @@ local function fingerprint_of(K, id)
     parts[i + 1] = value and #value .. ':' .. value or ''
   end
   return redis.sha1hex(table.concat(parts, ' '))
+end
+
+-- Whether a job [queue, id, fingerprint] is not as it was seen; '' says that it was not there, nil that nobody looked.
+local function has_changed(job)
+  local K = queue_key(job[1])
+  if job[3] == '' then
+    return state_of(K, job[2]) ~= nil
+  end
+  return job[3] and fingerprint_of(K, job[2]) ~= job[3]
 end

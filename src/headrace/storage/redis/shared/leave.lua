@@ -3,6 +3,11 @@
 
 local LISTS = { waiting = 'wait', active = 'active' }
 
+-- A state in BullMQ's words, for its events.
+local function word_of(state)
+  return LISTS[state] or state
+end
+
 -- What runs no more makes room for others.
 local function leave(K, id, state)
   if state == 'active' then

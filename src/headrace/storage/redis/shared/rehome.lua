@@ -40,7 +40,7 @@ local function rehome(job, to, now)
     return { 'duplicate-id', to, job.id }
   end
   local score = tonumber(redis.call('ZSCORE', job.K .. job.state, job.id) or 0)
-  emit(job.K, 'removed', job.id, 'prev', job.state == 'waiting' and 'wait' or job.state)
+  emit(job.K, 'removed', job.id, 'prev', word_of(job.state))
   if not WORDS[job.state] then
     lose_key(job.K, job.id)
   end

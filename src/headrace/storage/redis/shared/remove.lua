@@ -11,12 +11,11 @@ end
 -- First all leave their states, so that none of them is released by the end of another.
 local function drop(jobs, now)
   for _, job in ipairs(jobs) do
-    local state = job.state
-    emit(job.K, 'removed', job.id, 'prev', state == 'waiting' and 'wait' or state)
-    if state ~= 'completed' and state ~= 'failed' then
+    emit(job.K, 'removed', job.id, 'prev', word_of(job.state))
+    if job.state ~= 'completed' and job.state ~= 'failed' then
       lose_key(job.K, job.id)
     end
-    leave(job.K, job.id, state)
+    leave(job.K, job.id, job.state)
   end
   for _, job in ipairs(jobs) do
     erase(job.K, job.id, now)
