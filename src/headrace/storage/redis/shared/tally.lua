@@ -7,6 +7,7 @@ local NAMES_MAX = 50 -- counted apart; the others share the name ''
 local KEPT_MS = (24 * 60 + 2) * 60000
 local LONGEST = 1073741824 -- 2^30: the last bucket begins here
 local tallies, tallied = {}, {} -- by queue, then name; the queues in their order
+local same_queue, same_name, same_sums -- those of the job before: mostly the next has them too
 
 -- The bucket of a span, as in core.tallies.
 local function bucket(ms)
@@ -16,7 +17,7 @@ local function bucket(ms)
   return bits
 end
 
-local function tally(queue, name, target, wait, ran_ms)
+local function sums_of(queue, name)
   local names = tallies[queue]
   if not names then
     names = { order = {}, sums = {} }
@@ -27,6 +28,14 @@ local function tally(queue, name, target, wait, ran_ms)
     sums = { name = name, completed = 0, failed = 0, w = {}, r = {} }
     names.sums[name], names.order[#names.order + 1] = sums, sums
   end
+  return sums
+end
+
+local function tally(queue, name, target, wait, ran_ms)
+  if queue ~= same_queue or name ~= same_name then
+    same_queue, same_name, same_sums = queue, name, sums_of(queue, name)
+  end
+  local sums = same_sums
   sums[target] = sums[target] + 1
   sums.w[wait] = (sums.w[wait] or 0) + 1
   local run = bucket(ran_ms)
