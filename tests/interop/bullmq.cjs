@@ -81,6 +81,15 @@ const verbs = {
     return job && { ...job.toJSON(), state: await job.getState() };
   },
   counts: (name) => queue(name).getJobCounts(),
+  hand: async (name, id, verb, ...words) => {
+    await (await queue(name).getJob(id))[verb](...words);
+  },
+  logs: (name, id) => queue(name).getJobLogs(id),
+  meta: async (name) => ({
+    isPaused: await queue(name).isPaused(),
+    concurrency: await queue(name).getGlobalConcurrency(),
+    rate: await queue(name).getGlobalRateLimit(),
+  }),
   pause: (name) => queue(name).pause(),
   resume: (name) => queue(name).resume(),
   retry: async (name, id) => (await queue(name).getJob(id)).retry(),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Claim, Claimed, Command, Get, Got, Lines, Source
+from headrace.core.commands import Add, Claim, Claimed, Command, Get, Got, Schedules, Source
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, StorageFull, Unavailable
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
@@ -43,8 +43,8 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
 
 
 async def test_a_command_that_is_not_there_yet_is_a_misuse(desk: Desk) -> None:
-    with pytest.raises(Misuse, match="does not know the command Lines"):
-        await desk.store.run(Lines(ref("1")))
+    with pytest.raises(Misuse, match="does not know the command Schedules"):
+        await desk.store.run(Schedules())
 
 
 async def test_a_full_memory_refuses_and_stores_nothing(desk: Desk, keys: Any) -> None:
@@ -151,3 +151,10 @@ async def test_leases_end_by_the_clock_of_the_test(valkey_url: str, prefix: str,
         assert await desk.recover() == (ref("1"),)
     finally:
         await store.close()
+
+
+async def test_a_tally_goes_by_itself_a_day_later(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new())
+    await desk.finish()
+    (tally,) = keys.keys(f"{prefix}~:q:tally:*")
+    assert 24 * 3600 < keys.ttl(tally) < 25 * 3600

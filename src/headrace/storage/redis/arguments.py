@@ -6,29 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from headrace.core.commands import (
-    Acquire,
-    Add,
-    Beat,
-    Channels,
-    Claim,
-    Commit,
-    Get,
-    Leave,
-    Locks,
-    Publish,
-    Read,
-    Recover,
-    Release,
-    Settle,
-    Settlement,
-    Source,
-    Trim,
-    Workers,
-)
+from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.commands.jobs import UNTOLD
 from headrace.core.jobs import NewJob
-from headrace.storage.redis.calls import locks, log, workers
+from headrace.core.tallies import bucket
+from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
@@ -36,7 +18,6 @@ from headrace.storage.redis.options import FLAGS, opts_json
 
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
-_pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 
 
@@ -54,10 +35,6 @@ def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
 
 def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
-
-
-def get(command: Get, _: Keys) -> tuple[Word, ...]:
-    return (_pack(command.jobs),)
 
 
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
@@ -93,7 +70,7 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     result = (s.result if s.result is not None else "null") if s.to == "completed" else None
     return (
         s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None, cause,
+        keep.count if keep else None, keep.age_ms if keep else None, cause, s.name, bucket(s.waited_ms),
     )  # fmt: skip
 
 
@@ -102,16 +79,4 @@ ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {
     Claim: claim,
     Settle: settle,
     Recover: recover,
-    Get: get,
-    Acquire: locks.acquire,
-    Release: locks.release,
-    Locks: locks.locks,
-    Beat: workers.beat,
-    Leave: workers.leave,
-    Workers: workers.workers,
-    Publish: log.publish,
-    Read: log.read,
-    Commit: log.commit,
-    Trim: log.trim,
-    Channels: log.channels,
 }

@@ -39,7 +39,8 @@ class Bell:
         moved = await self._moved(streams, seen, is_now=timeout_ms <= 0)
         if fresh or moved or timeout_ms <= 0:
             await asyncio.sleep(0)  # who waits in a circle leaves room for others
-            return fresh | moved
+            is_look = markers and timeout_ms <= 0 and not fresh
+            return fresh | moved | (await self._marked(markers, 0) if is_look else frozenset())
         rung = await self._ring(markers, [number for topic in streams for number in seen[topic].items()], timeout_ms)
         return rung if self._is_closed else rung | await self._moved(streams, seen)
 

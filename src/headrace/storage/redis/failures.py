@@ -20,10 +20,20 @@ _history: Final = msgspec.json.Decoder(Failure)
 _traces: Final = msgspec.json.Decoder(list[str])
 
 
-def deferred_of(text: str, since: str | None, keys: Keys) -> Failure:
-    """The failure that a field `defa` stands for; `since` is our field `hrd`."""
+def deferred_of(text: str, since: str | None, asked: str | None, keys: Keys) -> Failure:
+    """The failure that a field `defa` stands for; `since` is our field `hrd`, `asked` our `hrc`."""
     at, _, about = (since or "").partition(":")
-    return structs.replace(_meant(text, keys), at=int(at) if about == text else 0)
+    _, request = cancel_of(asked)
+    meant = request if request is not None and request.reason == text else _meant(text, keys)
+    return structs.replace(meant, at=int(at) if about == text else 0)
+
+
+def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
+    """Which run of a job was asked to end, and the failure that it was asked with."""
+    if asked is None:
+        return None, None
+    run, _, request = asked.partition(":")
+    return int(run), _history.decode(request)
 
 
 def _meant(text: str, keys: Keys) -> Failure:

@@ -6,6 +6,8 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::queues           zset    the queues that were added to or claimed from, in that order
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
+    prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
+    prefix~:<queue>:tally:<minute>  hash  what finished in that minute, for a day; see shared/tally.lua
 
     prefix~::fence            string  the fence given last, of whatever lock
     prefix~::lock:<name>      hash    of each owner `<fence>:<taken at>:<expires at>`
@@ -25,9 +27,17 @@ A field of ours in an entry of `K events`, the last one, is `hr`: what happened 
 fields say too little. Fields of ours in a job's hash, which Node ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
+    hrc    `<ats>:<a Failure as JSON>`, the run that somebody asked to end; void once `ats` has moved on
+    hrg    how many log lines are gone; those in `J:logs` are the ones after them
+    hrh    the run during which a child failed that lets the job go on; void once `ats` has moved on
+    hrj    notes, a JSON object
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
+    hrk    how many children the job was given
+    hrp    the place of a child among these
+    hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
+    hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """
 

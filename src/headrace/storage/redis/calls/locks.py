@@ -1,10 +1,11 @@
 """Acquire, Release, Locks."""
 
-from typing import Any
+from typing import Any, Final
 
 from headrace.core.commands import Acquire, Acquired, LockList, LockRecord, Locks, Release, Released
 from headrace.core.errors import Held, LockLost, Refused
 from headrace.core.topics import lock
+from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 
@@ -41,3 +42,10 @@ def listed(_: Locks, reply: Any, __: Keys) -> LockList:
     rows, is_more = reply
     page = tuple(LockRecord(*row) for row in rows)
     return LockList(page, (page[-1].name, page[-1].fence) if page and is_more else None)
+
+
+CALLS: Final[dict[type, Call]] = {
+    Acquire: Call("acquire", acquire, acquired),
+    Release: Call("release", release, released),
+    Locks: Call("locks", locks, listed),
+}

@@ -1,6 +1,6 @@
 """Publish, Read, Commit, Trim, Channels."""
 
-from typing import Any
+from typing import Any, Final
 
 from headrace.core.commands import (
     ChannelList,
@@ -17,6 +17,7 @@ from headrace.core.commands import (
 )
 from headrace.core.errors import Conflict, Refused
 from headrace.core.log import Entry, Gap
+from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 
@@ -72,3 +73,12 @@ def listed(_: Channels, reply: Any, __: Keys) -> ChannelList:
 def _entry(stream_id: str, fields: list[str]) -> Entry:
     _, at, _, key, _, body = fields
     return Entry(int(stream_id.partition("-")[0]), int(at), key, body)
+
+
+CALLS: Final[dict[type, Call]] = {
+    Publish: Call("publish", publish, published),
+    Read: Call("read", read, entries),
+    Commit: Call("commit", commit, committed),
+    Trim: Call("trim", trim, trimmed),
+    Channels: Call("channels", channels, listed),
+}

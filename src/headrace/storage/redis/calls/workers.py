@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headrace.core.commands import Beat, Beaten, Leave, Left, WorkerList, WorkerRecord, Workers
+from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 
@@ -34,8 +35,22 @@ def workers(_: Workers, __: Keys) -> tuple[Word, ...]:
 
 
 def living(_: Workers, reply: Any, __: Keys) -> WorkerList:
+    now, rows = reply
     found = [
-        replace(_decode(record), started_at=started_at, seen_at=seen_at, expires_at=expires_at)
-        for record, started_at, seen_at, expires_at in reply
+        replace(
+            _decode(record),
+            started_at=started_at,
+            seen_at=seen_at,
+            expires_at=expires_at,
+            silent_ms=max(now - seen_at, 0),
+        )
+        for record, started_at, seen_at, expires_at in rows
     ]
     return WorkerList(tuple(sorted(found, key=lambda worker: worker.id)))
+
+
+CALLS: Final[dict[type, Call]] = {
+    Beat: Call("beat", beat, beaten),
+    Leave: Call("leave", leave, left),
+    Workers: Call("workers", workers, living),
+}

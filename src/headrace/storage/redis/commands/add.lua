@@ -74,7 +74,8 @@ local function store(K, id, job, number)
   if job[10] then
     local parent_key = queue_key(job[10]) .. job[11]
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
-      'priority', job[6], 'parentKey', parent_key, 'parent', job[12])
+      'priority', job[6], 'parentKey', parent_key, 'parent', job[12],
+      'hrp', redis.call('HINCRBY', parent_key, 'hrk', 1))
     redis.call('SADD', parent_key .. ':dependencies', key)
   else
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],

@@ -1,17 +1,16 @@
--- uses: clock queues place events wake lease
+-- uses: clock queues place events wake lease rest
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows}; a row is FIELDS, then the id, the number of the source, and
+-- Answer: {ms until asking again makes sense or -1, rows, now}; a row is FIELDS, then the id, the number of the source, and
 -- for the few that have them MORE.
 
-local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey' }
-local MORE = { 'atm', 'stc', 'hrd' } -- of a job that was started before, or is to fail
-local NAME, STARTED, DEFERRED, ID, SOURCE = 1, 6, 7, 9, 10
+local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
+local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
+local NAME, STARTED, DEFERRED, ID, SOURCE = 1, 6, 7, 10, 11
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
-local RESTING = 9007199254740991 -- what BullMQ writes into its limiter to rest a queue
 
 local prefix, token, lease_ms, worker, limit = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local sources = cmsgpack.unpack(ARGV[7])
@@ -35,24 +34,9 @@ local function promote(K)
     local priority = redis.call('HGET', K .. id, 'priority')
     if priority then
       redis.call('HSET', K .. id, 'delay', 0)
-      push_back(K, id, tonumber(priority))
+      push_back(K, id, tonumber(priority), now)
       emit_ready(K, id, tonumber(priority), 'delayed')
     end
-  end
-end
-
--- How long the queue rests yet; nil if it does not. `max` is its rate.
-local function rest_ms(K, ours, max)
-  if is_frozen then
-    local ends_at = tonumber(redis.call('GET', ours .. 'rest') or 0)
-    if ends_at > now then
-      return ends_at - now
-    end
-  end
-  local used = tonumber(redis.call('GET', K .. 'limiter') or 0)
-  if used >= (max or RESTING) then
-    local left = redis.call('PTTL', K .. 'limiter')
-    return left > 0 and left or nil
   end
 end
 
@@ -158,8 +142,9 @@ end
 
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
 local function look_ahead(K, ours, meta)
-  local resting = rest_ms(K, ours, tonumber(meta[3]))
-  local due = not resting and next_due(K)
+  local resting = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
+  local is_full = meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
+  local due = not resting and not is_full and next_due(K) -- in a full one, whose job ends wakes
   if resting then
     ask_again_in(resting)
   elseif due then
@@ -174,7 +159,7 @@ local function serve(source, queue, names)
     return
   end
   local wanted = limit - #rows
-  local room = rest_ms(K, ours, tonumber(meta[3])) and 0 or room_in(K, meta, wanted)
+  local room = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen) and 0 or room_in(K, meta, wanted)
   local started = { count = 0 } -- those with a deferred failure are not counted by the rate
   if room > 0 then
     take_waiting(K, names, source, room, started)
@@ -209,4 +194,4 @@ for source, entry in ipairs(sources) do
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows }
+return { #rows < limit and soonest or -1, rows, now }

@@ -64,7 +64,7 @@ local function give_back(job)
     defer(key, STALLED, now)
   end
   local priority = tonumber(hash[2]) or 0
-  push_front(K, id, priority)
+  push_front(K, id, priority, now)
   emit_ready(K, id, priority, 'active', 'stalled')
   emit(K, 'stalled', id)
   return true

@@ -1,7 +1,7 @@
 -- uses: clock workers
 -- Workers: those that live, in no order.
 --
--- ARGV: prefix, now or ''. Answer: {what it says of itself, started at, seen at, expires at} of each.
+-- ARGV: prefix, now or ''. Answer: {now, {what it says of itself, started at, seen at, expires at} of each}.
 
 local now = clock(ARGV[2])
 forget_workers(now)
@@ -14,4 +14,4 @@ for i = 1, #alive, 2 do
     found[#found + 1] = { record, tonumber(started_at), tonumber(seen_at), tonumber(alive[i + 1]) }
   end
 end
-return found
+return { now, found }
