@@ -27,6 +27,8 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_commit",
     "test_configure",
     "test_count",
+    "test_dedup",
+    "test_expiry",
     "test_find",
     "test_forget",
     "test_get",

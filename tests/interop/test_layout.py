@@ -46,7 +46,7 @@ def value(keys: Any, key: str, prefix: str) -> Any:
             ]
         case "stream":
             return [
-                sorted((name, neutral(text, prefix)) for name, text in entry.items() if name not in OURS)
+                sorted((name, neutral(text, prefix)) for name, text in entry.items() if not name.startswith(OURS))
                 for _, entry in keys.xrange(key)
             ]
         case _:

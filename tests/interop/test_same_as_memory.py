@@ -28,6 +28,7 @@ from headrace.core.commands import (
     Configure,
     Count,
     Find,
+    Forget,
     Found,
     Get,
     Hold,
@@ -52,7 +53,7 @@ from headrace.core.commands import (
     WorkerRecord,
     Workers,
 )
-from headrace.core.jobs import STATES, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.storage.memory import MemoryStore
@@ -108,7 +109,16 @@ class Player:
                 return [self.child(of.queue, of.id)]
         # Without a priority here, since stalls and put backs would put several in front of one.
         own = draw.choice([None, None, None, f"x{draw.randint(0, 30)}"])
+        if draw.random() < 0.4:
+            options = replace(options, dedup=self.dedup(is_named=own is not None))
         return [NewJob(queue, name, id=own, delay_ms=draw.choice([0, 0, 20]), options=options)]
+
+    def dedup(self, *, is_named: bool) -> Dedup:
+        """What is kept has an id of its own: without one it has its number since then, as Node wants to know it."""
+        draw = self.draw
+        lasts: dict[str, Any] = draw.choice([{}, {}, {"ttl_ms": 40}, {"is_forever": True}])
+        does = draw.choice(["", "extends", "replaces", "reschedules", "keeps_last" if is_named else ""])
+        return Dedup(draw.choice("kl"), **lasts, **({does: True} if does else {}))
 
     def child(self, of_queue: str, of: str) -> NewJob:
         policy = self.draw.choice(["fail_parent", "wait"])
@@ -123,6 +133,7 @@ class Player:
             lifo=self.draw.random() < 0.2,
             keep_completed=self.draw.choice([None, None, Keep(0)]),
             keep_failed=self.draw.choice([None, Keep(0), Keep(age_ms=50)]),
+            expires_ms=self.draw.choice([None, None, None, 60]),
         )
 
     def log(self) -> Command[Any]:
@@ -198,7 +209,8 @@ class Player:
         draw = self.draw
         return draw.choice([
             Lines(self.job(), draw.randint(0, 3), draw.randint(0, 3)),
-            Queues(("r", "nowhere")),
+            Queues(("r", "nowhere"), "k"),
+            Forget(draw.choice(QUEUES), "k"),
             Tree(self.job(), draw.randint(0, 3), draw.randint(1, 9)),
         ])  # fmt: skip
 
@@ -281,7 +293,7 @@ async def test_redis_does_what_the_memory_store_does(
             expected = await memory.run(command)
             assert await redis.run(command) == expected, f"step {step}: {command}"
             player.learn(expected)
-            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues(), Tally(None)):
+            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues(dedup="k"), Tally(None)):
                 assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
             listing = player.listing()
             assert await whole(redis, listing) == await whole(memory, listing), f"after step {step}: {listing}"

@@ -8,7 +8,8 @@ import msgspec
 
 from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.commands.jobs import UNTOLD
-from headrace.core.jobs import NewJob
+from headrace.core.jobs import NewJob, Options
+from headrace.core.lifecycle import expiry, reception
 from headrace.core.tallies import bucket
 from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
@@ -16,6 +17,7 @@ from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
+_PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
 _json: Final = msgspec.json.Encoder().encode
@@ -38,6 +40,29 @@ def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
 
 
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
+    options = job.options
+    if options.dedup is not None or options.expires_ms is not None:
+        plain = _plain(job, keys)
+        return *plain, *(None,) * (_PLAIN_MAX - len(plain)), options.expires_ms, _late(options), _dedup(job)
+    return _plain(job, keys)
+
+
+def _late(options: Options) -> str | None:
+    """The reason with which a job fails that nobody has started in time."""
+    late = expiry(options, 0, 0, options.expires_ms or 0)
+    return late.reason if late else None
+
+
+def _dedup(job: NewJob) -> tuple[object, ...] | None:
+    """The key, and what the job does to an owner that is delayed, and to one that runs, if its end ends the key."""
+    dedup = job.options.dedup
+    if dedup is None:
+        return None
+    delayed, active = (reception(job, state, is_until_finished=True) for state in ("delayed", "active"))
+    return dedup.key, dedup.ttl_ms or 0, dedup.is_forever, dedup.extends, delayed, active
+
+
+def _plain(job: NewJob, keys: Keys) -> tuple[object, ...]:
     options, parent = job.options, job.parent
     if parent is None:
         opts = opts_json(job, None)

@@ -7,6 +7,9 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
     prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
+    prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
+    prefix~:<queue>:ever      hash    who has which key for ever
+    prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline
     prefix~:<queue>:tally:<minute>  hash  what finished in that minute, for a day; see shared/tally.lua
 
     prefix~::fence            string  the fence given last, of whatever lock
@@ -24,7 +27,8 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
 
 A field of ours in an entry of `K events`, the last one, is `hr`: what happened as our log tells it, where BullMQ's
-fields say too little. Fields of ours in a job's hash, which Node ignores:
+fields say too little; `hrof` is the job that it is told of, if not `jobId`. Fields of ours in a job's hash, which Node
+ignores:
 
     hrl    `<ats>:<end>:<token>`, the last lease; void once `ats` has moved on
     hrc    `<ats>:<a Failure as JSON>`, the run that somebody asked to end; void once `ats` has moved on
@@ -33,6 +37,7 @@ fields say too little. Fields of ours in a job's hash, which Node ignores:
     hrj    notes, a JSON object
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
+    hre    `<deadline>:<reason>`, when and with what a job fails that nobody has started
     hrf    the failed attempts, oldest first, one JSON object (core.jobs.Failure) a line
     hrk    how many children the job was given
     hrp    the place of a child among these

@@ -22,9 +22,13 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     if code in REFUSALS:
         fields = dict(zip(("queue", "id", "state"), rest, strict=False))
         return REFUSALS[code](**fields)
-    ids, existing, *names = rest
-    queues = names[0] if code == "again" else [job.queue for job in command.jobs]
-    return Added(tuple(map(JobRef, queues, ids)), tuple(existing))
+    ids, existing, *more = rest
+    if not more:
+        return Added(tuple(map(JobRef, [job.queue for job in command.jobs], ids)), tuple(existing))
+    queues, duplicates, replaced, kept = more
+    refs = tuple(map(JobRef, queues, ids))
+    were = tuple((place, JobRef(queues[place], owner)) for place, owner in replaced)
+    return Added(refs, tuple(existing), tuple(duplicates), were, tuple(kept))
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
@@ -42,7 +46,8 @@ def settled(command: Settle, reply: Any, _: Keys) -> Settled:
 
 
 def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
-    return Recovered(tuple(JobRef(queue, job_id) for queue, job_id in reply))
+    given_back, expired, is_more = reply
+    return Recovered(tuple(JobRef(*ref) for ref in given_back), tuple(JobRef(*ref) for ref in expired), is_more == 1)
 
 
 def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys: Keys) -> Lease:

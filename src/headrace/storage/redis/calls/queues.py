@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
+from headrace.core.commands import Configure, Configured, DedupRecord, Forget, Forgotten, QueueList, QueueRecord, Queues
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, Keep, State
 from headrace.core.limits import Capacity, Limits, Rate
@@ -25,7 +25,8 @@ _per_key: Final = msgspec.json.Decoder(dict[str, Capacity])
 
 
 def queues(command: Queues, _: Keys) -> tuple[Word, ...]:
-    return ("" if command.names is None else pack(list(dict.fromkeys(command.names))),)
+    names = "" if command.names is None else pack(list(dict.fromkeys(command.names)))
+    return (names,) if command.dedup is None else (names, command.dedup)
 
 
 def queue_list(_: Queues, reply: Any, __: Keys) -> QueueList:
@@ -63,7 +64,7 @@ def forgotten(command: Forget, reply: Any, _: Keys) -> Forgotten | Refused:
             return NoSuchQueue(queue=command.queue)
         case ["queue-not-empty"]:
             return QueueNotEmpty(queue=command.queue)
-        case ["ok", owner]:
+        case ["ok", str(owner)]:
             return Forgotten(JobRef(command.queue, owner))
         case _:
             return Forgotten()
@@ -76,7 +77,7 @@ def _flat(settings: dict[str, object]) -> list[list[str]]:
 
 
 def _record(found: list[Any]) -> QueueRecord:
-    name, counts, meta, ours, resting_until, startable_at, oldest_ms = found
+    name, counts, meta, ours, resting_until, startable_at, oldest_ms, key = found
     paused, concurrency, most, per_ms = meta
     settings = dict(zip(ours[::2], ours[1::2], strict=True))
     return QueueRecord(
@@ -93,7 +94,12 @@ def _record(found: list[Any]) -> QueueRecord:
             _per_key.decode(settings["per_key"]) if "per_key" in settings else None,
         ),
         startable_at,
+        None if key is None else _dedup(name, *key),
     )
+
+
+def _dedup(queue: str, owner: str, ends_at: int | None, is_forever: int, kept: int) -> DedupRecord:
+    return DedupRecord(JobRef(queue, owner), ends_at, bool(is_forever), bool(kept))
 
 
 def _integer(text: str | None) -> int | None:

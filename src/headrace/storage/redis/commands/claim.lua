@@ -1,4 +1,4 @@
--- uses: clock queues place events wake lease rest
+-- uses: clock queues place events wake lease rest parents deadlines
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
@@ -8,7 +8,7 @@
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
-local NAME, STARTED, DEFERRED, ID, SOURCE = 1, 6, 7, 10, 11
+local NAME, OPTIONS, STARTED, DEFERRED, ID, SOURCE = 1, 3, 6, 7, 10, 11
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
@@ -66,6 +66,12 @@ end
 local function start(K, id, job, source, started, is_prioritized)
   local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
   job[ID], job[SOURCE] = id, source
+  if not job[STARTED] and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
+    job[DEFERRED] = why_late(key, now)
+    if job[DEFERRED] then
+      defer(key, job[DEFERRED], now)
+    end
+  end
   if job[STARTED] or job[DEFERRED] then
     for i, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
       job[SOURCE + i] = value

@@ -1,4 +1,4 @@
--- uses: clock queues counts numbering
+-- uses: clock queues counts numbering keys
 -- Forget: a queue that has no job; or one of its dedup keys, whatever jobs there are.
 --
 -- The counter of ids stays, and so do the positions of the log, which is numbered to its end and then emptied.
@@ -12,15 +12,16 @@ if redis.call('EXISTS', K .. 'meta') == 0 then
   return { 'no-such-queue' }
 end
 if dedup then
-  local owner = redis.call('GET', K .. 'de:' .. dedup)
-  redis.call('DEL', K .. 'de:' .. dedup, K .. 'dn:' .. dedup)
-  return { 'ok', owner or nil }
+  local key = taken_key(queue, dedup, clock(ARGV[2]))
+  free_key(K, queue, dedup)
+  return { 'ok', key and key.owner }
 end
 for _, count in ipairs(counts_of(K)) do
   if count > 0 then
     return { 'queue-not-empty' }
   end
 end
+forget_keys(queue, EVER, -1)
 local channel = 'jobs/' .. queue
 number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)

@@ -2,7 +2,7 @@
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
--- wait for nothing; then retention has its due.
+-- wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', the settlements as MessagePack:
 -- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
 --  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil,
@@ -20,7 +20,7 @@ local now = clock(ARGV[2])
 local settlements = cmsgpack.unpack(ARGV[3])
 local queues = {} -- queue key -> what is written once a queue
 local children = { completed = {}, failed = {} }
-local awaiting, bounded = {}, {}
+local awaiting, keyed, bounded = {}, {}, {}
 
 local function queue_of(K)
   local queue = queues[K]
@@ -91,7 +91,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
     redis.call('HDEL', key, 'defa', 'hrd')
   end
   if job[DEID] then
-    forget_deduplication(K, id, job[DEID])
+    keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
   end
   if job[PARENT_KEY] then
     table.insert(children[target], { key = key, parent_key = job[PARENT_KEY], value = value })
@@ -220,6 +220,9 @@ tell_parents(children.completed, leave_result, now)
 tell_parents(children.failed, act_on_parent, now)
 for _, parent in ipairs(awaiting) do
   release_if_free(parent, now, parent.is_forced, parent.asked)
+end
+for _, job in ipairs(keyed) do
+  end_key(job[1], job[2], job[3], job[4], now)
 end
 retain_all()
 for K, queue in pairs(queues) do

@@ -26,20 +26,16 @@ local function ask(job, failure, reason, _, now)
   end
 end
 
-local function fail(job, failure, reason, cause, now)
+local function move_to_failed(job, failure, reason, cause, now)
   leave(job.K, job.id, job.state)
   redis.call('HDEL', job.key, 'defa', 'hrd', 'hrc', 'processedOn')
   redis.call('HSET', job.key, 'failedReason', reason, 'finishedOn', now, 'hrw', stamped(failure, now))
   redis.call('ZADD', job.K .. 'failed', now, job.id)
   emit(job.K, 'failed', job.id, 'failedReason', reason, 'prev', job.state,
     'hr', change('failed', job.state, cause))
-  local parent_key, deid = unpack(redis.call('HMGET', job.key, 'parentKey', 'deid'), 1, 2)
-  if parent_key then
-    tell_parents({ { key = job.key, parent_key = parent_key, value = reason } }, act_on_parent, now)
-  end
-  if deid then
-    forget_deduplication(job.K, job.id, deid)
-  end
+end
+
+local function retain_failed(job, now)
   local count, age_ms = keep_failed(job.key)
   if count == 0 then
     redis.call('ZREM', job.K .. 'failed', job.id)
@@ -47,4 +43,30 @@ local function fail(job, failure, reason, cause, now)
   elseif count and count > 0 or age_ms then
     retain(job.K, 'failed', count and count > 0 and count, age_ms, now)
   end
+end
+
+-- First parents hear of jobs that have failed so; then dedup keys are free; then retention has its due.
+local function after_failures(jobs, now)
+  local children = {}
+  for _, job in ipairs(jobs) do
+    local parent_key, reason = unpack(redis.call('HMGET', job.key, 'parentKey', 'failedReason'), 1, 2)
+    if parent_key then
+      children[#children + 1] = { key = job.key, parent_key = parent_key, value = reason }
+    end
+  end
+  tell_parents(children, act_on_parent, now)
+  for _, job in ipairs(jobs) do
+    local deid = redis.call('HGET', job.key, 'deid')
+    if deid then
+      end_key(job.K, job.queue, job.id, deid, now)
+    end
+  end
+  for _, job in ipairs(jobs) do
+    retain_failed(job, now)
+  end
+end
+
+local function fail(job, failure, reason, cause, now)
+  move_to_failed(job, failure, reason, cause, now)
+  after_failures({ job }, now)
 end

@@ -10,5 +10,8 @@ local function cause_of(reason)
   if reason == 'job stalled more than allowable limit' then
     return 'stalled'
   end
+  if string.match(reason or '', '^not started within %S+ s$') then
+    return 'expired'
+  end
   return string.match(reason or '', '^child .+ failed$') and 'child-failed' or 'error'
 end

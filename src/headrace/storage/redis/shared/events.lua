@@ -1,6 +1,6 @@
 -- uses: change
 -- BullMQ's stream of events, `K events`: names and fields are its own. What they do not say of what happened stands in a
--- last field of ours, `hr`: the entry of our log as it is to be.
+-- last field of ours, `hr`: the entry of our log as it is to be; or `hrof`: the job that it is told of, if not `jobId`.
 
 local EVENTS_MAX = 10000 -- unless the queue says otherwise
 local UNNUMBERED_MAX = 22000 -- at least, where somebody reads the log: two events make one entry, and it keeps 11,000

@@ -53,7 +53,7 @@ local function changes_after(events, after)
         last.body = change('waiting', 'active', 'stalled')
       elseif event.jobId and meaning then
         changes[#changes + 1] = {
-          at = string.match(entry[1], '^%d+'), id = event.jobId, is_ours = event.hr,
+          at = string.match(entry[1], '^%d+'), id = event.hrof or event.jobId, is_ours = event.hr,
           body = event.hr or meaning(event, fresh == event.jobId),
         }
       end

@@ -1,4 +1,4 @@
--- uses: queues place events leave remove numbers
+-- uses: queues place events leave remove numbers deadlines
 -- A job goes over to another queue, with all that belongs to it. Its state stays.
 
 local FAMILY = { ':dependencies', ':processed', ':failed', ':unsuccessful' }
@@ -43,7 +43,7 @@ local function rehome(job, to, now)
   local score = tonumber(redis.call('ZSCORE', job.K .. job.state, job.id) or 0)
   emit(job.K, 'removed', job.id, 'prev', word_of(job.state))
   if not WORDS[job.state] then
-    lose_key(job.K, job.id)
+    lose_key(job)
   end
   leave(job.K, job.id, job.state)
   local number = string.format('%.0f', redis.call('INCR', K .. 'id'))
@@ -56,6 +56,10 @@ local function rehome(job, to, now)
     redis.call('HSET', K .. id, 'hrn', number)
   end
   know(to)
+  local deadline = string.match(redis.call('HGET', K .. id, 'hre') or '', '^%d+')
+  if deadline then
+    watch_deadline(to, id, number, deadline)
+  end
   arrive(K, id, job, score, now)
   return nil, id
 end

@@ -1,19 +1,12 @@
--- uses: events state retain leave
+-- uses: events state retain leave keys
 -- Removal by hand, which is an event; what has not finished takes its dedup key along.
-
-local function lose_key(K, id)
-  local deid = redis.call('HGET', K .. id, 'deid')
-  if deid and redis.call('GET', K .. 'de:' .. deid) == id then
-    redis.call('DEL', K .. 'de:' .. deid, K .. 'dn:' .. deid)
-  end
-end
 
 -- First all leave their states, so that none of them is released by the end of another.
 local function drop(jobs, now)
   for _, job in ipairs(jobs) do
     emit(job.K, 'removed', job.id, 'prev', word_of(job.state))
     if job.state ~= 'completed' and job.state ~= 'failed' then
-      lose_key(job.K, job.id)
+      lose_key(job)
     end
     leave(job.K, job.id, job.state)
   end

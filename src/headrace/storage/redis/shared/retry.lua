@@ -1,4 +1,4 @@
--- uses: place events parents leave family
+-- uses: place events parents leave family dedup
 -- A finished job is tried again.
 
 -- Children that failed a parent are pending again, unless they have completed since. Whether any is pending.
@@ -57,4 +57,5 @@ local function retry(job, now)
     emit_ready(job.K, job.id, priority, job.state)
   end
   tell_retried(job)
+  retake_key(job, now)
 end
