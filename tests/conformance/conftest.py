@@ -20,6 +20,7 @@ PROBES = ("postgres", "redis")  # engines that know Add, Claim, Settle, Recover 
 GIVEN = "given"
 ON_REDIS = {  # files every test of which passes on Redis too
     "test_acquire",
+    "test_add",
     "test_annotate",
     "test_beat",
     "test_channels",
@@ -29,7 +30,10 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_count",
     "test_dedup",
     "test_expiry",
+    "test_families",
     "test_find",
+    "test_flow_endings",
+    "test_flows",
     "test_forget",
     "test_get",
     "test_leave",
@@ -47,6 +51,7 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_remove",
     "test_renew",
     "test_run",
+    "test_settle",
     "test_tally",
     "test_tree",
     "test_trim",

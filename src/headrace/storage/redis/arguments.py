@@ -24,7 +24,9 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def add(command: Add, keys: Keys) -> tuple[Word, ...]:
-    return command.request_id or "", REQUEST_MS, _pack([_job(job, keys) for job in command.jobs])
+    jobs = _pack([_job(job, keys) for job in command.jobs])
+    token = () if command.token is None else (command.token,)
+    return command.request_id or "", REQUEST_MS, jobs, *token
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:

@@ -13,7 +13,7 @@ from headrace.storage.redis.options import options_of
 Reader: TypeAlias = Callable[[Any, Any, Keys], Any]
 
 REFUSALS: Final[dict[str, type[Refused]]] = {
-    refusal.code: refusal for refusal in (DuplicateId, NoSuchParent, WrongState)
+    refusal.code: refusal for refusal in (DuplicateId, LeaseLost, NoSuchParent, WrongState)
 }
 
 

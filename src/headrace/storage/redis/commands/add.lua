@@ -1,15 +1,15 @@
--- uses: clock queues place state events wake parents store receive
+-- uses: clock queues place state events wake parents store receive leased
 -- Add: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
--- and, of their dedup, shared/receive.
+-- and, of their dedup, shared/receive [, the token of a lease on every parent that is in the store].
 -- Answer: {'ok', ids, positions that existed already}; {code, queue, id, state}; or, for what was answered before and for
 -- jobs with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and
 -- positions of what is kept.
 
 local prefix, request, request_ms = ARGV[1], ARGV[3], tonumber(ARGV[4])
 local now = clock(ARGV[2])
-local jobs = cmsgpack.unpack(ARGV[5])
+local jobs, token = cmsgpack.unpack(ARGV[5]), ARGV[6]
 local answer_key = prefix .. '~::request:' .. request
 
 local new = {} -- hash key -> the job of this command that will be there
@@ -46,6 +46,9 @@ local function parent_problem(job)
   end
   if not state then
     return { 'no-such-parent', job[10], job[11] }
+  end
+  if token and not new[key] and not (state == 'active' and leased(K, job[11], token)) then
+    return { 'lease-lost', job[10], job[11] }
   end
   if state ~= 'waiting-children' and state ~= 'active' then
     return { 'wrong-state', job[10], job[11], state }
