@@ -52,6 +52,7 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_renew",
     "test_run",
     "test_settle",
+    "test_siblings",
     "test_tally",
     "test_tree",
     "test_trim",

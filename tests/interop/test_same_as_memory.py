@@ -134,6 +134,7 @@ class Player:
             keep_completed=self.draw.choice([None, None, Keep(0)]),
             keep_failed=self.draw.choice([None, Keep(0), Keep(age_ms=50)]),
             expires_ms=self.draw.choice([None, None, None, 60]),
+            siblings=self.draw.choice(["run", "run", "cancel"]),
         )
 
     def log(self) -> Command[Any]:

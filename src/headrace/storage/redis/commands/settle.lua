@@ -1,4 +1,4 @@
--- uses: clock queues place events wake parents retain lease failure tally dedup
+-- uses: clock queues place events wake parents retain lease failure tally dedup cancel
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
@@ -217,7 +217,7 @@ for K, queue in pairs(queues) do
 end
 write_tallies(now)
 tell_parents(children.completed, leave_result, now)
-tell_parents(children.failed, act_on_parent, now)
+call_off(tell_parents(children.failed, act_on_parent, now), now)
 for _, parent in ipairs(awaiting) do
   release_if_free(parent, now, parent.is_forced, parent.asked)
 end

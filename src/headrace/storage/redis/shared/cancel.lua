@@ -1,5 +1,7 @@
--- uses: events parents retain failure leave dedup moves
--- A job is to fail because somebody asked.
+-- uses: events parents retain failure leave dedup moves family state
+-- A job is to fail because somebody asked, or because its parent needs it no more.
+
+local FAMILY_MAX = 10000 -- jobs below one, as in core
 
 -- BullMQ's `removeOnFail`: how many stay, and for how long.
 local function keep_failed(key)
@@ -45,8 +47,8 @@ local function retain_failed(job, now)
   end
 end
 
--- First parents hear of jobs that have failed so; then dedup keys are free; then retention has its due.
-local function after_failures(jobs, now)
+-- Tells the parents of jobs that have failed so; what that decides.
+local function tell_failed(jobs, now)
   local children = {}
   for _, job in ipairs(jobs) do
     local parent_key, reason = unpack(redis.call('HMGET', job.key, 'parentKey', 'failedReason'), 1, 2)
@@ -54,7 +56,11 @@ local function after_failures(jobs, now)
       children[#children + 1] = { key = job.key, parent_key = parent_key, value = reason }
     end
   end
-  tell_parents(children, act_on_parent, now)
+  return tell_parents(children, act_on_parent, now)
+end
+
+-- Dedup keys are free, then retention has its due.
+local function settle_accounts(jobs, now)
   for _, job in ipairs(jobs) do
     local deid = redis.call('HGET', job.key, 'deid')
     if deid then
@@ -64,6 +70,48 @@ local function after_failures(jobs, now)
   for _, job in ipairs(jobs) do
     retain_failed(job, now)
   end
+end
+
+-- Cancels what stands below a parent; what that decides of others.
+local function call_off_below(parent, failed, now)
+  local queue, id = ref_of(failed.key)
+  local reason = 'its sibling ' .. queue .. '/' .. id .. ' failed' -- lifecycle.sibling_failed
+  local failure = '{"reason":' .. cjson.encode(reason) .. ',"cause":"cancelled"}'
+  local family, decided = family_of(parent.K, ref_of(parent.key), parent.id, FAMILY_MAX), {}
+  for i = 2, math.min(#family, FAMILY_MAX + 1) do
+    local job = family[i]
+    job.state = state_of(job.K, job.id)
+    if job.state == 'active' then
+      ask(job, failure, reason, 'cancelled', now)
+    elseif job.state and job.state ~= 'completed' and job.state ~= 'failed' then
+      move_to_failed(job, failure, reason, 'cancelled', now)
+      for _, more in ipairs(tell_failed({ job }, now)) do
+        decided[#decided + 1] = more
+      end
+      settle_accounts({ job }, now)
+    end
+  end
+  return decided
+end
+
+-- Each parent calls off its children once, first come, first served.
+local function call_off(decided, now)
+  local seen, i = {}, 1
+  while decided[i] do
+    local parent, failed = decided[i][1], decided[i][2]
+    if not seen[parent.key] then
+      seen[parent.key] = true
+      for _, more in ipairs(call_off_below(parent, failed, now)) do
+        decided[#decided + 1] = more
+      end
+    end
+    i = i + 1
+  end
+end
+
+local function after_failures(jobs, now)
+  call_off(tell_failed(jobs, now), now)
+  settle_accounts(jobs, now)
 end
 
 local function fail(job, failure, reason, cause, now)

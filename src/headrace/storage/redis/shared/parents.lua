@@ -1,6 +1,8 @@
 -- uses: place events
 -- What a child tells its parent, and how a parent goes on. Both may live in different queues.
 
+local CALLS_OFF = '"siblings":"cancel"' -- in the options of a parent
+
 local function parent_of(parent_key, parent_json)
   local flags = parent_json and cjson.decode(parent_json) or {}
   local queue_key, id = flags.queueKey, flags.id
@@ -79,6 +81,7 @@ local function act_on_parent(child, parent, now)
     if is_unfinished(parent) then
       defer(parent.key, 'child ' .. child.key .. ' failed', now)
       parent.is_failed = true
+      parent.needs_no_more = string.find(redis.call('HGET', parent.key, 'opts') or '', CALLS_OFF, 1, true) ~= nil
     end
   elseif flags.cpof or flags.idof then
     redis.call('HSET', parent.key .. ':failed', child.key, child.value)
@@ -90,12 +93,16 @@ local function act_on_parent(child, parent, now)
   return true
 end
 
--- Tells parents of their children and then lets them go on, in the order of the first child of each.
+-- Tells parents of their children and then lets them go on, in the order of the first child of each. The parents that
+-- need their other children no more, each with the child that failed.
 local function tell_parents(children, tell, now)
-  local parents = {}
+  local parents, decided = {}, {}
   for _, child in ipairs(children) do
     local parent = parent_of(child.parent_key, redis.call('HGET', child.key, 'parent'))
     if tell(child, parent, now) then
+      if parent.needs_no_more then
+        decided[#decided + 1] = { parent, child }
+      end
       local first = parents[parent.key]
       if not first then
         first = parent
@@ -113,4 +120,5 @@ local function tell_parents(children, tell, now)
       release_if_free(parent, now, parent.is_forced)
     end
   end
+  return decided
 end
