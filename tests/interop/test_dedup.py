@@ -127,3 +127,14 @@ async def test_a_key_for_ever_is_a_key_to_node_while_its_job_is_there(node: Node
     await desk.finish()
     assert await node("add", "q", [theirs("b", "until finished", 0)]) == ["a"]
     assert (await add(desk, ours("c", "until finished", 0))).jobs == (ref("a"),)
+
+
+async def test_a_key_that_node_took_after_ours_was_over_ends_with_its_job(
+    node: Node, desk: Desk, keys: Any, prefix: str
+) -> None:
+    await add(desk, ours("a", "for a time", 0))
+    keys.delete(f"{prefix}:q:de:k")  # as if its time were over
+    await node("add", "q", [theirs("b", "until finished", 0)])
+    await desk.finish()
+    await desk.finish()
+    assert (await add(desk, ours("c", "until finished", 0))).jobs == (ref("c"),)

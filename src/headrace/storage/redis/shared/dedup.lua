@@ -41,7 +41,8 @@ end
 -- A job has finished. What lasts until then is free, and what was kept is added.
 local function end_key(K, queue, id, deid, now)
   local de = K .. 'de:' .. deid
-  if redis.call('GET', de) ~= id or redis.call('PTTL', de) >= 0 or redis.call('ZSCORE', ours_of(queue, 'dedups'), deid) then
+  if redis.call('GET', de) ~= id or redis.call('HGET', ours_of(queue, 'ever'), deid) == id
+    or end_of_key(queue, deid, now) then
     return
   end
   local kept = redis.call('HGETALL', K .. 'dn:' .. deid)

@@ -11,6 +11,14 @@ local function ours_of(queue, name)
   return ARGV[1] .. '~:' .. queue .. ':' .. name
 end
 
+local function end_of_key(queue, deid, now)
+  local left = redis.call('PTTL', queue_key(queue) .. 'de:' .. deid)
+  if left >= 0 then
+    return now + left
+  end
+  return has_still_clock and tonumber(redis.call('ZSCORE', ours_of(queue, 'dedups'), deid)) or nil
+end
+
 -- {owner, when it ends, is it for ever}, or nil if it is free. One without an end lasts until the owner has finished.
 local function taken_key(queue, deid, now)
   local K = queue_key(queue)
@@ -22,8 +30,7 @@ local function taken_key(queue, deid, now)
   if not owner then
     return nil
   end
-  local left = redis.call('PTTL', K .. 'de:' .. deid)
-  local ends_at = left >= 0 and now + left or has_still_clock and tonumber(redis.call('ZSCORE', ours_of(queue, 'dedups'), deid))
+  local ends_at = end_of_key(queue, deid, now)
   if ends_at then
     return ends_at > now and { owner = owner, ends_at = ends_at } or nil
   end
