@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Claim, Claimed, Command, Get, Got, Schedules, Source
+from headrace.core.commands import Add, Annotate, Claim, Claimed, Command, Get, Got, Schedules, Source
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, StorageFull, Unavailable
+from headrace.core.query import parse
 from headrace.storage.redis import RedisStore
+from headrace.storage.redis.call import CHANGED
+from headrace.storage.redis.calls.annotate import annotate
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.script import script
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, ids, new, ref
 from tests.servers import valkey
@@ -158,3 +163,14 @@ async def test_a_tally_goes_by_itself_a_day_later(desk: Desk, keys: Any, prefix:
     await desk.finish()
     (tally,) = keys.keys(f"{prefix}~:q:tally:*")
     assert 24 * 3600 < keys.ttl(tally) < 25 * 3600
+
+
+@pytest.mark.parametrize("asked", [{"where": parse("completed")}, {"notes": "{}"}])
+async def test_what_was_decided_while_a_job_was_not_there_is_not_done_to_one_that_came(
+    desk: Desk, keys: Any, prefix: str, asked: dict[str, Any]
+) -> None:
+    names = Keys(prefix)
+    words = annotate(Annotate(ref("a"), progress="1", **asked), names)  # nothing was seen
+    await desk.add(new(id="a"))
+    assert keys.eval(script("annotate").text, 1, names.queues, prefix, "", *words) == CHANGED
+    assert (await desk.record(ref("a"))).progress is None
