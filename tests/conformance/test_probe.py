@@ -36,7 +36,7 @@ async def test_a_job_lives_from_add_to_result(probe: Desk, clock: FrozenClock) -
     clock.advance(5)
     lease = await probe.claim_one(token="secret", worker="w")
     expected = Lease("q", "1", "secret", job.name, job.data, options, 4, start, 0, 1, 0)
-    assert replace(lease, waited_ms=0) == expected  # PostgreSQL and Redis do not tell the wait yet
+    assert replace(lease, waited_ms=0) == expected  # PostgreSQL does not tell the wait yet
     active = await probe.record(ref("1"))
     assert (active.state, active.worker, active.started_at) == ("active", "w", clock.now)
     assert active.expires_at == clock.now + LEASE_MS

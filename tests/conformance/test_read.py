@@ -45,7 +45,7 @@ async def test_job_events_are_kept_within_bounds(desk: Desk) -> None:
     most = EVENTS_MAX + EVENTS_SLACK
     for count in (5_000, 5_000, 1_000):
         await desk.add(*(new() for _ in range(count)))
-    reply = await desk.run(Read("jobs/q", limit=1))
+        reply = await desk.run(Read("jobs/q", limit=1))
     assert (reply.last, reply.gap) == (most, None)
     await desk.add(new())
     reply = await desk.run(Read("jobs/q", limit=1))

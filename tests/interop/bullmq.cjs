@@ -1,6 +1,6 @@
 // BullMQ as a test speaks to it: a line of JSON [verb, arguments…] on stdin, a line of JSON [error, answer] on stdout.
 'use strict';
-const { FlowProducer, Queue, Worker } = require('bullmq');
+const { FlowProducer, Queue, QueueEvents, Worker } = require('bullmq');
 const readline = require('node:readline');
 
 const [host, port, prefix] = process.argv.slice(2);
@@ -8,6 +8,8 @@ const connection = { host, port: Number(port), maxRetriesPerRequest: null };
 const queues = new Map();
 const workers = [];
 const ended = [];
+const listeners = [];
+const told = [];
 const held = new Map();
 
 function queue(name) {
@@ -54,6 +56,16 @@ const verbs = {
   rest: async () => {
     await Promise.all(workers.splice(0).map((worker) => worker.close()));
   },
+  listen: async (name) => {
+    const events = new QueueEvents(name, { connection, prefix, lastEventId: '0-0' });
+    for (const event of ['waiting', 'active', 'failed']) events.on(event, (fields) => told.push([event, fields]));
+    listeners.push(events);
+    await events.waitUntilReady();
+  },
+  told: async (count, timeoutMs) => {
+    await until(() => told.length >= count, timeoutMs);
+    return told.splice(0);
+  },
   take: async (name, token, lockDuration) => {
     const worker = new Worker(name, null, { connection, prefix, lockDuration, name: 'node' });
     workers.push(worker);
@@ -69,6 +81,15 @@ const verbs = {
     return job && { ...job.toJSON(), state: await job.getState() };
   },
   counts: (name) => queue(name).getJobCounts(),
+  hand: async (name, id, verb, ...words) => {
+    await (await queue(name).getJob(id))[verb](...words);
+  },
+  logs: (name, id) => queue(name).getJobLogs(id),
+  meta: async (name) => ({
+    isPaused: await queue(name).isPaused(),
+    concurrency: await queue(name).getGlobalConcurrency(),
+    rate: await queue(name).getGlobalRateLimit(),
+  }),
   pause: (name) => queue(name).pause(),
   resume: (name) => queue(name).resume(),
   retry: async (name, id) => (await queue(name).getJob(id)).retry(),
@@ -76,6 +97,7 @@ const verbs = {
 
 async function close() {
   await verbs.rest();
+  await Promise.all(listeners.map((each) => each.close()));
   await Promise.all([...queues.values()].map((each) => each.close()));
   process.exit(0);
 }

@@ -11,7 +11,7 @@ from headrace.core.jobs import Keep
 from tests.conformance.desk import Desk, child, deferred, done, failed, new, parent
 from tests.interop.node import Node
 
-OURS = {"hrl", "hrn", "hrf", "hrd", "hrw"}
+OURS = "hr"  # fields of ours begin so
 JSON = {"opts", "parent", "data", "returnvalue"}
 TIMES = {"timestamp", "processedOn", "finishedOn"}
 INSTANT = re.compile(r"\b1[0-9]{12}\b")  # milliseconds since 1970, from 2001 to 2033
@@ -46,11 +46,14 @@ def value(keys: Any, key: str, prefix: str) -> Any:
             ]
         case "stream":
             return [
-                sorted((name, neutral(text, prefix)) for name, text in entry.items()) for _, entry in keys.xrange(key)
+                sorted((name, neutral(text, prefix)) for name, text in entry.items() if not name.startswith(OURS))
+                for _, entry in keys.xrange(key)
             ]
         case _:
             fields = keys.hgetall(key)
-            return {name: field(name, text, prefix) for name, text in sorted(fields.items()) if name not in OURS}
+            return {
+                name: field(name, text, prefix) for name, text in sorted(fields.items()) if not name.startswith(OURS)
+            }
 
 
 def score(number: float) -> object:

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Claim, Claimed, Command, Get, Got, Lines, Source
+from headrace.core.commands import Add, Annotate, Claim, Claimed, Command, Get, Got, Schedules, Source
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, StorageFull, Unavailable
+from headrace.core.query import parse
 from headrace.storage.redis import RedisStore
+from headrace.storage.redis.call import CHANGED
+from headrace.storage.redis.calls.annotate import annotate
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.script import script
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, ids, new, ref
 from tests.servers import valkey
@@ -43,8 +48,8 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
 
 
 async def test_a_command_that_is_not_there_yet_is_a_misuse(desk: Desk) -> None:
-    with pytest.raises(Misuse, match="does not know the command Lines"):
-        await desk.store.run(Lines(ref("1")))
+    with pytest.raises(Misuse, match="does not know the command Schedules"):
+        await desk.store.run(Schedules())
 
 
 async def test_a_full_memory_refuses_and_stores_nothing(desk: Desk, keys: Any) -> None:
@@ -151,3 +156,21 @@ async def test_leases_end_by_the_clock_of_the_test(valkey_url: str, prefix: str,
         assert await desk.recover() == (ref("1"),)
     finally:
         await store.close()
+
+
+async def test_a_tally_goes_by_itself_a_day_later(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new())
+    await desk.finish()
+    (tally,) = keys.keys(f"{prefix}~:q:tally:*")
+    assert 24 * 3600 < keys.ttl(tally) < 25 * 3600
+
+
+@pytest.mark.parametrize("asked", [{"where": parse("completed")}, {"notes": "{}"}])
+async def test_what_was_decided_while_a_job_was_not_there_is_not_done_to_one_that_came(
+    desk: Desk, keys: Any, prefix: str, asked: dict[str, Any]
+) -> None:
+    names = Keys(prefix)
+    words = annotate(Annotate(ref("a"), progress="1", **asked), names)  # nothing was seen
+    await desk.add(new(id="a"))
+    assert keys.eval(script("annotate").text, 1, names.queues, prefix, "", *words) == CHANGED
+    assert (await desk.record(ref("a"))).progress is None

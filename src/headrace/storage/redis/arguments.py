@@ -2,45 +2,69 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-from headrace.core.commands import Add, Claim, Get, Recover, Settle, Settlement, Source
-from headrace.core.jobs import NewJob
+from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
+from headrace.core.commands.jobs import UNTOLD
+from headrace.core.jobs import NewJob, Options
+from headrace.core.lifecycle import expiry, reception
+from headrace.core.tallies import bucket
+from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
+_PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
-Argument: TypeAlias = str | bytes | int
-
-_pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 
 
-def add(command: Add, keys: Keys) -> tuple[Argument, ...]:
-    return command.request_id or "", REQUEST_MS, _pack([_job(job, keys) for job in command.jobs])
+def add(command: Add, keys: Keys) -> tuple[Word, ...]:
+    jobs = _pack([_job(job, keys) for job in command.jobs])
+    token = () if command.token is None else (command.token,)
+    return command.request_id or "", REQUEST_MS, jobs, *token
 
 
-def claim(command: Claim, _: Keys) -> tuple[Argument, ...]:
+def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
     return command.token, command.lease_ms, command.worker, command.limit, _sources(command.sources)
 
 
-def settle(command: Settle, _: Keys) -> tuple[Argument, ...]:
+def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
     return (_pack([_settlement(settlement) for settlement in command.settlements]),)
 
 
-def recover(command: Recover, _: Keys) -> tuple[Argument, ...]:
+def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
 
 
-def get(command: Get, _: Keys) -> tuple[Argument, ...]:
-    return (_pack(command.jobs),)
-
-
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
+    options = job.options
+    if options.dedup is not None or options.expires_ms is not None:
+        plain = _plain(job, keys)
+        return *plain, *(None,) * (_PLAIN_MAX - len(plain)), options.expires_ms, _late(options), _dedup(job)
+    return _plain(job, keys)
+
+
+def _late(options: Options) -> str | None:
+    """The reason with which a job fails that nobody has started in time."""
+    late = expiry(options, 0, 0, options.expires_ms or 0)
+    return late.reason if late else None
+
+
+def _dedup(job: NewJob) -> tuple[object, ...] | None:
+    """The key, and what the job does to an owner that is delayed, and to one that runs, if its end ends the key."""
+    dedup = job.options.dedup
+    if dedup is None:
+        return None
+    delayed, active = (reception(job, state, is_until_finished=True) for state in ("delayed", "active"))
+    return dedup.key, dedup.ttl_ms or 0, dedup.is_forever, dedup.extends, delayed, active
+
+
+def _plain(job: NewJob, keys: Keys) -> tuple[object, ...]:
     options, parent = job.options, job.parent
     if parent is None:
         opts = opts_json(job, None)
@@ -69,17 +93,17 @@ def _settlement(settlement: Settlement) -> tuple[object, ...]:
     if failure is not None:
         reason, trace = failure.reason, trace_of(failure) if failure.attempt else None
         written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
+    cause = (failure or UNTOLD).cause if s.to == "failed" else None
     result = (s.result if s.result is not None else "null") if s.to == "completed" else None
     return (
         s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None,
+        keep.count if keep else None, keep.age_ms if keep else None, cause, s.name, bucket(s.waited_ms),
     )  # fmt: skip
 
 
-ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Argument, ...]]]] = {
+ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {
     Add: add,
     Claim: claim,
     Settle: settle,
     Recover: recover,
-    Get: get,
 }

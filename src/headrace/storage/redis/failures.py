@@ -2,7 +2,7 @@
 
 BullMQ has `failedReason` (the last reason), `stacktrace` (a JSON array of texts) and `defa`, the reason with which the
 next claimer must fail the job. What `defa` means follows from its text, so that no second form can contradict it; Node
-writes the same two texts. Our fields beside them are void when Node has moved on without them.
+writes two of these texts itself. Our fields beside them are void when Node has moved on without them.
 """
 
 import re
@@ -15,20 +15,33 @@ from headrace.core.jobs import HISTORY_MAX, Failure
 from headrace.core.lifecycle import STALLED_REASON, child_failed
 from headrace.storage.redis.keys import Keys
 
+_LATE: Final = re.compile(r"not started within \S+ s")
 _CHILD: Final = re.compile(r"child (.+) failed", re.DOTALL)
 _history: Final = msgspec.json.Decoder(Failure)
 _traces: Final = msgspec.json.Decoder(list[str])
 
 
-def deferred_of(text: str, since: str | None, keys: Keys) -> Failure:
-    """The failure that a field `defa` stands for; `since` is our field `hrd`."""
+def deferred_of(text: str, since: str | None, asked: str | None, keys: Keys) -> Failure:
+    """The failure that a field `defa` stands for; `since` is our field `hrd`, `asked` our `hrc`."""
     at, _, about = (since or "").partition(":")
-    return structs.replace(_meant(text, keys), at=int(at) if about == text else 0)
+    _, request = cancel_of(asked)
+    meant = request if request is not None and request.reason == text else _meant(text, keys)
+    return structs.replace(meant, at=int(at) if about == text else 0)
+
+
+def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
+    """Which run of a job was asked to end, and the failure that it was asked with."""
+    if asked is None:
+        return None, None
+    run, _, request = asked.partition(":")
+    return int(run), _history.decode(request)
 
 
 def _meant(text: str, keys: Keys) -> Failure:
     if text == STALLED_REASON:
         return Failure(text, "stalled")
+    if _LATE.fullmatch(text):
+        return Failure(text, "expired")
     child = _CHILD.fullmatch(text)
     if child is None:
         return Failure(text)

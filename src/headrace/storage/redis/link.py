@@ -5,7 +5,7 @@ hiredis packs and reads, asyncio moves the bytes: a round trip costs a third of 
 
 import asyncio
 import ssl
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 from hiredis import ReplyError
@@ -15,12 +15,14 @@ from headrace.core.errors import Unavailable
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 30.0  # a script of ours is done in milliseconds; what takes longer is a dead peer
 
+Word: TypeAlias = str | bytes | int
+
 _INCOMPLETE: Final = object()
 
-__all__ = ["Address", "Link", "Links", "ReplyError", "connect", "packed"]
+__all__ = ["Address", "Link", "Links", "ReplyError", "Word", "connect", "packed"]
 
 
-def packed(*words: str | bytes | int) -> bytes:
+def packed(*words: Word) -> bytes:
     """A command as Redis reads it."""
     return cast("bytes", hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows tuples of one only
 

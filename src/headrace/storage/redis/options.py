@@ -1,6 +1,7 @@
-"""Our options and BullMQ's: the JSON in the hash field `opts`, in its names, with two of our own.
+"""Our options and BullMQ's: the JSON in the hash field `opts`, in its names, with a few of our own.
 
-BullMQ's `removeOnComplete` counts age in seconds. Ours are `timeout_ms`, `max_stalled` and the backoff's `max_ms`.
+BullMQ's `removeOnComplete` counts age in seconds. Ours are `timeout_ms`, `max_stalled`, `expires_ms`, `siblings`,
+`slot`, the backoff's `max_ms` and the `forever` of `de`.
 """
 
 from functools import lru_cache
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from headrace.core.backoff import DELAY_MAX_MS, Backoff, Custom, Exponential, Fixed
-from headrace.core.jobs import Keep, NewJob, Options, Policy
+from headrace.core.jobs import Dedup, Keep, NewJob, Options, Policy, Siblings, Slot
 
 FLAGS: Final[dict[Policy, str]] = {
     "fail_parent": "fpof",
@@ -18,6 +19,14 @@ FLAGS: Final[dict[Policy, str]] = {
     "ignore": "idof",
     "drop": "rdof",
 }  # `wait` has none
+
+_DEDUP_FLAGS: Final = {
+    "forever": "is_forever",
+    "extend": "extends",
+    "replace": "replaces",
+    "reschedule": "reschedules",
+    "keepLastIfActive": "keeps_last",
+}
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -28,6 +37,10 @@ class _Read(Struct, frozen=True):
     timeout_ms: int | None = None
     max_stalled: int = 1
     lifo: bool | None = None
+    expires_ms: int | None = None
+    siblings: Siblings = "run"
+    slot: tuple[str, int] | None = None
+    de: dict[str, Any] | None = None
     remove_on_complete: bool | float | dict[str, Any] | None = msgspec.field(name="removeOnComplete", default=None)
     remove_on_fail: bool | float | dict[str, Any] | None = msgspec.field(name="removeOnFail", default=None)
 
@@ -72,7 +85,22 @@ def _shared(options: Options) -> dict[str, Any]:
         found["removeOnComplete"] = _keep_out(options.keep_completed)
     if options.keep_failed is not None:
         found["removeOnFail"] = _keep_out(options.keep_failed)
+    if options.expires_ms is not None:
+        found["expires_ms"] = options.expires_ms
+    if options.siblings != "run":
+        found["siblings"] = options.siblings
+    if options.slot is not None:
+        found["slot"] = (options.slot.schedule, options.slot.at)
+    if options.dedup is not None:
+        found["de"] = _dedup_out(options.dedup)
     return found
+
+
+def _dedup_out(dedup: Dedup) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": dedup.key}
+    if dedup.ttl_ms is not None:
+        found["ttl"] = dedup.ttl_ms
+    return found | {word: True for word, field in _DEDUP_FLAGS.items() if getattr(dedup, field)}
 
 
 def _backoff_out(backoff: Backoff) -> dict[str, Any]:
@@ -115,7 +143,18 @@ def options_of(opts: str) -> Options:
         lifo=bool(read.lifo),
         keep_completed=_keep_in(read.remove_on_complete),
         keep_failed=_keep_in(read.remove_on_fail),
+        dedup=_dedup_in(read.de),
+        slot=None if read.slot is None else Slot(*read.slot),
+        expires_ms=read.expires_ms,
+        siblings=read.siblings,
     )
+
+
+def _dedup_in(found: dict[str, Any] | None) -> Dedup | None:
+    if found is None or not isinstance(found.get("id"), str):
+        return None
+    flags = {field: bool(found.get(word)) for word, field in _DEDUP_FLAGS.items()}
+    return Dedup(found["id"], int(_number(found.get("ttl"))) or None, **flags)
 
 
 def _backoff_in(found: float | dict[str, Any] | None) -> Backoff | None:

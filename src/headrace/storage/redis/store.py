@@ -3,26 +3,25 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
-from headrace.core.commands import Add, Claim, Command, Get, Recover, Settle
+from headrace.core.commands import Command
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
+from headrace.core.jobs import JobRef
 from headrace.storage.protocol import Clock
-from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.bell import Bell
+from headrace.storage.redis.call import CHANGED, Considered
+from headrace.storage.redis.calls import CALLS
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Address, Links, ReplyError, packed
-from headrace.storage.redis.replies import READERS
+from headrace.storage.redis.link import Address, Links, ReplyError, Word, packed
+from headrace.storage.redis.records import looking, sights_of
 from headrace.storage.redis.script import Script, script
 
 LINKS_MAX: Final = 8  # connections that carry commands; more callers take turns
-WAITERS_MAX: Final = 64  # connections that wait for markers
-POLL_MS: Final = 1_000  # topics that Redis does not wake for are looked at this often
 PREFIX_MAX: Final = 100  # bytes
+LOOKS_MAX: Final = 100  # times that jobs are looked at for one command, as others change them meanwhile
 
-_SCRIPTS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover", Get: "get"}
-_READY: Final = "ready/"
 _SETTINGS: Final = frozenset({"host", "port", "path", "db", "username", "password"})
 
 
@@ -38,16 +37,15 @@ class RedisStore:
         self._clock = clock
         self._address = address_of(url)
         self._links: Links | None = None
-        self._waiters: Links | None = None
-        self._scripts: dict[type, Script] = {}
-        self._known: WeakKeyDictionary[asyncio.Task[Any], set[str]] = WeakKeyDictionary()
+        self._bell: Bell | None = None
+        self._scripts: dict[str, Script] = {}
 
     async def open(self) -> None:
         if self._links is not None:
             return
-        self._scripts = {kind: script(name) for kind, name in _SCRIPTS.items()}
+        self._scripts = {call.script: script(call.script) for call in CALLS.values()}
         self._links = Links(self._address, LINKS_MAX)
-        self._waiters = Links(self._address, WAITERS_MAX)
+        self._bell = Bell(self._address, self._links, self._keys)
         try:
             await self._load(self._links)
         except Unavailable as error:
@@ -55,54 +53,57 @@ class RedisStore:
             raise CannotOpen(path=str(self._address), problem=error.problem) from None
 
     async def close(self) -> None:
-        links, waiters = self._links, self._waiters
-        self._links = self._waiters = None
-        for kept in (links, waiters):
-            if kept is not None:
-                kept.close()
+        links, bell = self._links, self._bell
+        self._links = self._bell = None
+        if bell is not None:
+            await bell.close()
+        if links is not None:
+            links.close()
         await asyncio.sleep(0)  # lets the transports take leave of the loop
 
     async def run(self, *commands: Command[Any]) -> Any:
         if self._links is None:
             raise Unavailable(problem="it is not open")
-        replies = await self._ask(self._links, commands)
+        replies: list[Any] = []
+        for together, refs in _turns(commands):
+            if refs:
+                replies.append(await self._consider(self._links, together[0], refs))
+            else:
+                replies += await self._ask(self._links, together)
         return replies[0] if len(replies) == 1 else tuple(replies)
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
-        if self._waiters is None:
+        if self._bell is None:
             raise Unavailable(problem="it is not open")
-        task = asyncio.current_task()
-        assert task is not None
-        known = self._known.setdefault(task, set())
-        if fresh := frozenset(topics) - known:
-            known.update(fresh)
-            return fresh
-        ready = {self._keys.marker(topic[len(_READY) :]): topic for topic in topics if topic.startswith(_READY)}
-        polled = frozenset(topics) - frozenset(ready.values())
-        if polled:
-            timeout_ms = min(timeout_ms, POLL_MS)
-        if not ready or timeout_ms <= 0:
-            await asyncio.sleep(max(timeout_ms, 0) / 1000)
-            return polled
-        return frozenset({*polled, *await self._marked(self._waiters, ready, timeout_ms)})
-
-    async def _marked(self, waiters: Links, ready: dict[str, str], timeout_ms: int) -> list[str]:
-        """The topic whose marker came in time. A marker is taken by one waiter; who claims leaves it for the next."""
-        timeout_s = max(timeout_ms, 2) / 1000  # below 2 ms old servers wait for ever
-        request = packed("BZPOPMIN", *ready, f"{timeout_s:.3f}")
-        try:
-            (reply,) = await waiters.ask(request, 1, timeout_s + 5)
-        except Unavailable:
-            if self._waiters is None:
-                return []  # the store was closed meanwhile
-            raise
-        if isinstance(reply, ReplyError):
-            raise Unavailable(problem=str(reply))
-        return [] if reply is None else [ready[reply[0]]]
+        return await self._bell.wait(topics, timeout_ms)
 
     async def _ask(self, links: Links, commands: Sequence[Command[Any]]) -> list[Any]:
+        calls = [(CALLS[type(command)], command) for command in commands]
+        errands = [(call.script, call.arguments(command, self._keys)) for call, command in calls]
+        replies = await self._errands(links, errands)
+        return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def _consider(self, links: Links, command: Command[Any], refs: tuple[JobRef, ...]) -> Any:
+        """Look at jobs, decide by what is seen, and write if that has stayed so; else look again."""
+        call = CALLS[type(command)]
+        assert isinstance(call, Considered)
+        for _ in range(LOOKS_MAX):
+            (seen,) = await self._errands(links, [looking(refs)])
+            if isinstance(seen, ReplyError):
+                return self._read(command, seen)
+            arguments = call.arguments(command, self._keys, sights_of(refs, seen, self._keys))
+            (reply,) = await self._errands(links, [(call.script, arguments)])
+            if reply != CHANGED:
+                return self._read(command, reply)
+        raise Unavailable(problem=f"its jobs were changed {LOOKS_MAX} times while they were looked at")
+
+    async def _errands(self, links: Links, errands: Sequence[tuple[str, tuple[Word, ...]]]) -> list[Any]:
+        """What some scripts answer to their arguments, in one round trip."""
         now = "" if self._clock is None else str(self._clock())
-        requests = [self._request(command, now) for command in commands]
+        keys, scripts = self._keys, self._scripts
+        requests = [
+            packed("EVALSHA", scripts[name].sha, 1, keys.queues, keys.prefix, now, *words) for name, words in errands
+        ]
         replies = await links.ask(b"".join(requests), len(requests))
         forgotten = [i for i, reply in enumerate(replies) if _is_forgotten(reply)]
         if forgotten:
@@ -111,27 +112,33 @@ class RedisStore:
             again = await links.ask(b"".join(requests[i] for i in forgotten), len(forgotten))
             for i, reply in zip(forgotten, again, strict=True):
                 replies[i] = reply
-        pairs = zip(commands, replies, strict=True)
-        return [self._read(command, reply) for command, reply in pairs]
-
-    def _request(self, command: Command[Any], now: str) -> bytes:
-        kind = type(command)
-        if kind not in self._scripts:
-            raise Misuse(f"the Redis store does not know the command {kind.__name__} yet; use SQLite or PostgreSQL")
-        keys = self._keys
-        arguments = ARGUMENTS[kind](command, keys)
-        return packed("EVALSHA", self._scripts[kind].sha, 1, keys.queues, keys.prefix, now, *arguments)
+        return replies
 
     def _read(self, command: Command[Any], reply: Any) -> Any:
         if isinstance(reply, ReplyError):
             return _refusal(str(reply))
-        return READERS[type(command)](command, reply, self._keys)
+        return CALLS[type(command)].reply(command, reply, self._keys)
 
     async def _load(self, links: Links) -> None:
         requests = [packed("SCRIPT", "LOAD", found.text) for found in self._scripts.values()]
         for reply in await links.ask(b"".join(requests), len(requests)):
             if isinstance(reply, ReplyError):
                 raise Unavailable(problem=f"a script cannot be loaded: {reply}")
+
+
+def _turns(commands: Sequence[Command[Any]]) -> list[tuple[list[Command[Any]], tuple[JobRef, ...]]]:
+    """The commands in their order: what can travel together, and alone what looks at jobs first, with these."""
+    turns: list[tuple[list[Command[Any]], tuple[JobRef, ...]]] = []
+    for command in commands:
+        call = CALLS.get(type(command))
+        if call is None:
+            name = type(command).__name__
+            raise Misuse(f"the Redis store does not know the command {name} yet; use SQLite or PostgreSQL")
+        refs = call.looks_at(command) if isinstance(call, Considered) else ()
+        if refs or not turns or turns[-1][1]:
+            turns.append(([], refs))
+        turns[-1][0].append(command)
+    return turns
 
 
 def _is_forgotten(reply: object) -> bool:

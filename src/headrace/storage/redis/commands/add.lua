@@ -1,14 +1,15 @@
--- uses: clock queues place state events wake parents
+-- uses: clock queues place state events wake parents store receive leased
 -- Add: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
--- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack:
--- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
---  parent queue or nil, parent id, parent JSON]
--- Answer: {'ok', ids, positions that existed already}, {'again', the same, the queues} or {code, queue, id, state}
+-- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
+-- and, of their dedup, shared/receive [, the token of a lease on every parent that is in the store].
+-- Answer: {'ok', ids, positions that existed already}; {code, queue, id, state}; or, for what was answered before and for
+-- jobs with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and
+-- positions of what is kept.
 
 local prefix, request, request_ms = ARGV[1], ARGV[3], tonumber(ARGV[4])
 local now = clock(ARGV[2])
-local jobs = cmsgpack.unpack(ARGV[5])
+local jobs, token = cmsgpack.unpack(ARGV[5]), ARGV[6]
 local answer_key = prefix .. '~::request:' .. request
 
 local new = {} -- hash key -> the job of this command that will be there
@@ -16,13 +17,15 @@ local existing = {} -- position -> true
 local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
 local parents = {} -- hash key -> state, of parents that are in the store
 local flows = {} -- jobs of this command that were added with children
+local has_dedups = false
 
 local function earlier_answer()
   local kept = request ~= '' and redis.call('GET', answer_key)
   if kept then
     local answer = cmsgpack.unpack(kept)
     if now - answer[1] <= request_ms then
-      return { 'again', answer[2], answer[3], answer[4] }
+      answer[1] = 'ok'
+      return answer
     end
   end
 end
@@ -44,6 +47,9 @@ local function parent_problem(job)
   if not state then
     return { 'no-such-parent', job[10], job[11] }
   end
+  if token and not new[key] and not (state == 'active' and leased(K, job[11], token)) then
+    return { 'lease-lost', job[10], job[11] }
+  end
   if state ~= 'waiting-children' and state ~= 'active' then
     return { 'wrong-state', job[10], job[11], state }
   end
@@ -63,40 +69,67 @@ local function problem(position, job)
     new[key] = job
   end
   needed[K] = (needed[K] or 0) + 1
+  has_dedups = has_dedups or job[DEDUP] ~= nil
   return job[10] and parent_problem(job)
 end
 
-local function store(K, id, job, number)
-  local key = K .. id
-  if job[2] then
-    redis.call('HSET', key, 'hrn', number)
-  end
-  if job[10] then
-    local parent_key = queue_key(job[10]) .. job[11]
-    redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
-      'priority', job[6], 'parentKey', parent_key, 'parent', job[12])
-    redis.call('SADD', parent_key .. ':dependencies', key)
-  else
-    redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
-      'priority', job[6])
-  end
-  emit(K, 'added', id, 'name', job[3])
+local last = {} -- queue key -> the number given last
+
+-- Numbers are drawn together, unless it shows only on the way how many are needed.
+local function next_number(K)
+  last[K] = last[K] and last[K] + 1
+  return string.format('%.0f', last[K] or redis.call('INCR', K .. 'id'))
 end
 
-local function place(K, id, job)
+local ids, positions, names = {}, {}, {}
+local duplicates, replaced, kept = {}, {}, {}
+local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
+
+local function owner_above(job)
+  return job[10] and dropped[queue_key(job[10]) .. job[11]]
+end
+
+-- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
+local function owner_of(position, job)
+  local above = owner_above(job)
+  local key = not above and job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)
+  if not key then
+    return above
+  end
+  local does, number = receive(key, job, next_number, now)
+  if does == 'replaces' then
+    replaced[#replaced + 1] = { position - 1, key.owner }
+    return nil, number, key
+  end
+  if does == 'kept' then
+    kept[#kept + 1] = position - 1
+  end
+  return { job[1], key.owner }
+end
+
+local function enter(position, job)
+  local K, id = queue_key(job[1]), job[2]
+  local owner, number, before
+  if has_dedups then
+    owner, number, before = owner_of(position, job)
+  end
+  if owner then
+    duplicates[#duplicates + 1] = position - 1
+    if id then
+      dropped[K .. id] = owner
+    end
+    return owner[1], owner[2]
+  end
+  number = number or next_number(K)
+  id = id or number
+  store_job(K, id, job, number, now)
+  if job[DEDUP] then
+    give_new_key(job, id, before, now)
+  end
   if job[9] then
     flows[#flows + 1] = { K = K, id = id, key = K .. id }
-    redis.call('ZADD', K .. 'waiting-children', now, id)
-    emit(K, 'waiting-children', id)
-  elseif job[7] > 0 then
-    local at = now + job[7]
-    delay_until(K, id, at)
-    emit(K, 'delayed', id, 'delay', at)
-  else
-    local put = job[8] and push_front or push_back
-    put(K, id, job[6])
-    emit(K, 'waiting', id)
   end
+  return job[1], id
 end
 
 local answer = earlier_answer()
@@ -110,24 +143,20 @@ for position, job in ipairs(jobs) do
   end
 end
 
-local last = {} -- queue key -> the last id given
-for K, count in pairs(needed) do
-  last[K] = redis.call('INCRBY', K .. 'id', count) - count
+if not has_dedups then
+  for K, count in pairs(needed) do
+    last[K] = redis.call('INCRBY', K .. 'id', count) - count
+  end
 end
-local ids, positions, names = {}, {}, {}
 for position, job in ipairs(jobs) do
   local K, id = queue_key(job[1]), job[2]
-  if existing[position] then
+  if existing[position] and redis.call('EXISTS', K .. id) == 1 then
     positions[#positions + 1] = position - 1
     emit(K, 'duplicated', id)
+    names[position], ids[position] = job[1], id
   else
-    last[K] = last[K] + 1
-    id = id or string.format('%.0f', last[K])
-    store(K, id, job, last[K])
-    place(K, id, job)
-    know(job[1])
+    names[position], ids[position] = enter(position, job)
   end
-  ids[position], names[position] = id, job[1]
 end
 for _, parent in ipairs(flows) do
   release_if_free(parent, now) -- no child followed
@@ -135,6 +164,10 @@ end
 trim_events()
 wake()
 if request ~= '' then
-  redis.call('SET', answer_key, cmsgpack.pack({ now, ids, positions, names }), 'PX', request_ms)
+  local kept_answer = cmsgpack.pack({ now, ids, positions, names, duplicates, replaced, kept })
+  redis.call('SET', answer_key, kept_answer, 'PX', request_ms)
+end
+if has_dedups then
+  return { 'ok', ids, positions, names, duplicates, replaced, kept }
 end
 return { 'ok', ids, positions }

@@ -1,17 +1,16 @@
--- uses: clock queues place events wake lease
+-- uses: clock queues place events wake lease rest parents deadlines
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows}; a row is FIELDS, then the id, the number of the source, and
+-- Answer: {ms until asking again makes sense or -1, rows, now}; a row is FIELDS, then the id, the number of the source, and
 -- for the few that have them MORE.
 
-local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey' }
-local MORE = { 'atm', 'stc', 'hrd' } -- of a job that was started before, or is to fail
-local NAME, STARTED, DEFERRED, ID, SOURCE = 1, 6, 7, 9, 10
+local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
+local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
+local NAME, OPTIONS, STARTED, DEFERRED, ID, SOURCE = 1, 3, 6, 7, 10, 11
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
-local RESTING = 9007199254740991 -- what BullMQ writes into its limiter to rest a queue
 
 local prefix, token, lease_ms, worker, limit = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
 local sources = cmsgpack.unpack(ARGV[7])
@@ -35,24 +34,9 @@ local function promote(K)
     local priority = redis.call('HGET', K .. id, 'priority')
     if priority then
       redis.call('HSET', K .. id, 'delay', 0)
-      push_back(K, id, tonumber(priority))
-      emit(K, 'waiting', id, 'prev', 'delayed')
+      push_back(K, id, tonumber(priority), now)
+      emit_ready(K, id, tonumber(priority), 'delayed')
     end
-  end
-end
-
--- How long the queue rests yet; nil if it does not. `max` is its rate.
-local function rest_ms(K, ours, max)
-  if is_frozen then
-    local ends_at = tonumber(redis.call('GET', ours .. 'rest') or 0)
-    if ends_at > now then
-      return ends_at - now
-    end
-  end
-  local used = tonumber(redis.call('GET', K .. 'limiter') or 0)
-  if used >= (max or RESTING) then
-    local left = redis.call('PTTL', K .. 'limiter')
-    return left > 0 and left or nil
   end
 end
 
@@ -79,9 +63,15 @@ local function spend(K, meta, count)
   end
 end
 
-local function start(K, id, job, source, started)
+local function start(K, id, job, source, started, is_prioritized)
   local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
   job[ID], job[SOURCE] = id, source
+  if not job[STARTED] and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
+    job[DEFERRED] = why_late(key, now)
+    if job[DEFERRED] then
+      defer(key, job[DEFERRED], now)
+    end
+  end
   if job[STARTED] or job[DEFERRED] then
     for i, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
       job[SOURCE + i] = value
@@ -89,7 +79,11 @@ local function start(K, id, job, source, started)
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
-  redis.call('XADD', K .. 'events', '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  if is_prioritized then
+    tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
+  else
+    tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  end
   job[STARTED] = number
   rows[#rows + 1] = job
   started[#started + 1] = id
@@ -99,7 +93,7 @@ local function start(K, id, job, source, started)
 end
 
 -- Takes jobs by `pop(count)`, which gives ids in their order, and `put_back(passed)`, which undoes it for some.
-local function take(K, names, source, room, started, pop, put_back)
+local function take(K, names, source, room, started, is_prioritized, pop, put_back)
   local passed, count = {}, room
   while #started < room and #passed < PASSED_MAX do
     local ids = pop(count)
@@ -111,7 +105,7 @@ local function take(K, names, source, room, started, pop, put_back)
       if not job or (job[NAME] and names and not names[job[NAME]] and not job[DEFERRED]) then
         passed[#passed + 1] = id
       elseif job[NAME] then
-        start(K, id, job, source, started)
+        start(K, id, job, source, started, is_prioritized)
       end -- else the hash is gone, and nobody can run that
     end
     count = math.min(count * 2, 1000)
@@ -122,7 +116,7 @@ local function take(K, names, source, room, started, pop, put_back)
 end
 
 local function take_waiting(K, names, source, room, started)
-  take(K, names, source, room, started, function(count)
+  take(K, names, source, room, started, false, function(count)
     return redis.call('RPOP', K .. 'wait', count) or {}
   end, function(passed)
     for i = 1, math.floor(#passed / 2) do
@@ -138,7 +132,7 @@ local function take_prioritized(K, names, source, room, started)
     return
   end
   local scores = {}
-  take(K, names, source, room, started, function(count)
+  take(K, names, source, room, started, true, function(count)
     local popped, ids = redis.call('ZPOPMIN', K .. 'prioritized', count), {}
     for i = 1, #popped, 2 do
       ids[#ids + 1] = popped[i]
@@ -154,8 +148,9 @@ end
 
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
 local function look_ahead(K, ours, meta)
-  local resting = rest_ms(K, ours, tonumber(meta[3]))
-  local due = not resting and next_due(K)
+  local resting = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
+  local is_full = meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
+  local due = not resting and not is_full and next_due(K) -- in a full one, whose job ends wakes
   if resting then
     ask_again_in(resting)
   elseif due then
@@ -170,7 +165,7 @@ local function serve(source, queue, names)
     return
   end
   local wanted = limit - #rows
-  local room = rest_ms(K, ours, tonumber(meta[3])) and 0 or room_in(K, meta, wanted)
+  local room = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen) and 0 or room_in(K, meta, wanted)
   local started = { count = 0 } -- those with a deferred failure are not counted by the rate
   if room > 0 then
     take_waiting(K, names, source, room, started)
@@ -205,4 +200,4 @@ for source, entry in ipairs(sources) do
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows }
+return { #rows < limit and soonest or -1, rows, now }

@@ -1,39 +1,14 @@
--- uses: state clock queues lease
+-- uses: clock queues record fingerprint
 -- Get: the whole records of some jobs.
 --
--- ARGV: prefix, now or '', [queue, id] of each job as MessagePack.
--- Answer: for each job false, or
--- {state, the hash as it is, due or false, end of the lease or false, pending children, children}
+-- ARGV: prefix, now or '', [queue, id] of each job as MessagePack [, anything: with fingerprints].
+-- Answer: for each job its record, or false; with fingerprints {now, the records, the fingerprints}
 
-local now = clock(ARGV[2])
-
-local function lease_end(key)
-  local job = redis.call('HMGET', key, 'hrl', 'ats')
-  local ends_at, token = lease_parts(job[1], job[2])
-  local held_by = redis.call('GET', key .. ':lock')
-  if ends_at and (not held_by or held_by == token) then
-    return ends_at
-  end
-  local left = redis.call('PTTL', key .. ':lock') -- a lease that Node gave
-  return left > 0 and now + left or false
-end
-
-local function record(K, id)
-  local key = K .. id
-  local hash = redis.call('HGETALL', key)
-  local state = #hash > 0 and state_of(K, id)
-  if not state then
-    return false
-  end
-  local due = state == 'delayed' and math.floor(redis.call('ZSCORE', K .. 'delayed', id) / 4096)
-  local pending = redis.call('SCARD', key .. ':dependencies')
-  local done = redis.call('HLEN', key .. ':processed') + redis.call('HLEN', key .. ':failed')
-    + redis.call('ZCARD', key .. ':unsuccessful')
-  return { state, hash, due, state == 'active' and lease_end(key), pending, pending + done }
-end
-
-local records = {}
+local now, is_marked = clock(ARGV[2]), ARGV[4] ~= nil
+local records, marks = {}, {}
 for i, ref in ipairs(cmsgpack.unpack(ARGV[3])) do
-  records[i] = record(queue_key(ref[1]), ref[2])
+  local K, id = queue_key(ref[1]), ref[2]
+  records[i] = record_of(K, id, now)
+  marks[i] = is_marked and fingerprint_of(K, id)
 end
-return records
+return is_marked and { now, records, marks } or records

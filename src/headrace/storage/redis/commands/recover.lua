@@ -1,13 +1,15 @@
--- uses: clock queues parents place events wake lease
--- Recover: give back jobs whose lease ended, longest overdue first.
+-- uses: clock queues parents place events wake lease moves keys expire
+-- Recover: give back jobs whose lease ended, longest overdue first; then fail those that nobody has started in time.
 --
 -- Every active job without a lock is taken at once: the lock tells the truth for Node's jobs too. BullMQ itself waits
 -- for a second scan; its set `stalled` is kept so that its scan finds nothing of ours to do.
--- ARGV: prefix, now or '', limit. Answer: [queue, id] of each job.
+-- ARGV: prefix, now or '', limit.
+-- Answer: {[queue, id] of each job, of each that nobody has started in time and that has failed, 1 if there may be more}
 
 local STALLED = 'job stalled more than allowable limit'
 local STALLS_MAX = 1 -- unless the job says otherwise
 local CHUNK = 1000
+local KEYS_FORGOTTEN_MAX = 1000 -- dedup keys of one queue whose time is over
 
 local limit = tonumber(ARGV[3])
 local is_frozen = ARGV[2] ~= ''
@@ -63,14 +65,16 @@ local function give_back(job)
   if stalls > stalls_max(hash[1]) then
     defer(key, STALLED, now)
   end
-  push_front(K, id, tonumber(hash[2]) or 0)
-  emit(K, 'waiting', id, 'prev', 'active')
+  local priority = tonumber(hash[2]) or 0
+  push_front(K, id, priority, now)
+  emit_ready(K, id, priority, 'active', 'stalled')
   emit(K, 'stalled', id)
   return true
 end
 
 for _, queue in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   look_at(queue)
+  forget_keys(queue, now, KEYS_FORGOTTEN_MAX)
 end
 table.sort(overdue, function(a, b)
   if a.at ~= b.at then return a.at < b.at end
@@ -85,6 +89,11 @@ for i = 1, math.min(limit, #overdue) do
     given_back[#given_back + 1] = { job.queue, job.id }
   end
 end
+local expired, is_more = expire(limit, now)
+write_tallies(now)
 trim_events()
 wake()
-return given_back
+if #given_back > 0 then
+  moved('control') -- whoever still runs one of them should learn it soon
+end
+return { given_back, expired, is_more }

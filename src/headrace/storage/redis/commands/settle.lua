@@ -1,15 +1,16 @@
--- uses: clock queues place events wake parents retain lease failure
+-- uses: clock queues place events wake parents retain lease failure tally dedup cancel
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
--- wait for nothing; then retention has its due.
+-- wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', the settlements as MessagePack:
 -- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
---  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil]
+--  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil,
+--  cause of a failure, name, bucket of the wait]
 -- Answer: the positions whose lease is lost.
 
-local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa' }
-local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED = 1, 2, 3, 4, 5
+local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn' }
+local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED = 1, 2, 3, 4, 5, 6
 local RESTING = '9007199254740991' -- what BullMQ writes into its limiter to rest a queue
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 
@@ -19,7 +20,7 @@ local now = clock(ARGV[2])
 local settlements = cmsgpack.unpack(ARGV[3])
 local queues = {} -- queue key -> what is written once a queue
 local children = { completed = {}, failed = {} }
-local awaiting, bounded = {}, {}
+local awaiting, keyed, bounded = {}, {}, {}
 
 local function queue_of(K)
   local queue = queues[K]
@@ -68,13 +69,6 @@ local function attempts_of(key)
   return is_read and tonumber(options.attempts) or 0
 end
 
-local function forget_deduplication(K, id, deid)
-  local key = K .. 'de:' .. deid
-  if redis.call('PTTL', key) == -1 and redis.call('GET', key) == id then
-    redis.call('DEL', key)
-  end
-end
-
 local function finish(K, queue, key, settlement, job, made, reason)
   local id, target = settlement[2], settlement[4]
   local value = reason or settlement[9]
@@ -83,7 +77,12 @@ local function finish(K, queue, key, settlement, job, made, reason)
     emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
   else
     redis.call('HSET', key, 'failedReason', value, 'finishedOn', now, 'atm', made)
-    emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
+    local cause = settlement[15]
+    if cause == cause_of(value) then
+      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
+    else
+      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active', 'hr', change('failed', 'active', cause))
+    end
     if made >= attempts_of(key) then
       emit(K, 'retries-exhausted', id, 'attemptsMade', made)
     end
@@ -92,7 +91,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
     redis.call('HDEL', key, 'defa', 'hrd')
   end
   if job[DEID] then
-    forget_deduplication(K, id, job[DEID])
+    keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
   end
   if job[PARENT_KEY] then
     table.insert(children[target], { key = key, parent_key = job[PARENT_KEY], value = value })
@@ -114,12 +113,14 @@ local function go_on(K, key, settlement, job)
     emit(K, 'delayed', id, 'delay', now + delay)
   elseif to == 'waiting' then
     local put = settlement[8] and push_front or push_back
-    put(K, id, tonumber(job[PRIORITY]))
-    emit(K, 'waiting', id, 'prev', 'active')
+    put(K, id, tonumber(job[PRIORITY]), now)
+    emit_ready(K, id, tonumber(job[PRIORITY]), 'active')
   else
     redis.call('ZADD', K .. 'waiting-children', now, id)
     emit(K, 'waiting-children', id, 'prev', 'active')
-    awaiting[#awaiting + 1] = { K = K, id = id, key = key }
+    local hurried, run = unpack(redis.call('HMGET', key, 'hrh', 'ats'), 1, 2)
+    local is_forced = hurried and hurried == run
+    awaiting[#awaiting + 1] = { K = K, id = id, key = key, is_forced = is_forced, asked = is_forced and 0 or delay }
   end
 end
 
@@ -148,6 +149,7 @@ local function settle(settlement, held_by)
   local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
   local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job)
   if settlement[4] == 'completed' or settlement[4] == 'failed' then
+    tally(settlement[1], settlement[16], settlement[4], settlement[17], now - (tonumber(job[STARTED]) or now))
     finish(K, queue, key, settlement, job, made, reason)
   else
     if settlement[5] then
@@ -196,7 +198,7 @@ local function look_around(K, queue)
       woken[K] = true -- a full queue has room again
     end
   elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then
-    redis.call('XADD', K .. 'events', '*', 'event', 'drained')
+    tell(K, 'event', 'drained')
   end
 end
 
@@ -213,10 +215,14 @@ end
 for K, queue in pairs(queues) do
   write_together(K, queue)
 end
+write_tallies(now)
 tell_parents(children.completed, leave_result, now)
-tell_parents(children.failed, act_on_parent, now)
+call_off(tell_parents(children.failed, act_on_parent, now), now)
 for _, parent in ipairs(awaiting) do
-  release_if_free(parent, now)
+  release_if_free(parent, now, parent.is_forced, parent.asked)
+end
+for _, job in ipairs(keyed) do
+  end_key(job[1], job[2], job[3], job[4], now)
 end
 retain_all()
 for K, queue in pairs(queues) do

@@ -1,6 +1,8 @@
 -- uses: place events
 -- What a child tells its parent, and how a parent goes on. Both may live in different queues.
 
+local CALLS_OFF = '"siblings":"cancel"' -- in the options of a parent
+
 local function parent_of(parent_key, parent_json)
   local flags = parent_json and cjson.decode(parent_json) or {}
   local queue_key, id = flags.queueKey, flags.id
@@ -10,34 +12,38 @@ local function parent_of(parent_key, parent_json)
   return { K = queue_key .. ':', id = id, key = parent_key, flags = flags }
 end
 
--- Into the delay that it was added with, if it has neither run nor is to fail; else to the front of `waiting`, or
--- behind its equals if it has a priority. `before` is BullMQ's word for the state it had.
-local function release(parent, now, before)
+-- Into the delay that it was added with or asked for, unless it is to fail; else to the front of `waiting`, or
+-- behind its equals if it has a priority. `before` is BullMQ's word for the state it had, `asked` the delay that a job
+-- which has run asked for.
+local function release(parent, now, before, asked)
   local job = redis.call('HMGET', parent.key, 'priority', 'delay', 'ats', 'defa')
   if not job[1] then
     return -- somebody deleted it
   end
-  local delay, priority = tonumber(job[2]) or 0, tonumber(job[1])
-  if delay > 0 and not job[3] and not job[4] then
+  local delay, priority = job[3] and (asked or 0) or tonumber(job[2]) or 0, tonumber(job[1])
+  if delay > 0 and not job[4] then
+    if asked then
+      redis.call('HSET', parent.key, 'delay', delay)
+    end
     local at = now + delay
     delay_until(parent.K, parent.id, at)
-    emit(parent.K, 'delayed', parent.id, 'delay', at)
+    emit(parent.K, 'delayed', parent.id, 'delay', at, 'hr', change('delayed', 'waiting-children'))
     return
   end
   local put = priority > 0 and push_back or push_front
-  put(parent.K, parent.id, priority)
-  emit(parent.K, 'waiting', parent.id, 'prev', before)
+  put(parent.K, parent.id, priority, now)
+  emit_ready(parent.K, parent.id, priority, before)
 end
 
 -- Lets a parent go on that waits for children, if none is pending or one has failed it.
-local function release_if_free(parent, now, is_forced)
+local function release_if_free(parent, now, is_forced, asked)
   if not redis.call('ZSCORE', parent.K .. 'waiting-children', parent.id) then
     return
   end
   if is_forced or redis.call('SCARD', parent.key .. ':dependencies') == 0
     or redis.call('HEXISTS', parent.key, 'defa') == 1 then
     redis.call('ZREM', parent.K .. 'waiting-children', parent.id)
-    release(parent, now, 'waiting-children')
+    release(parent, now, 'waiting-children', asked)
   end
 end
 
@@ -75,20 +81,28 @@ local function act_on_parent(child, parent, now)
     if is_unfinished(parent) then
       defer(parent.key, 'child ' .. child.key .. ' failed', now)
       parent.is_failed = true
+      parent.needs_no_more = string.find(redis.call('HGET', parent.key, 'opts') or '', CALLS_OFF, 1, true) ~= nil
     end
   elseif flags.cpof or flags.idof then
     redis.call('HSET', parent.key .. ':failed', child.key, child.value)
     parent.is_forced = flags.cpof
+    if flags.cpof and redis.call('LPOS', parent.K .. 'active', parent.id) then
+      redis.call('HSET', parent.key, 'hrh', redis.call('HGET', parent.key, 'ats') or 0) -- it need not wait any more
+    end
   end
   return true
 end
 
--- Tells parents of their children and then lets them go on, in the order of the first child of each.
+-- Tells parents of their children and then lets them go on, in the order of the first child of each. The parents that
+-- need their other children no more, each with the child that failed.
 local function tell_parents(children, tell, now)
-  local parents = {}
+  local parents, decided = {}, {}
   for _, child in ipairs(children) do
     local parent = parent_of(child.parent_key, redis.call('HGET', child.key, 'parent'))
     if tell(child, parent, now) then
+      if parent.needs_no_more then
+        decided[#decided + 1] = { parent, child }
+      end
       local first = parents[parent.key]
       if not first then
         first = parent
@@ -106,4 +120,5 @@ local function tell_parents(children, tell, now)
       release_if_free(parent, now, parent.is_forced)
     end
   end
+  return decided
 end

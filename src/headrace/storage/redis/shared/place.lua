@@ -1,9 +1,13 @@
 -- uses: wake
--- Where a job stands in its queue. `wait` is taken from the right; scores are BullMQ's.
+-- Where a job stands in its queue. `wait` is taken from the right; scores are BullMQ's. `since` is the instant at which
+-- a job becomes ready, if that is not the one of its add.
 
 local CLASS = 4294967296 -- priority * 2^32 + counter
 
-local function push_back(K, id, priority)
+local function push_back(K, id, priority, since)
+  if since then
+    redis.call('HSET', K .. id, 'hrs', since)
+  end
   if priority > 0 then
     local turn = redis.call('INCR', K .. 'pc') % CLASS
     redis.call('ZADD', K .. 'prioritized', priority * CLASS + turn, id)
@@ -14,7 +18,10 @@ local function push_back(K, id, priority)
 end
 
 -- Of several prioritized jobs put in front of one class, the layout keeps no order but that of their ids.
-local function push_front(K, id, priority)
+local function push_front(K, id, priority, since)
+  if since then
+    redis.call('HSET', K .. id, 'hrs', since)
+  end
   if priority > 0 then
     redis.call('ZADD', K .. 'prioritized', priority * CLASS, id)
   else

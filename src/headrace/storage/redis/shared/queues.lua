@@ -17,6 +17,7 @@ local function know(queue)
   if not known[queue] and not redis.call('ZSCORE', KEYS[1], queue) then
     local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
     redis.call('ZADD', KEYS[1], (tonumber(last[2]) or 0) + 1, queue)
+    redis.call('ZADD', ARGV[1] .. '~::channels', 0, 'jobs/' .. queue)
   end
   known[queue] = true
 end

@@ -25,10 +25,12 @@ local function erase(K, id, now)
   if redis.call('EXISTS', unpack(sets)) > 0 then
     orphan(key)
   end
-  local job = redis.call('HMGET', key, 'parentKey', 'parent')
+  local job = redis.call('HMGET', key, 'parentKey', 'parent', 'name', 'hrp')
   redis.call('DEL', key, key .. ':logs', unpack(sets))
   if job[1] and redis.call('SREM', job[1] .. ':dependencies', key) == 1 then
     release_if_free(parent_of(job[1], job[2]), now)
+  elseif job[1] and redis.call('EXISTS', job[1]) == 1 then
+    redis.call('HSET', job[1], 'hrt' .. key, (job[4] or 0) .. ':' .. (job[3] or '')) -- what its parent remembers of it
   end
 end
 

@@ -1,0 +1,46 @@
+"""How a command travels to Redis and what comes back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from headrace.core.jobs import JobRecord, JobRef
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Word
+
+CHANGED: Final = "changed"
+"""What a script answers instead of writing when a job is not the one that was seen."""
+
+pack: Final = msgspec.msgpack.Encoder().encode
+"""Lists travel as MessagePack."""
+
+
+class Call(NamedTuple):
+    """The script of a command, what that is given after the prefix and the instant, and what its answer means."""
+
+    script: str
+    arguments: Callable[[Any, Keys], tuple[Word, ...]]
+    reply: Callable[[Any, Any, Keys], Any]
+
+
+class Sights(NamedTuple):
+    """Some jobs as they were a moment ago: a record and a fingerprint each; a job that is not there has none."""
+
+    now: int
+    jobs: Mapping[JobRef, tuple[JobRecord, str]]
+
+
+NOTHING_SEEN: Final = Sights(0, {})
+
+
+class Considered(NamedTuple):
+    """The call of a command in which Python decides something by the records of jobs.
+
+    `looks_at` says of which; often none. The script writes only if they are still as they were seen.
+    """
+
+    script: str
+    looks_at: Callable[[Any], tuple[JobRef, ...]]
+    arguments: Callable[..., tuple[Word, ...]]  # of the command, the keys, and the sights if there are any
+    reply: Callable[[Any, Any, Keys], Any]

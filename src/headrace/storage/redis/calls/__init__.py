@@ -1,0 +1,40 @@
+"""What the store does for each command that it knows, a module a family."""
+
+from typing import Final
+
+from headrace.core.commands import Add, Claim, Recover, Settle
+from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.call import Call, Considered
+from headrace.storage.redis.calls import (
+    annotate,
+    find,
+    locks,
+    log,
+    move,
+    queues,
+    reads,
+    remove,
+    renew,
+    tally,
+    tree,
+    workers,
+)
+from headrace.storage.redis.replies import READERS
+
+_RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
+
+CALLS: Final[dict[type, Call | Considered]] = {
+    **{kind: Call(name, ARGUMENTS[kind], READERS[kind]) for kind, name in _RUNS.items()},
+    **reads.CALLS,
+    **find.CALLS,
+    **queues.CALLS,
+    **annotate.CALLS,
+    **tally.CALLS,
+    **tree.CALLS,
+    **remove.CALLS,
+    **move.CALLS,
+    **renew.CALLS,
+    **log.CALLS,
+    **locks.CALLS,
+    **workers.CALLS,
+}

@@ -1,0 +1,84 @@
+"""Publish, Read, Commit, Trim, Channels."""
+
+from typing import Any, Final
+
+from headrace.core.commands import (
+    ChannelList,
+    ChannelRecord,
+    Channels,
+    Commit,
+    Committed,
+    Entries,
+    Publish,
+    Published,
+    Read,
+    Trim,
+    Trimmed,
+)
+from headrace.core.errors import Conflict, Refused
+from headrace.core.log import Entry, Gap
+from headrace.storage.redis.call import Call
+from headrace.storage.redis.keys import Keys
+from headrace.storage.redis.link import Word
+
+
+def publish(command: Publish, _: Keys) -> tuple[Word, ...]:
+    return command.channel, command.key, "" if command.expected is None else command.expected, *command.bodies
+
+
+def published(command: Publish, reply: Any, _: Keys) -> Published | Refused:
+    code, position = reply
+    if code == "conflict":
+        assert command.expected is not None
+        return Conflict(channel=command.channel, position=position, expected=command.expected)
+    return Published(position)
+
+
+def read(command: Read, _: Keys) -> tuple[Word, ...]:
+    return command.channel, command.after, command.limit
+
+
+def entries(command: Read, reply: Any, _: Keys) -> Entries:
+    rows, first, last = reply
+    gap = Gap(command.after + 1, first - 1) if command.after + 1 < first else None
+    return Entries(tuple([_entry(*row) for row in rows]), last, gap)
+
+
+def commit(command: Commit, _: Keys) -> tuple[Word, ...]:
+    return command.channel, command.name, "" if command.position is None else command.position
+
+
+def committed(_: Commit, reply: Any, __: Keys) -> Committed:
+    return Committed(reply)
+
+
+def trim(command: Trim, _: Keys) -> tuple[Word, ...]:
+    return command.channel, command.keep
+
+
+def trimmed(_: Trim, reply: Any, __: Keys) -> Trimmed:
+    return Trimmed(reply)
+
+
+def channels(command: Channels, _: Keys) -> tuple[Word, ...]:
+    return command.prefix, command.limit, command.after
+
+
+def listed(_: Channels, reply: Any, __: Keys) -> ChannelList:
+    rows, is_more = reply
+    page = tuple(ChannelRecord(*row) for row in rows)
+    return ChannelList(page, page[-1].name if page and is_more else None)
+
+
+def _entry(stream_id: str, fields: list[str]) -> Entry:
+    _, at, _, key, _, body = fields
+    return Entry(int(stream_id.partition("-")[0]), int(at), key, body)
+
+
+CALLS: Final[dict[type, Call]] = {
+    Publish: Call("publish", publish, published),
+    Read: Call("read", read, entries),
+    Commit: Call("commit", commit, committed),
+    Trim: Call("trim", trim, trimmed),
+    Channels: Call("channels", channels, listed),
+}

@@ -1,0 +1,62 @@
+-- uses: queues events wake rest clock
+-- Configure: the settings of a queue, which is made if it is not there.
+--
+-- Limits are stored here and kept by who adds and claims.
+-- ARGV: prefix, now or '', queue, paused 1 or 0 or '', and as MessagePack [what is set, what is taken away] of BullMQ's
+-- settings in `meta`, and of ours.
+
+local queue, paused = ARGV[3], ARGV[4]
+local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':settings'
+
+-- Whether anything was changed.
+local function put(key, settings)
+  local given, taken = settings[1], settings[2]
+  local names, values = {}, {}
+  for i = 1, #given, 2 do
+    names[#names + 1], values[#values + 1] = given[i], given[i + 1]
+  end
+  local before = #names > 0 and redis.call('HMGET', key, unpack(names)) or {}
+  local is_changed = #taken > 0 and redis.call('HDEL', key, unpack(taken)) > 0
+  for i, value in ipairs(values) do
+    is_changed = is_changed or before[i] ~= value
+  end
+  if #given > 0 then
+    redis.call('HSET', key, unpack(given))
+  end
+  return is_changed
+end
+
+local function announce(event)
+  tell(K, 'event', event)
+  told[K] = true
+end
+
+local function look_again()
+  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 then
+    woken[K] = true
+  else
+    postponed[K] = true
+  end
+end
+
+know(queue)
+told[K] = true -- `meta` is there from now on
+local is_changed = put(K .. 'meta', cmsgpack.unpack(ARGV[5]))
+is_changed = put(ours, cmsgpack.unpack(ARGV[6])) or is_changed
+if redis.call('HEXISTS', K .. 'meta', 'max') == 0
+  and tonumber(redis.call('GET', K .. 'limiter') or RESTING) < RESTING then
+  redis.call('DEL', K .. 'limiter') -- starts are counted only while there is a rate
+end
+if paused == '1' and redis.call('HSETNX', K .. 'meta', 'paused', 1) == 1 then
+  redis.call('DEL', K .. 'marker')
+  announce('paused')
+elseif paused == '0' and redis.call('HDEL', K .. 'meta', 'paused') == 1 then
+  announce('resumed')
+  look_again()
+end
+if is_changed then
+  look_again()
+end
+trim_events()
+wake()
+return redis.status_reply('OK')

@@ -1,0 +1,116 @@
+-- uses: clock queues events wake state family remove order fingerprint
+-- Remove: named jobs, or a page of what a description fits.
+--
+-- ARGV: prefix, now or '', with children, forced, family bound, as MessagePack of each named job
+-- [queue, id, fingerprint or '' if it was not there or nil, whether it does not fit], and the description:
+-- [] or [queue, states, older than ms, how many stay, whether those with retention of their own stay, limit].
+-- Answer: 'changed' or {[queue, id] of each that is gone, for each named job false or [code, queue, id, state]}
+
+local SORTED_MAX = 10000 -- a larger state goes in the order in which it stands, not in that of the adds
+local STAYS = { active = true }
+
+local with_children, is_forced, family_max = ARGV[3] == '1', ARGV[4] == '1', tonumber(ARGV[5])
+local now = clock(ARGV[2])
+local named, description = cmsgpack.unpack(ARGV[6]), cmsgpack.unpack(ARGV[7])
+local gone, refusals = {}, {}
+
+local function remove(jobs)
+  drop(jobs, now)
+  for _, job in ipairs(jobs) do
+    gone[#gone + 1] = { job.queue, job.id }
+  end
+end
+
+local function refusal(queue, id, does_not_fit)
+  local K = queue_key(queue)
+  local state = redis.call('EXISTS', K .. id) == 1 and state_of(K, id)
+  if not state then return { 'no-such-job', queue, id } end
+  if does_not_fit then return { 'no-match', queue, id } end
+  local jobs = with_children and family_of(K, queue, id, family_max + 1)
+    or { { K = K, queue = queue, id = id, key = K .. id } }
+  if #jobs > family_max + 1 then return { 'family-too-large', queue, id } end
+  for _, job in ipairs(jobs) do
+    job.state = state_of(job.K, job.id)
+    if STAYS[job.state] and not is_forced then
+      return { 'wrong-state', job.queue, job.id, job.state }
+    end
+  end
+  remove(jobs)
+  return false
+end
+
+local function has_own_keep(K, id, state)
+  local is_read, options = pcall(cjson.decode, redis.call('HGET', K .. id, 'opts') or '')
+  return is_read and options[state == 'completed' and 'removeOnComplete' or 'removeOnFail'] ~= nil
+end
+
+local function finished_before(K, state, instant, surplus, spares_kept)
+  local jobs, after = {}, nil
+  while #jobs < surplus do
+    local page = behind_in_set(K, state, after, CHUNK, false)
+    for i = 1, math.min(#page, CHUNK) do
+      local each = page[i]
+      if each[1] > instant or #jobs == surplus then
+        return jobs
+      end
+      if not (spares_kept and has_own_keep(K, each[3], state)) then
+        jobs[#jobs + 1] = each[3]
+      end
+      after = each
+    end
+    if #page <= CHUNK then
+      break
+    end
+  end
+  return jobs
+end
+
+-- The oldest by their add.
+local function added_before_instant(K, state, count, instant, surplus)
+  local all, jobs = {}, {}
+  local ids = state_ids(K, state, count > SORTED_MAX and surplus or count)
+  for i, number in ipairs(numbers_of(K, ids)) do
+    all[i] = { tonumber(redis.call('HGET', K .. ids[i], 'timestamp') or 0), number, ids[i] }
+  end
+  table.sort(all, before)
+  for i = 1, math.min(surplus, #all) do
+    if all[i][1] <= instant then
+      jobs[#jobs + 1] = all[i][3]
+    end
+  end
+  return jobs
+end
+
+local function remove_described(queue, states, older_ms, keep_count, spares_kept, limit)
+  local K, instant = queue_key(queue), now - older_ms
+  for _, state in ipairs(states) do
+    local count = count_in(K, state)
+    local surplus = math.max(math.min(count - keep_count, limit - #gone), 0)
+    local ids = {}
+    if state == 'completed' or state == 'failed' then
+      ids = finished_before(K, state, instant, surplus, spares_kept)
+    elseif not STAYS[state] and surplus > 0 then
+      ids = added_before_instant(K, state, count, instant, surplus)
+    end
+    local jobs = {}
+    for i, id in ipairs(ids) do
+      jobs[i] = { K = K, queue = queue, id = id, key = K .. id, state = state }
+    end
+    remove(jobs)
+  end
+end
+
+for _, job in ipairs(named) do
+  if has_changed(job) then
+    return 'changed'
+  end
+end
+for i, job in ipairs(named) do
+  refusals[i] = refusal(job[1], job[2], job[4])
+end
+if #description > 0 then
+  remove_described(unpack(description, 1, 6))
+end
+trim_events()
+wake()
+return { gone, refusals }

@@ -1,0 +1,53 @@
+-- How long the ready job that waits longest has stood ready.
+--
+-- Our field `hrs` says since when, where a job did not become ready with its add; Node does not write it. A job that
+-- was started since then was made ready by Node, at an instant that nobody wrote down: that start stands for it.
+
+local LOOKED_MAX = 1000 -- jobs looked at in each of the two orders
+
+local function ready_at(K, id)
+  local job = redis.call('HMGET', K .. id, 'hrs', 'timestamp', 'processedOn')
+  return math.max(tonumber(job[1] or job[2]) or 0, tonumber(job[3]) or 0)
+end
+
+-- In the list the older ones stand further right, but for those that were put in front of them: these stand still
+-- further right, the newest first. So from the right end the age grows, and where it falls the oldest was seen.
+local function oldest_waiting(K)
+  local oldest
+  for i = 1, math.min(LOOKED_MAX, redis.call('LLEN', K .. 'wait')) do
+    local at = ready_at(K, redis.call('LINDEX', K .. 'wait', -i))
+    if oldest and at > oldest then
+      return oldest
+    end
+    oldest = at
+  end
+  local left = redis.call('LINDEX', K .. 'wait', 0)
+  return left and math.min(oldest, ready_at(K, left))
+end
+
+-- The first of each class, and those that were put in front of it.
+local function oldest_prioritized(K)
+  local oldest, from = nil, '-inf'
+  for _ = 1, LOOKED_MAX do
+    local head = redis.call('ZRANGEBYSCORE', K .. 'prioritized', from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    if not head[1] then
+      break
+    end
+    oldest = math.min(oldest or math.huge, ready_at(K, head[1]))
+    local score = tonumber(head[2])
+    local is_in_front = score % 4294967296 == 0
+    from = is_in_front and string.format('(%.0f', score)
+      or string.format('%.0f', (math.floor(score / 4294967296) + 1) * 4294967296)
+    if is_in_front then
+      for _, id in ipairs(redis.call('ZRANGEBYSCORE', K .. 'prioritized', score, score, 'LIMIT', 1, LOOKED_MAX)) do
+        oldest = math.min(oldest, ready_at(K, id))
+      end
+    end
+  end
+  return oldest
+end
+
+local function oldest_ms(K, now)
+  local at = math.min(oldest_waiting(K) or math.huge, oldest_prioritized(K) or math.huge)
+  return at < math.huge and math.max(now - at, 0)
+end

@@ -1,0 +1,53 @@
+-- uses: queues place events deadlines
+-- A new job, against which nothing speaks: one of an Add, or one that was kept for the end of another. It is a list
+-- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
+--  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil]
+
+local EXPIRES, WHY, DEDUP = 13, 14, 15
+
+local function write_job(K, id, job, number, now)
+  local key = K .. id
+  if job[2] then
+    redis.call('HSET', key, 'hrn', number)
+  end
+  if job[10] then
+    local parent_key = queue_key(job[10]) .. job[11]
+    redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
+      'priority', job[6], 'parentKey', parent_key, 'parent', job[12],
+      'hrp', redis.call('HINCRBY', parent_key, 'hrk', 1))
+    redis.call('SADD', parent_key .. ':dependencies', key)
+  else
+    redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
+      'priority', job[6])
+  end
+  if job[DEDUP] then
+    redis.call('HSET', key, 'deid', job[DEDUP][1])
+  end
+  if job[EXPIRES] then
+    local at = now + job[EXPIRES]
+    redis.call('HSET', key, 'hre', string.format('%.0f:%s', at, job[WHY]))
+    watch_deadline(job[1], id, number, at)
+  end
+end
+
+local function place_job(K, id, job, now)
+  if job[9] then
+    redis.call('ZADD', K .. 'waiting-children', now, id)
+    emit(K, 'waiting-children', id)
+  elseif job[7] > 0 then
+    local at = now + job[7]
+    delay_until(K, id, at)
+    emit(K, 'delayed', id, 'delay', at)
+  else
+    local put = job[8] and push_front or push_back
+    put(K, id, job[6])
+    emit_ready(K, id, job[6])
+  end
+end
+
+local function store_job(K, id, job, number, now)
+  know(job[1])
+  write_job(K, id, job, number, now)
+  emit(K, 'added', id, 'name', job[3])
+  place_job(K, id, job, now)
+end
