@@ -170,8 +170,11 @@ async def storm(yard: Yard, seed: int, flows: int, kills: int) -> None:
     ends = {name: [change.state for change in changes if is_end(change)] for name, changes in history.items()}
     wanted = {f"tidy-{at}" for at in range(flows)} | {f"tell-{at}" for at in range(1, flows, 2)}
     assert {name: found for name, found in ends.items() if found} == {key: ["completed"] for key in wanted}, seed
-    done = Counter(line for line in yard.notes("t") if line.endswith(" done") and "found" not in line)
-    assert done == {"tidy done": flows, "tell done": flows // 2}
+    # By its effect and not by its note, which a worker killed between the two has not made.
+    assert {file.name for file in yard.folder.glob("steps-*")} == {f"steps-{name}" for name in wanted}
+    notes = Counter(line for line in yard.notes("t") if line.endswith(" done") and "found" not in line)
+    assert notes["tidy done"] <= flows
+    assert notes["tell done"] <= flows // 2
     runs = sum(change.state == "active" for changes in history.values() for change in changes)
     print(f"seed {seed}: {len(wanted)} steps, {runs - len(wanted)} runs of them were cut short")
     assert runs > len(wanted), f"seed {seed}: no kill hit a step; this run says nothing"
