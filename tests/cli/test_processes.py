@@ -21,6 +21,12 @@ def pending(pid: int) -> set[int]:
     return {number + 1 for number in range(64) if int(found[1], 16) >> number & 1}
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether all threads of a process stand still; one that is about to might still take a signal."""
+    states = [Path(task, "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(re.search(r"^State:\s+T", state, re.MULTILINE) for state in states)
+
+
 def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: Project) -> None:
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
         first, second = fleet.ready(), fleet.ready()
@@ -60,6 +66,8 @@ def test_a_process_that_gets_no_time_between_two_signals_has_them_both(project: 
         project.begun(job)
         busy = int(project.record(job).worker.split("-")[-2])
         os.kill(busy, signal.SIGSTOP)
+        while not is_stopped(busy):
+            pass
         fleet.signal(signal.SIGINT)
         fleet.signal(signal.SIGTERM)
         end = time.monotonic() + PATIENCE_S

@@ -44,15 +44,17 @@ local function has_own_keep(K, id, state)
   return is_read and options[state == 'completed' and 'removeOnComplete' or 'removeOnFail'] ~= nil
 end
 
-local function finished_before(K, state, instant, surplus, spares_kept)
-  local jobs, after = {}, nil
-  while #jobs < surplus do
+-- Of the `surplus` oldest, at most `limit`.
+local function finished_before(K, state, instant, surplus, limit, spares_kept)
+  local jobs, after, seen = {}, nil, 0
+  while #jobs < limit and seen < surplus do
     local page = behind_in_set(K, state, after, CHUNK, false)
     for i = 1, math.min(#page, CHUNK) do
       local each = page[i]
-      if each[1] > instant or #jobs == surplus then
+      if each[1] > instant or #jobs == limit or seen == surplus then
         return jobs
       end
+      seen = seen + 1
       if not (spares_kept and has_own_keep(K, each[3], state)) then
         jobs[#jobs + 1] = each[3]
       end
@@ -85,12 +87,12 @@ local function remove_described(queue, states, older_ms, keep_count, spares_kept
   local K, instant = queue_key(queue), now - older_ms
   for _, state in ipairs(states) do
     local count = count_in(K, state)
-    local surplus = math.max(math.min(count - keep_count, limit - #gone), 0)
+    local surplus, room = math.max(count - keep_count, 0), math.max(limit - #gone, 0)
     local ids = {}
     if state == 'completed' or state == 'failed' then
-      ids = finished_before(K, state, instant, surplus, spares_kept)
-    elseif not STAYS[state] and surplus > 0 then
-      ids = added_before_instant(K, state, count, instant, surplus)
+      ids = finished_before(K, state, instant, surplus, room, spares_kept)
+    elseif not STAYS[state] and math.min(surplus, room) > 0 then
+      ids = added_before_instant(K, state, count, instant, math.min(surplus, room))
     end
     local jobs = {}
     for i, id in ipairs(ids) do
