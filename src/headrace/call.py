@@ -116,9 +116,14 @@ class Call(Struct, Generic[R], frozen=True, eq=False):
     def jobs(self, parent: Parent | None = None) -> list[NewJob]:
         """What a store is asked to add for this call and all below it, its own job first."""
         choice = self.choice
-        if not (self.children or self.steps or self.wants or parent or choice.if_failed or choice.options.dedup):
-            return [self.new_job()]  # nearly every call
-        return laid_out(self, parent)
+        if self.children or self.steps or self.wants or parent or choice.if_failed or choice.options.dedup:
+            return laid_out(self, parent)
+        if self.followed:
+            return [self.new_job()]
+        # Nearly every call, so without the way through the other.
+        return [
+            NewJob(self.queue, self.name, self.data, choice.job_id, choice.priority, choice.delay_ms, choice.options)
+        ]
 
     def new_job(self, *, id: str | None = None, parent: Parent | None = None) -> NewJob:
         """What a store is asked to add for this call alone."""
