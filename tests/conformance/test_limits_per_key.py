@@ -233,3 +233,12 @@ async def test_a_job_that_moves_here_counts_here(desk: Desk) -> None:
     (job,) = await desk.add(of("a", queue="r"))
     await desk.move("move", job, to="q")
     await full(desk, of("a"))
+
+
+async def test_a_key_of_which_no_job_is_ready_has_lost_its_turn_at_the_next_claim(desk: Desk) -> None:
+    await desk.run(Configure("q", concurrency=1, per_key={"tenant": Capacity(1)}))
+    await desk.add(of("x"), of("y"))
+    lease = await desk.claim_one()
+    assert await desk.claim() == ()
+    await desk.settle(put_back(lease))
+    assert (await desk.claim_one()).id == lease.id, "it came to the front, and nothing is known of its key"

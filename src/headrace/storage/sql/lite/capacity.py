@@ -118,6 +118,12 @@ def in_turn(ledger: Ledger, head: Head, names: str | None, limit: int) -> list[i
     return taken
 
 
+def forget_turns(ledger: Ledger, head: Head) -> None:
+    """Nothing of this queue is claimed now: keys of which no job is ready lose their last turns all the same."""
+    ledger.flush_places()
+    _turns(ledger, head, {line[0] for line in ledger.rows(SQL.lines, {"queue": head.id, "names": None})})
+
+
 def _turn(
     turns: Mapping[str, int], key: str, priority: int, position: int, job: int
 ) -> tuple[int, int, str, int, int, int]:

@@ -8,7 +8,7 @@ from headrace.core.commands import Claim, Claimed, Source
 from headrace.core.jobs import Failure, JobRef, Lease, Options
 from headrace.core.lifecycle import expiry
 from headrace.core.limits import startable_at
-from headrace.storage.sql.lite.capacity import claimable, free, in_turn, note_starts
+from headrace.storage.sql.lite.capacity import claimable, forget_turns, free, in_turn, note_starts
 from headrace.storage.sql.lite.heads import NUMBER_MASK, Head
 from headrace.storage.sql.lite.keys import id_of
 from headrace.storage.sql.lite.ledger import Carried, Ledger, as_json, change
@@ -39,6 +39,8 @@ def claim(ledger: Ledger, command: Claim) -> Claimed:
             most = min(most, claimable(ledger, head))
         if most > 0 and (head.counts["waiting"] or head.counts["prioritized"]):
             leases += _take(ledger, head, source, command, most)
+        elif head.limits is not None and head.limits.per_key:
+            forget_turns(ledger, head)
         if len(leases) < command.limit:
             waits += _waits(ledger, head)
     wait_ms = min(waits, default=None) if len(leases) < command.limit else None
