@@ -34,13 +34,21 @@ class Sights(NamedTuple):
 NOTHING_SEEN: Final = Sights(0, {})
 
 
-class Considered(NamedTuple):
-    """The call of a command in which Python decides something by the records of jobs.
+class Look(NamedTuple):
+    """How something is looked at: the script and its arguments, and what the answer shows."""
 
-    `looks_at` says of which; often none. The script writes only if they are still as they were seen.
+    ask: Callable[[Any, Keys], tuple[str, tuple[Word, ...]]]
+    see: Callable[[Any, Any, Keys], Any]
+
+
+class Considered(NamedTuple):
+    """The call of a command in which Python decides something by what is there: records of jobs, or what `look` sees.
+
+    `looks_at` says by which; often by none. The script writes only if they are still as they were seen.
     """
 
     script: str
-    looks_at: Callable[[Any], tuple[JobRef, ...]]
+    looks_at: Callable[[Any], tuple[Any, ...]]
     arguments: Callable[..., tuple[Word, ...]]  # of the command, the keys, and the sights if there are any
     reply: Callable[[Any, Any, Keys], Any]
+    look: Look | None = None

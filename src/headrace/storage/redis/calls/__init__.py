@@ -15,6 +15,7 @@ from headrace.storage.redis.calls import (
     reads,
     remove,
     renew,
+    schedules,
     tally,
     tree,
     workers,
@@ -37,4 +38,5 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **log.CALLS,
     **locks.CALLS,
     **workers.CALLS,
+    **schedules.CALLS,
 }
