@@ -1,7 +1,7 @@
 """How a command travels to Redis and what comes back."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -16,12 +16,20 @@ pack: Final = msgspec.msgpack.Encoder().encode
 """Lists travel as MessagePack."""
 
 
+Sequel: TypeAlias = Callable[[Any], tuple[str, tuple[Word, ...]] | None]
+"""By the answer of a script, what else is to be done: a script and its arguments."""
+
+
 class Call(NamedTuple):
-    """The script of a command, what that is given after the prefix and the instant, and what its answer means."""
+    """The script of a command, what that is given after the prefix and the instant, and what its answer means.
+
+    The reply is given when the `sequel` has been done.
+    """
 
     script: str
     arguments: Callable[[Any, Keys], tuple[Word, ...]]
     reply: Callable[[Any, Any, Keys], Any]
+    sequel: Sequel | None = None
 
 
 class Sights(NamedTuple):

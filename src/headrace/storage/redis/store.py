@@ -10,8 +10,8 @@ from headrace.core.commands import Command
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.bell import Bell
-from headrace.storage.redis.call import CHANGED, Considered
-from headrace.storage.redis.calls import CALLS
+from headrace.storage.redis.call import CHANGED, Call, Considered
+from headrace.storage.redis.calls import CALLS, SCRIPTS
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Address, Links, ReplyError, Word, packed
 from headrace.storage.redis.records import AT_JOBS
@@ -42,7 +42,7 @@ class RedisStore:
     async def open(self) -> None:
         if self._links is not None:
             return
-        self._scripts = {call.script: script(call.script) for call in CALLS.values()}
+        self._scripts = {name: script(name) for name in SCRIPTS}
         self._links = Links(self._address, LINKS_MAX)
         self._bell = Bell(self._address, self._links, self._keys)
         try:
@@ -80,7 +80,20 @@ class RedisStore:
         calls = [(CALLS[type(command)], command) for command in commands]
         errands = [(call.script, call.arguments(command, self._keys)) for call, command in calls]
         replies = await self._errands(links, errands)
+        await self._finish(links, [(call, reply) for (call, _), reply in zip(calls, replies, strict=True)])
         return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def _finish(self, links: Links, answered: Sequence[tuple[Call | Considered, Any]]) -> None:
+        """Do what is still to be done after some answers."""
+        sequels = [
+            errand
+            for call, reply in answered
+            if isinstance(call, Call) and call.sequel and not isinstance(reply, ReplyError)
+            if (errand := call.sequel(reply))
+        ]
+        for reply in await self._errands(links, sequels) if sequels else ():
+            if isinstance(reply, ReplyError):
+                raise Unavailable(problem=str(reply))
 
     async def _consider(self, links: Links, command: Command[Any], refs: tuple[Any, ...]) -> Any:
         """Look, decide by what is seen, and write if that has stayed so; else look again."""
