@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from headrace.core.log import Change
 from headrace.storage.redis import RedisStore
 from headrace.worker import Worker
 from tests.conformance.desk import Desk, failed, new
 from tests.engine.workshop import registry
 from tests.interop.node import Node
 from tests.interop.test_layout import INSTANT, neutral
+from tests.interop.test_worker import DEADLINE_S, ends
 
-DEADLINE_S = 20
 HOUR = 3_600_000
 NOON = {"pattern": "0 12 * * *", "tz": "Asia/Kathmandu"}
 FAR = 4_000_000_000_000
@@ -50,6 +51,10 @@ async def claimed_by_both(node: Node, desk: Desk, repeat: dict[str, Any], templa
     await desk.claim_one("ours", worker="node")
 
 
+async def tick() -> None:
+    pass
+
+
 @pytest.mark.parametrize(
     "repeat",
     [
@@ -70,6 +75,30 @@ async def test_the_next_job_is_as_node_adds_it(
     assert ours == theirs
     slots = [keys.zscore(f"{prefix}:{queue}:repeat", "s") for queue in ("ours", "theirs")]
     assert abs(slots[0] - slots[1]) < (HOUR if "every" in repeat else 1)
+
+
+@pytest.mark.parametrize(
+    ("repeat", "is_over"),
+    [
+        ({"every": HOUR, "count": 1, "endDate": 1_000}, True),
+        ({"every": HOUR, "count": 1, "endDate": FAR}, False),
+        ({"every": HOUR, "count": 3, "limit": 3}, True),
+        ({"pattern": "0 0 1 1 *", "count": 1, "endDate": 3_900_000_000_000, "startDate": 3_899_999_000_000}, True),
+        ({"pattern": "0 0 1 1 *", "count": 1, "endDate": FAR, "startDate": 3_899_999_000_000}, False),
+    ],
+)
+async def test_a_chain_ends_where_it_does_for_node(
+    node: Node, desk: Desk, keys: Any, prefix: str, repeat: dict[str, Any], is_over: bool
+) -> None:
+    for queue in ("theirs", "ours"):
+        first = await node("schedule", queue, "s", {"every": HOUR}, TEMPLATE)
+        keys.hset(f"{prefix}:{queue}:{first}", "opts", json.dumps({"repeat": repeat}))
+        if "pattern" in repeat:
+            keys.hdel(f"{prefix}:{queue}:repeat:s", "every")
+    await node("take", "theirs", "t", 60_000)
+    await desk.claim_one("ours")
+    expected = {"active": 1} if is_over else {"active": 1, "delayed": 1}
+    assert (await desk.counts("theirs"), await desk.counts("ours")) == (expected, expected)
 
 
 async def test_a_slot_comes_on_time_and_node_counts_it(node: Node, desk: Desk) -> None:
@@ -154,16 +183,12 @@ async def test_a_slot_that_was_missed_is_passed_over(node: Node, desk: Desk, key
 async def test_workers_of_ours_and_of_nodes_share_a_rhythm(
     node: Node, desk: Desk, valkey_url: str, prefix: str
 ) -> None:
-    async def tick() -> None:
-        pass
-
     store = RedisStore(valkey_url, prefix=prefix)
     await store.open()
     await node("schedule", "q", "s", {"every": 20, "limit": 12}, {"name": "tick"})
     async with asyncio.timeout(DEADLINE_S), Worker(store, registry(tick), name="ours"):
         await node("work", "q", {})
-        while (await desk.counts()).get("completed", 0) < 12:
-            await asyncio.sleep(0.02)
+        assert await ends(desk, 12) == [Change("completed", "active")] * 12
     await store.close()
     assert (await node("scheduler", "q", "s"))["iterationCount"] == 12
     assert await desk.counts() == {"completed": 12}

@@ -3,30 +3,24 @@
 import asyncio
 
 from headrace.core.commands import Fire, PutSchedule, Schedules
+from headrace.core.log import Change
 from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
 from headrace.storage.redis import RedisStore
 from headrace.worker import Worker
 from tests.conformance.desk import Desk, new
 from tests.engine.workshop import registry
 from tests.interop.node import Node
-
-DEADLINE_S = 20
-
-
-async def task() -> str:
-    return "done"
+from tests.interop.test_worker import DEADLINE_S, ends, task
 
 
-async def test_a_worker_fires_what_was_put_while_it_waited(desk: Desk, valkey_url: str, prefix: str) -> None:
+async def test_a_worker_fires_what_was_put(desk: Desk, valkey_url: str, prefix: str) -> None:
     store = RedisStore(valkey_url, prefix=prefix)
     await store.open()
     async with asyncio.timeout(DEADLINE_S), Worker(store, registry(task), name="ours"):
-        await asyncio.sleep(0.1)  # it waits for schedules now
         now = (await desk.run(Schedules())).now
         plan = Plan(EveryTiming(20), new(), count=5, catch_up="all")
         await desk.run(PutSchedule(ScheduleRecord("s", plan, 0, now, now + 20)))
-        while (await desk.counts()).get("completed", 0) < 5:
-            await asyncio.sleep(0.01)
+        assert await ends(desk, 5) == [Change("completed", "active")] * 5
     await store.close()
     (schedule,) = (await desk.run(Schedules())).schedules
     assert (schedule.fired, schedule.next_at, schedule.slot_at) == (5, None, now + 100)
