@@ -27,7 +27,10 @@ from headrace.core.commands import (
     Commit,
     Configure,
     Count,
+    DropSchedule,
     Find,
+    Fire,
+    Fired,
     Forget,
     Found,
     Get,
@@ -38,12 +41,14 @@ from headrace.core.commands import (
     Move,
     Moved,
     Publish,
+    PutSchedule,
     Queues,
     Read,
     Recover,
     Release,
     Remove,
     Renew,
+    Schedules,
     Settle,
     Settlement,
     Source,
@@ -56,6 +61,7 @@ from headrace.core.commands import (
 from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
+from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
 from headrace.storage.memory import MemoryStore
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
@@ -78,13 +84,15 @@ class Player:
     def command(self) -> Command[Any]:
         kinds: list[Callable[[], Command[Any]]] = [
             self.add, self.claim, self.settle, Recover, self.annotate, self.configure, self.read,
-            self.remove, self.renew, self.move, self.log, self.aside,
+            self.remove, self.renew, self.move, self.log, self.aside, self.schedule,
         ]  # fmt: skip
-        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2, 3, 3, 2])[0]()
+        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2, 3, 3, 2, 3])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
             self.jobs.update(dict.fromkeys(reply.jobs))
+        if isinstance(reply, Fired) and reply.job is not None:
+            self.jobs[reply.job] = None
         if isinstance(reply, Moved):
             self.jobs.update(dict.fromkeys(reply.jobs))
         if isinstance(reply, Claimed):
@@ -162,6 +170,26 @@ class Player:
                 Beat(WorkerRecord(owner, "é", 1, (Source("q"),), 1), ttl_ms),
                 Leave(owner),
                 Workers(),
+            ]
+        )
+
+    def schedule(self) -> Command[Any]:
+        draw = self.draw
+        name, version, at = draw.choice(("s", "é")), draw.randint(0, 4), draw.choice([None, 100, 200])
+        overlap: Any = draw.choice(["allow", "skip", "queue"])
+        job = self.child("q", "nobody") if draw.random() < 0.1 else NewJob("q", "a", options=self.options())
+        plan = Plan(EveryTiming(100), job, overlap=overlap, count=draw.choice([None, 3]))
+        paused: Any = draw.choice([None, None, "gone"])
+        fire = Fire(name, version, at, draw.choice([None, 200, 300]), draw.choice([0, 5]))
+        return draw.choice(
+            [
+                PutSchedule(ScheduleRecord(name, plan, version, 7, at, paused)),
+                PutSchedule(ScheduleRecord(name, plan, 0, 7, 100)),
+                fire,
+                fire,
+                Fire(name, slot=at, request_id=draw.choice([None, "f"])),
+                DropSchedule(name) if draw.random() < 0.3 else Schedules(),
+                Schedules(draw.choice([None, ("s", "x")]), draw.choice(["name", "time"]), (100, "é"), 1),
             ]
         )
 
@@ -294,7 +322,14 @@ async def test_redis_does_what_the_memory_store_does(
             expected = await memory.run(command)
             assert await redis.run(command) == expected, f"step {step}: {command}"
             player.learn(expected)
-            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues(dedup="k"), Tally(None)):
+            for seen in (
+                Get(tuple(player.jobs)),
+                Count((*QUEUES, "nowhere")),
+                Queues(dedup="k"),
+                Tally(None),
+                Schedules(),
+                Schedules(order="time"),
+            ):
                 assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
             listing = player.listing()
             assert await whole(redis, listing) == await whole(memory, listing), f"after step {step}: {listing}"

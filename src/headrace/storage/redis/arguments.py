@@ -25,8 +25,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 def add(command: Add, keys: Keys) -> tuple[Word, ...]:
     jobs = _pack([_job(job, keys) for job in command.jobs])
-    token = () if command.token is None else (command.token,)
-    return command.request_id or "", REQUEST_MS, jobs, *token
+    return command.request_id or "", REQUEST_MS, jobs, command.token or ""
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:

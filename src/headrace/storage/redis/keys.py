@@ -24,6 +24,9 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::channels         zset    the names of channels, all with the score 0, so in the order of their bytes
     prefix~::positions        hash    the last position of each channel
     prefix~::readers:<channel> hash   how far each reader has come, as it committed
+    prefix~::schedule:<name>  hash    a schedule, see shared/schedules.lua; what Node schedules is Node's
+    prefix~::schedules        zset    their names, all with the score 0, so in the order of their bytes
+    prefix~::slots            zset    the names of those that will fire, by their next slot
     prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
 
 A field of ours in an entry of `K events`, the last one, is `hr`: what happened as our log tells it, where BullMQ's

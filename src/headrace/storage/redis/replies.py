@@ -32,7 +32,7 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
-    wait_ms, rows, now = reply
+    wait_ms, rows, now, *_ = reply
     sources, token = command.sources, command.token
     return Claimed(tuple([_lease(row, sources, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
 

@@ -1,6 +1,11 @@
-"""The Lua texts: one a command, put together with the shared pieces that its first line names, and their hashes."""
+"""The Lua texts: one a command, put together with the shared pieces that its first line names, and their hashes.
+
+Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
+declared outside that a later text has, too.
+"""
 
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -9,6 +14,10 @@ from msgspec import Struct
 
 USES: Final = "-- uses: "
 PACKAGE: Final = "headrace.storage.redis"
+
+_LOCAL: Final = re.compile(r"^local (?P<function>function )?(?P<names>\w+(?:, \w+)*)(?P<end>\(| =)?", re.MULTILINE)
+_COMMENT: Final = re.compile(r"--.*")
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 class Script(Struct, frozen=True):
@@ -22,7 +31,9 @@ class Script(Struct, frozen=True):
 @cache
 def script(command: str) -> Script:
     """The script of a command, by the command's name in snake_case."""
-    text = "\n".join([*_pieces(_read("commands", command), []), _read("commands", command)])
+    text = own = _read("commands", command)
+    for piece in reversed(_pieces(own, [])):
+        text = f"{_enclosed(piece, later=text)}\n{text}"
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -35,6 +46,21 @@ def _pieces(text: str, found: list[str]) -> list[str]:
         if piece not in found:
             found.append(piece)
     return found
+
+
+def _enclosed(piece: str, *, later: str) -> str:
+    """A shared text in its block, after a declaration of what is used outside."""
+    used, outside = set(_WORD.findall(_COMMENT.sub("", later))), list[str]()
+
+    def declared(found: re.Match[str]) -> str:
+        names = found["names"].split(", ")
+        if used.isdisjoint(names):
+            return found[0]
+        outside.extend(names)
+        return f"{found['function'] or ''}{found['names']}{found['end'] or ' = nil'}"
+
+    text = _LOCAL.sub(declared, piece)
+    return f"local {', '.join(outside)}\ndo\n{text}\nend" if outside else f"do\n{text}\nend"
 
 
 @cache

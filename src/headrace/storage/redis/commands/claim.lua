@@ -1,9 +1,9 @@
--- uses: clock queues place events wake lease rest parents deadlines
+-- uses: clock queues place events wake lease rest parents deadlines schedulers
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now}; a row is FIELDS, then the id, the number of the source, and
+-- Answer: {ms until asking again makes sense or -1, rows, now [, what shared/schedulers notes]}; a row is FIELDS, then the id, the number of the source, and
 -- for the few that have them MORE.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
@@ -79,6 +79,7 @@ local function start(K, id, job, source, started, is_prioritized)
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
+  note_scheduler(K, sources[source][1], id, job[OPTIONS])
   if is_prioritized then
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
   else
@@ -200,4 +201,4 @@ for source, entry in ipairs(sources) do
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows, now }
+return { #rows < limit and soonest or -1, rows, now, #schedulers > 0 and schedulers or nil }

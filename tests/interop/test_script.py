@@ -1,0 +1,17 @@
+"""How the Lua texts are put together."""
+
+from headrace.storage.redis.script import script
+
+
+def test_a_shared_text_comes_once_and_after_what_it_uses() -> None:
+    text = script("fire").text
+    parts = ["function queue_key(", "function know(", "function wake(", "function push_back(", "function store_job("]
+    assert [text.count(part) for part in parts] == [1] * len(parts)
+    assert sorted(parts, key=text.index) == parts
+
+
+def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
+    text = script("add").text
+    assert "local function is_closed(" in text
+    assert "local function wake(" not in text
+    assert text.index("local woken") < text.index("\nwoken = {}")
