@@ -33,6 +33,7 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_forget",
     "test_get",
     "test_leave",
+    "test_limits",
     "test_lines",
     "test_locks",
     "test_move",

@@ -54,6 +54,7 @@ from headrace.core.commands import (
     Workers,
 )
 from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.limits import Rate
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.storage.memory import MemoryStore
@@ -202,7 +203,8 @@ class Player:
             draw.choice(keeps),
             draw.choice(keeps),
             concurrency=draw.choice(counts),
-            max_waiting=draw.choice([None, 1_000]),
+            max_waiting=draw.choice([None, UNSET, 12, 1_000]),
+            rate=draw.choice([UNSET, UNSET, None, Rate(9, 30), Rate(2, 5)]),
         )
 
     def read(self) -> Command[Any]:

@@ -1,9 +1,10 @@
--- uses: clock queues place state events wake parents store receive
+-- uses: clock queues place state events wake parents store receive capacity
 -- Add: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
 -- and, of their dedup, shared/receive.
--- Answer: {'ok', ids, positions that existed already}; {code, queue, id, state}; or, for what was answered before and for
+-- Answer: {'ok', ids, positions that existed already}; {code, queue, id, state} or
+-- {'queue-full', queue, most, member, key}; or, for what was answered before and for
 -- jobs with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and
 -- positions of what is kept.
 
@@ -138,6 +139,10 @@ for position, job in ipairs(jobs) do
   if refusal then
     return refusal
   end
+end
+local refusal = full(jobs, existing, needed, now)
+if refusal then
+  return refusal
 end
 
 if not has_dedups then

@@ -1,4 +1,4 @@
--- uses: clock queues place events wake lease rest parents deadlines
+-- uses: clock queues place events wake lease rest rate parents deadlines
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
@@ -40,27 +40,16 @@ local function promote(K)
   end
 end
 
--- How many of the jobs wanted may be taken from a queue that has these settings and does not rest.
-local function room_in(K, meta, wanted)
-  local room, max = wanted, tonumber(meta[3])
+-- How many of the jobs wanted may be taken from a queue that does not rest.
+local function room_in(K, ours, meta, wanted)
+  local room, rate = wanted, rate_of(meta[3], meta[4])
   if meta[2] then
     room = math.min(room, tonumber(meta[2]) - redis.call('LLEN', K .. 'active'))
   end
-  if max and redis.call('PTTL', K .. 'limiter') > 0 then
-    room = math.min(room, max - tonumber(redis.call('GET', K .. 'limiter')))
-  elseif max then
-    room = math.min(room, max)
+  if rate then
+    room = math.min(room, (startable(K, ours, rate, now, is_frozen)))
   end
   return room
-end
-
-local function spend(K, meta, count)
-  if meta[3] and meta[4] and count > 0 then
-    if redis.call('PTTL', K .. 'limiter') <= 0 then
-      redis.call('SET', K .. 'limiter', 0, 'PX', meta[4])
-    end
-    redis.call('INCRBY', K .. 'limiter', count)
-  end
 end
 
 local function start(K, id, job, source, started, is_prioritized)
@@ -148,13 +137,21 @@ end
 
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
 local function look_ahead(K, ours, meta)
-  local resting = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
-  local is_full = meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
-  local due = not resting and not is_full and next_due(K) -- in a full one, whose job ends wakes
+  local resting = rest_ms(K, ours, now, is_frozen)
   if resting then
     ask_again_in(resting)
-  elseif due then
-    ask_again_in(due - now)
+    return
+  end
+  if meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2]) then
+    return -- whose job ends wakes
+  end
+  local rate, spent = rate_of(meta[3], meta[4]), nil
+  if rate then
+    spent = select(2, startable(K, ours, rate, now, is_frozen))
+  end
+  local due = not spent and next_due(K)
+  if spent or due then
+    ask_again_in(spent or due - now)
   end
 end
 
@@ -165,8 +162,8 @@ local function serve(source, queue, names)
     return
   end
   local wanted = limit - #rows
-  local room = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen) and 0 or room_in(K, meta, wanted)
-  local started = { count = 0 } -- those with a deferred failure are not counted by the rate
+  local room = rest_ms(K, ours, now, is_frozen) and 0 or room_in(K, ours, meta, wanted)
+  local started = { count = 0 } -- those with a deferred failure are no starts to Node
   if room > 0 then
     take_waiting(K, names, source, room, started)
   end
@@ -175,7 +172,10 @@ local function serve(source, queue, names)
   end
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
-    spend(K, meta, started.count)
+    local rate = rate_of(meta[3], meta[4])
+    if rate then
+      spend(K, ours, rate, now, is_frozen, #started, started.count)
+    end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
     woken[K] = (#started == room and redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0) or nil

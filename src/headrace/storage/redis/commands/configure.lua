@@ -6,7 +6,7 @@
 -- settings in `meta`, and of ours.
 
 local queue, paused = ARGV[3], ARGV[4]
-local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':settings'
+local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':'
 
 -- Whether anything was changed.
 local function put(key, settings)
@@ -42,10 +42,12 @@ end
 know(queue)
 told[K] = true -- `meta` is there from now on
 local is_changed = put(K .. 'meta', cmsgpack.unpack(ARGV[5]))
-is_changed = put(ours, cmsgpack.unpack(ARGV[6])) or is_changed
-if redis.call('HEXISTS', K .. 'meta', 'max') == 0
-  and tonumber(redis.call('GET', K .. 'limiter') or RESTING) < RESTING then
-  redis.call('DEL', K .. 'limiter') -- starts are counted only while there is a rate
+is_changed = put(ours .. 'settings', cmsgpack.unpack(ARGV[6])) or is_changed
+if redis.call('HEXISTS', K .. 'meta', 'max') == 0 then -- starts are counted only while there is a rate
+  redis.call('DEL', ours .. 'starts')
+  if tonumber(redis.call('GET', K .. 'limiter') or RESTING) < RESTING then
+    redis.call('DEL', K .. 'limiter')
+  end
 end
 if paused == '1' and redis.call('HSETNX', K .. 'meta', 'paused', 1) == 1 then
   redis.call('DEL', K .. 'marker')

@@ -26,7 +26,7 @@ local channel = 'jobs/' .. queue
 number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
 redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
-  ours .. 'settings', ours .. 'rest', ours .. 'numbered')
+  ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
 local minute = math.floor(clock(ARGV[2]) / 60000)
 for past = 0, 24 * 60 + 1 do
   redis.call('DEL', string.format('%stally:%.0f', ours, minute - past))
