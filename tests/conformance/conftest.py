@@ -34,6 +34,7 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_get",
     "test_leave",
     "test_limits",
+    "test_limits_per_key",
     "test_lines",
     "test_locks",
     "test_move",

@@ -1,7 +1,13 @@
 """Limits of a queue that Node and our workers share hold for all of them together."""
 
-from headrace.core.commands import Configure, Queues
-from headrace.core.limits import Rate
+from typing import Any
+
+import pytest
+
+from headrace.core.commands import Add, Configure, Queues
+from headrace.core.errors import QueueFull
+from headrace.core.jobs import NewJob
+from headrace.core.limits import Capacity, Rate, key_of
 from tests.conformance.desk import Desk, done, ids, new
 from tests.interop.node import Node
 
@@ -30,3 +36,87 @@ async def test_places_are_shared(node: Node, desk: Desk) -> None:
     assert lease.id == "2"
     await desk.settle(done(lease))
     assert ids(await desk.claim(limit=5)) == ["3"]
+
+
+def of(tenant: str, **fields: object) -> NewJob:
+    return new(tenant, data=f'{{"tenant": "{tenant}"}}', **fields)
+
+
+async def limit_tenants(desk: Desk, running: int | None = None, waiting: int | None = None) -> None:
+    await desk.run(Configure("q", per_key={"tenant": Capacity(running, waiting)}))
+
+
+async def test_node_cannot_take_what_may_not_run_yet(node: Node, desk: Desk) -> None:
+    await limit_tenants(desk, running=1)
+    await desk.add(of("a"), of("a"), of("a", priority=1), of("b"))
+    assert await node("take", "q", "one", SPAN_MS) == "1"
+    assert await node("take", "q", "two", SPAN_MS) == "4"
+    assert (await node("counts", "q"))["waiting"] == 0
+    assert await desk.counts() == {"active": 2, "waiting": 1, "prioritized": 1}
+    await node("complete", "q", "1", "one")
+    await desk.recover()  # or any other command that looks at the queue
+    assert await node("take", "q", "three", SPAN_MS) == "2"
+
+
+async def test_node_takes_jobs_in_turn(node: Node, desk: Desk) -> None:
+    await limit_tenants(desk)
+    await desk.add(of("a"), of("a"), of("a"), of("b"), of("c"))
+    assert [await node("take", "q", f"token {n}", SPAN_MS) for n in range(5)] == ["1", "4", "5", "2", "3"]
+
+
+async def test_what_node_took_was_a_turn_of_its_key(node: Node, desk: Desk) -> None:
+    await limit_tenants(desk)
+    await desk.add(of("a"), of("a"), of("b"))
+    assert await node("take", "q", "one", SPAN_MS) == "1"
+    assert ids(await desk.claim()) == ["3", "2"]
+
+
+async def test_jobs_that_node_adds_have_keys_too(node: Node, desk: Desk) -> None:
+    await limit_tenants(desk, running=1, waiting=2)
+    await node(
+        "add", "q", [["a", {"tenant": "a"}, {}], ["a", {"tenant": "a"}, {"priority": 2}], ["b", {"tenant": 7}, {}]]
+    )
+    assert ids(await desk.claim()) == ["1", "3"]
+    await desk.add(of("a"))
+    assert isinstance(await desk.refusal(Add((of("a"),))), QueueFull)
+
+
+async def test_what_node_has_finished_takes_up_no_room(node: Node, desk: Desk) -> None:
+    await limit_tenants(desk, waiting=1)
+    await desk.add(of("a"))
+    await node("take", "q", "one", SPAN_MS)
+    await node("complete", "q", "1", "one")
+    await desk.add(of("a"))
+    assert isinstance(await desk.refusal(Add((of("a"),))), QueueFull)
+
+
+async def test_a_parked_job_that_node_has_deleted_is_passed_over(
+    node: Node, desk: Desk, keys: Any, prefix: str
+) -> None:
+    await limit_tenants(desk, running=1)
+    await desk.add(of("a"), of("a"), of("a"))
+    keys.delete(f"{prefix}:q:2")
+    for expected in ("1", "3"):
+        (lease,) = await desk.claim()
+        assert lease.id == expected
+        await desk.settle(done(lease))
+    assert await desk.counts() == {"completed": 2}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"tenant": "a"}', '{"tenant": 7}', '{"tenant":-0}', '{"tenant": 9223372036854775807}', "{}", "[]", "7",
+        '"tenant"',
+        '{"tenant": 9223372036854775808}', '{"tenant": -9223372036854775808}', '{"tenant": 7.0}', '{"tenant": 7e2}',
+        '{"tenant": "a\\u0000b"}', '{"tenant": "\\u00e9\\"\\\\,:}"}', '{"\\u0074enant": "x"}', '{"tenant": ""}',
+        '{"x": {"tenant": 1}, "tenant": 2}', '{"x": ["tenant", {"tenant": 1}], "y": "\\\\", "tenant":\n"z" }',
+        '{"tenant": 1, "tenant": "last"}', '{"tenant": null}', '{"tenant": {"tenant": 1}}', '{"x": "tenant", "y": 3}',
+        '{"tenant": "é"}', '{"tenant": true}', '{"tenant": [7]}', '{"x": "\\\\\\"", "tenant": "q"}', '{"Tenant": 1}',
+    ],
+)  # fmt: skip
+async def test_the_key_of_a_job_is_the_one_that_core_reads(desk: Desk, keys: Any, prefix: str, data: str) -> None:
+    await limit_tenants(desk)
+    await desk.add(new(data=data))
+    expected = key_of("tenant", data)
+    assert keys.hget(f"{prefix}:q:1", "hrq") == "tenant" + ("" if expected is None else f"={expected}")

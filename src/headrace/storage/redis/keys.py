@@ -8,6 +8,8 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
     prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, ours in `hr…`
     prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua
+    prefix~:<queue>:parked    zset    ready jobs of a queue with limits per key; with it `lines`, `heads`, `turns`,
+                                      `dealt` and `keyed`, see shared/lines.lua
     prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
     prefix~:<queue>:ever      hash    who has which key for ever
     prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline
@@ -43,6 +45,7 @@ ignores:
     hrk    how many children the job was given
     hrp    the place of a child among these
     hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
+    hrq    by which member limits per key tell jobs apart, and the key; void if the queue names another
     hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """

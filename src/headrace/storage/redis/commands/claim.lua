@@ -41,10 +41,10 @@ local function promote(K)
 end
 
 -- How many of the jobs wanted may be taken from a queue that does not rest.
-local function room_in(K, ours, meta, wanted)
-  local room, rate = wanted, rate_of(meta[3], meta[4])
-  if meta[2] then
-    room = math.min(room, tonumber(meta[2]) - redis.call('LLEN', K .. 'active'))
+local function room_in(K, ours, of, wanted)
+  local room, rate = wanted, of.rate
+  if of.concurrency then
+    room = math.min(room, of.concurrency - redis.call('LLEN', K .. 'active'))
   end
   if rate then
     room = math.min(room, (startable(K, ours, rate, now, is_frozen)))
@@ -135,19 +135,47 @@ local function take_prioritized(K, names, source, room, started)
   end)
 end
 
+local function take_in_order(K, names, source, room, started)
+  take_waiting(K, names, source, room, started)
+  if #started < room then
+    take_prioritized(K, names, source, room, started)
+  end
+end
+
+local gathered = {} -- queues with limits per key whose jobs stand in their lines for this command
+
+local function take_in_turn(K, names, source, room, started)
+  if not gathered[K] then
+    gather(K)
+    gathered[K] = true
+  end
+  forget_turns(K)
+  local taken = in_turn(K, room, function(id)
+    local job = redis.call('HMGET', K .. id, unpack(FIELDS))
+    if not job[NAME] then
+      return false
+    end
+    return (not names or names[job[NAME]] or job[DEFERRED]) and job or nil
+  end)
+  take_turns(K, taken)
+  for _, job in ipairs(taken) do
+    start(K, job.id, job.seen, source, started, job.score >= CLASS)
+  end
+end
+
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
-local function look_ahead(K, ours, meta)
+local function look_ahead(K, ours, of)
   local resting = rest_ms(K, ours, now, is_frozen)
   if resting then
     ask_again_in(resting)
     return
   end
-  if meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2]) then
+  if of.concurrency and redis.call('LLEN', K .. 'active') >= of.concurrency then
     return -- whose job ends wakes
   end
-  local rate, spent = rate_of(meta[3], meta[4]), nil
-  if rate then
-    spent = select(2, startable(K, ours, rate, now, is_frozen))
+  local spent
+  if of.rate then
+    spent = select(2, startable(K, ours, of.rate, now, is_frozen))
   end
   local due = not spent and next_due(K)
   if spent or due then
@@ -157,31 +185,30 @@ end
 
 local function serve(source, queue, names)
   local K, ours = queue_key(queue), prefix .. '~:' .. queue .. ':'
-  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration')
-  if meta[1] then
+  local of = limits_of(K)
+  if of.is_paused then
     return
   end
   local wanted = limit - #rows
-  local room = rest_ms(K, ours, now, is_frozen) and 0 or room_in(K, ours, meta, wanted)
+  local is_resting = (wanted > 0 or of.per_key) and rest_ms(K, ours, now, is_frozen)
+  local room = wanted > 0 and not is_resting and room_in(K, ours, of, wanted) or 0
   local started = { count = 0 } -- those with a deferred failure are no starts to Node
-  if room > 0 then
-    take_waiting(K, names, source, room, started)
-  end
-  if #started < room then
-    take_prioritized(K, names, source, room, started)
+  if of.per_key and not is_resting then
+    take_in_turn(K, names, source, room, started)
+  elseif room > 0 then
+    take_in_order(K, names, source, room, started)
   end
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
-    local rate = rate_of(meta[3], meta[4])
-    if rate then
-      spend(K, ours, rate, now, is_frozen, #started, started.count)
+    if of.rate then
+      spend(K, ours, of.rate, now, is_frozen, #started, started.count)
     end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
-    woken[K] = (#started == room and redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0) or nil
+    woken[K] = (#started == room and (of.per_key or redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0)) or nil
   end
   if #started < wanted then
-    look_ahead(K, ours, meta)
+    look_ahead(K, ours, of)
   end
 end
 
@@ -193,10 +220,12 @@ for _, entry in ipairs(sources) do
   end
 end
 for source, entry in ipairs(sources) do
-  if #rows == limit then
-    break
-  end
   serve(source, entry[1], entry[2])
+end
+for K in pairs(gathered) do
+  if not woken[K] then
+    deal(K)
+  end
 end
 trim_events()
 wake()

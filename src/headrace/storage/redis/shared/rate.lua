@@ -9,10 +9,6 @@
 local STARTS_MAX = 128 -- instants remembered one by one
 local SLOTS = 64 -- parts of a span within which starts then count as the last of them
 
-local function rate_of(most, per_ms)
-  return most and per_ms and { most = tonumber(most), per_ms = tonumber(per_ms) }
-end
-
 -- As pairs in turn, and how many starts there are.
 local function starts_within(ours, rate, now)
   local kept, seen, sum = redis.call('GET', ours .. 'starts'), {}, 0
