@@ -90,6 +90,33 @@ async def test_what_node_has_finished_takes_up_no_room(node: Node, desk: Desk) -
     assert isinstance(await desk.refusal(Add((of("a"),))), QueueFull)
 
 
+async def test_a_worker_that_may_take_none_of_the_next_jobs_does_not_wake_itself(
+    desk: Desk, keys: Any, prefix: str
+) -> None:
+    await limit_tenants(desk)
+    await desk.add(of("a"), of("b"))
+    keys.delete(f"{prefix}:q:marker")
+    assert await desk.claim(names=("other",)) == ()
+    assert not keys.exists(f"{prefix}:q:marker")
+    assert keys.lrange(f"{prefix}:q:wait", 0, -1) == ["2", "1"]
+
+
+async def test_lifted_limits_leave_no_keys(desk: Desk, keys: Any, prefix: str) -> None:
+    await limit_tenants(desk, running=1)
+    await desk.add(of("a"), of("a"), of("a", priority=2), of("b"))
+    await desk.claim()
+    await desk.run(Configure("q", per_key=None))
+    assert keys.lrange(f"{prefix}:q:wait", 0, -1) == ["2"]
+    assert keys.zrange(f"{prefix}:q:prioritized", 0, -1) == ["3"]
+    assert [key for key in keys.keys(f"{prefix}~:q:*") if not key.endswith(":numbered")] == []
+
+
+async def test_a_queue_without_limits_has_no_keys_for_them(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new(), new(priority=1))
+    await desk.settle(*map(done, await desk.claim()))
+    assert {key.rpartition(":tally:")[0] for key in keys.keys(f"{prefix}~:q:*")} == {f"{prefix}~:q"}
+
+
 async def test_a_parked_job_that_node_has_deleted_is_passed_over(
     node: Node, desk: Desk, keys: Any, prefix: str
 ) -> None:

@@ -109,12 +109,13 @@ class Player:
             case "child" if self.jobs:
                 of = draw.choice(list(self.jobs))
                 return [self.child(of.queue, of.id)]
-        # Without a priority here, since stalls and put backs would put several in front of one.
+        # With a priority only where keys take turns: stalls and put backs put several in front of one.
+        priority = draw.choice([0, 0, 1, 2]) if self.has_keys else 0
         own = draw.choice([None, None, None, f"x{draw.randint(0, 30)}"])
         if draw.random() < 0.4:
             options = replace(options, dedup=self.dedup(is_named=own is not None))
         data = '{"tenant": "%s"}' % draw.choice("xyz")  # noqa: UP031 (braces)
-        return [NewJob(queue, name, data, id=own, delay_ms=draw.choice([0, 0, 20]), options=options)]
+        return [NewJob(queue, name, data, own, priority, draw.choice([0, 0, 20]), options)]
 
     def dedup(self, *, is_named: bool) -> Dedup:
         """What is kept has an id of its own: without one it has its number since then, as Node wants to know it."""
@@ -243,11 +244,12 @@ class Player:
         draw = self.draw
         jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
         where = draw.choice([None, None, parse("failed,waiting,active")])
-        action = draw.choice(["retry", "promote", "delay", "cancel", "move"])
+        action = draw.choice(["retry", "promote", "delay", "cancel", "move", *["prioritise"] * self.has_keys])
         return Move(
             jobs,
             action,  # type: ignore[arg-type]
             delay_ms=draw.choice([0, 15]),
+            priority=draw.choice([0, 3]),
             failure=draw.choice([None, Failure("no more", "cancelled")]),
             to=draw.choice(QUEUES),
             where=where,

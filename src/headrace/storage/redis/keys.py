@@ -9,7 +9,7 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, ours in `hr…`
     prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua
     prefix~:<queue>:parked    zset    ready jobs of a queue with limits per key; with it `lines`, `heads`, `turns`,
-                                      `dealt` and `keyed`, see shared/lines.lua
+                                      `emptied`, `dealt` and `keyed`, see shared/lines.lua
     prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
     prefix~:<queue>:ever      hash    who has which key for ever
     prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline

@@ -4,12 +4,13 @@
 --
 -- In `prefix~:<queue>:…` are `parked`, a sorted set of the jobs that are parked by class and position; `lines`, one of
 -- `<key>\0<score><id>` in the order of bytes; `heads`, of each key that has a line when its turn comes; `turns`, a hash of
--- the place that a key got with its last turn, and of the counters `back` and `front`; `dealt`, a hash of the jobs that
--- Node may take, each with its score and key; `keyed`, of all unfinished jobs `<key>\0<id>`.
+-- the place that a key got with its last turn, and of the counters `back` and `front`; `emptied`, the keys that had
+-- none at a time since the last claim; `dealt`, a hash of the jobs that Node may take, each with its score and key;
+-- `keyed`, of all unfinished jobs `<key>\0<id>`.
 
 local CLASS = 4294967296 -- priority * 2^32 + counter
 local MIDDLE = 2147483648 -- of a class; positions in front are below
-local PARKED = { 'parked', 'lines', 'heads', 'turns', 'dealt', 'keyed' }
+local PARKED = { 'parked', 'lines', 'heads', 'turns', 'dealt', 'keyed', 'emptied' }
 local DIGITS = 16
 local fronted, fronts = {}, 0 -- hash keys of the jobs that this command put in front, in their order
 
@@ -62,6 +63,7 @@ local function rehead(K, key)
     redis.call('ZADD', ours_key(K, 'heads'), digits(with_turn(score, turn)), key)
   else
     redis.call('ZREM', ours_key(K, 'heads'), key)
+    redis.call('SADD', ours_key(K, 'emptied'), key)
   end
 end
 

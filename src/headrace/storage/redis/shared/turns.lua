@@ -4,6 +4,7 @@
 local DEALT_MAX = 16 -- jobs that stand where Node takes them
 
 local PASSED_OVER_MAX = 5000 -- jobs that one command looks at in vain
+local HEADS_PAGE = 64 -- keys that are read at a time
 local passed_over = 0
 
 local function running_in(K, per_key)
@@ -17,18 +18,23 @@ local function running_in(K, per_key)
   return running
 end
 
--- Into its place in lanes[first], lanes[first + 1], …; the place where they begin then.
-local function insert(lanes, first, lane)
-  if not lanes[first] or lane.score <= lanes[first].score then
-    lanes[first - 1] = lane
-    return first - 1
-  end
+-- Into its place in lanes[first], lanes[first + 1], …
+local function put_in_order(lanes, first, lane)
   local i = #lanes
-  while lanes[i].score > lane.score do
+  while i >= first and lanes[i].score > lane.score do
     lanes[i + 1] = lanes[i]
     i = i - 1
   end
   lanes[i + 1] = lane
+end
+
+-- The same of a lane that stood before them; where they begin then. Mostly that is still the first.
+local function put_back(lanes, first, lane)
+  if not lanes[first] or lane.score <= lanes[first].score then
+    lanes[first - 1] = lane
+    return first - 1
+  end
+  put_in_order(lanes, first, lane)
   return first
 end
 
@@ -57,16 +63,29 @@ local function advance(K, lane, look)
   return false
 end
 
+-- Whether there is a lane yet, the first of all: more are read as long as one of them may come before it.
+local function is_next_known(K, heads, lanes, first)
+  while not heads.is_all and not (lanes[first] and lanes[first].score <= heads.last) do
+    local page = redis.call(
+      'ZRANGE', ours_key(K, 'heads'), heads.count, heads.count + HEADS_PAGE - 1, 'WITHSCORES')
+    for i = 1, #page, 2 do
+      if not heads.seen[page[i]] then
+        heads.last, heads.seen[page[i]] = tonumber(page[i + 1]), true
+        put_in_order(lanes, first, { key = page[i], score = heads.last })
+      end
+    end
+    heads.count, heads.is_all = heads.count + HEADS_PAGE, #page < 2 * HEADS_PAGE
+  end
+  return lanes[first] ~= nil
+end
+
 -- The next jobs in turn, at most `limit`, as {id, key, score, seen, turn}. They stay where they are.
 local function in_turn(K, limit, look)
   local per_key, taken, lanes, first = limits_of(K).per_key, {}, {}, 1
   local running = per_key.running and running_in(K, per_key) or {}
   local back = tonumber(redis.call('HGET', ours_key(K, 'turns'), 'back')) or 0
-  local heads = redis.call('ZRANGE', ours_key(K, 'heads'), 0, -1, 'WITHSCORES')
-  for i = 1, #heads, 2 do
-    lanes[#lanes + 1] = { key = heads[i], score = tonumber(heads[i + 1]) }
-  end
-  while #taken < limit and lanes[first] do
+  local heads = { seen = {}, count = 0, last = 0 }
+  while #taken < limit and is_next_known(K, heads, lanes, first) do
     local lane = lanes[first]
     local key, has_more = lane.key, false
     first = first + 1
@@ -82,7 +101,7 @@ local function in_turn(K, limit, look)
       has_more = advance(K, lane, look)
     end
     if has_more then
-      first = insert(lanes, first, lane)
+      first = put_back(lanes, first, lane)
     end
   end
   return taken
@@ -90,11 +109,12 @@ end
 
 -- At a claim: the turns of keys without a ready job are forgotten.
 local function forget_turns(K)
-  for _, key in ipairs(redis.call('HKEYS', ours_key(K, 'turns'))) do
-    if key ~= 'back' and key ~= 'front' and not redis.call('ZSCORE', ours_key(K, 'heads'), key) then
+  for _, key in ipairs(redis.call('SMEMBERS', ours_key(K, 'emptied'))) do
+    if not redis.call('ZSCORE', ours_key(K, 'heads'), key) then
       redis.call('HDEL', ours_key(K, 'turns'), key)
     end
   end
+  redis.call('DEL', ours_key(K, 'emptied'))
 end
 
 -- These jobs are no longer parked, and their keys had a turn.
