@@ -101,6 +101,15 @@ async def test_a_worker_that_may_take_none_of_the_next_jobs_does_not_wake_itself
     assert keys.lrange(f"{prefix}:q:wait", 0, -1) == ["2", "1"]
 
 
+async def test_places_are_counted_anew_when_nothing_is_ready(desk: Desk, keys: Any, prefix: str) -> None:
+    await limit_tenants(desk)
+    await desk.add(of("a"), of("b"))
+    await desk.claim()
+    assert keys.hget(f"{prefix}~:q:turns", "back") == "4"
+    await desk.claim()
+    assert not keys.exists(f"{prefix}~:q:turns")
+
+
 async def test_lifted_limits_leave_no_keys(desk: Desk, keys: Any, prefix: str) -> None:
     await limit_tenants(desk, running=1)
     await desk.add(of("a"), of("a"), of("a", priority=2), of("b"))

@@ -2,8 +2,7 @@
 -- Turns: of the keys that have room, the one goes next that waits longest for its turn; see docs/internals/atomic.md.
 
 local DEALT_MAX = 16 -- jobs that stand where Node takes them
-
-local PASSED_OVER_MAX = 5000 -- jobs that one command looks at in vain
+local PASSED_OVER_MAX = 5000 -- jobs that are looked at in vain at once
 local HEADS_PAGE = 64 -- keys that are read at a time
 local passed_over = 0
 
@@ -82,6 +81,7 @@ end
 -- The next jobs in turn, at most `limit`, as {id, key, score, seen, turn}. They stay where they are.
 local function in_turn(K, limit, look)
   local per_key, taken, lanes, first = limits_of(K).per_key, {}, {}, 1
+  passed_over = 0
   local running = per_key.running and running_in(K, per_key) or {}
   local back = tonumber(redis.call('HGET', ours_key(K, 'turns'), 'back')) or 0
   local heads = { seen = {}, count = 0, last = 0 }
@@ -107,7 +107,8 @@ local function in_turn(K, limit, look)
   return taken
 end
 
--- At a claim: the turns of keys without a ready job are forgotten.
+-- At a claim: the turns of keys without a ready job are forgotten. Without any job ready the counters begin anew, as they
+-- have only 2^31 places.
 local function forget_turns(K)
   for _, key in ipairs(redis.call('SMEMBERS', ours_key(K, 'emptied'))) do
     if not redis.call('ZSCORE', ours_key(K, 'heads'), key) then
@@ -115,6 +116,9 @@ local function forget_turns(K)
     end
   end
   redis.call('DEL', ours_key(K, 'emptied'))
+  if redis.call('EXISTS', ours_key(K, 'heads')) == 0 then
+    redis.call('DEL', ours_key(K, 'turns'))
+  end
 end
 
 -- These jobs are no longer parked, and their keys had a turn.
