@@ -39,6 +39,8 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_forget",
     "test_get",
     "test_leave",
+    "test_limits",
+    "test_limits_per_key",
     "test_lines",
     "test_locks",
     "test_move",

@@ -59,6 +59,7 @@ from headrace.core.commands import (
     Workers,
 )
 from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
 from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
@@ -80,6 +81,7 @@ class Player:
         self.jobs: dict[JobRef, None] = {}
         self.held: list[Lease] = []
         self.tokens = 0
+        self.has_keys = seed % 2 == 1
 
     def command(self) -> Command[Any]:
         kinds: list[Callable[[], Command[Any]]] = [
@@ -115,11 +117,13 @@ class Player:
             case "child" if self.jobs:
                 of = draw.choice(list(self.jobs))
                 return [self.child(of.queue, of.id)]
-        # Without a priority here, since stalls and put backs would put several in front of one.
+        # With a priority only where keys take turns: stalls and put backs put several in front of one.
+        priority = draw.choice([0, 0, 1, 2]) if self.has_keys else 0
         own = draw.choice([None, None, None, f"x{draw.randint(0, 30)}"])
         if draw.random() < 0.4:
             options = replace(options, dedup=self.dedup(is_named=own is not None))
-        return [NewJob(queue, name, id=own, delay_ms=draw.choice([0, 0, 20]), options=options)]
+        data = '{"tenant": "%s"}' % draw.choice("xyz")  # noqa: UP031 (braces)
+        return [NewJob(queue, name, data, own, priority, draw.choice([0, 0, 20]), options)]
 
     def dedup(self, *, is_named: bool) -> Dedup:
         """What is kept has an id of its own: without one it has its number since then, as Node wants to know it."""
@@ -223,6 +227,8 @@ class Player:
 
     def configure(self) -> Configure:
         draw = self.draw
+        if self.has_keys and draw.random() < 0.4:
+            return self.shares(draw.choice(QUEUES))
         keeps: list[Keep | Literal["default"] | None] = [None, "default", Keep(3), Keep(age_ms=9)]
         counts: list[int | UnsetType | None] = [UNSET, UNSET, None, 7]
         return Configure(
@@ -231,8 +237,14 @@ class Player:
             draw.choice(keeps),
             draw.choice(keeps),
             concurrency=draw.choice(counts),
-            max_waiting=draw.choice([None, 1_000]),
+            max_waiting=draw.choice([None, UNSET, 12, 1_000]),
+            rate=draw.choice([UNSET, UNSET, None, Rate(9, 30), Rate(2, 5)]),
         )
+
+    def shares(self, queue: str) -> Configure:
+        """Limits per key, by which jobs are told apart as long as they are there: what told them apart may change."""
+        counts = [None, 1, 2, 4]
+        return Configure(queue, per_key={"tenant": Capacity(self.draw.choice(counts), self.draw.choice([None, 3, 9]))})
 
     def read(self) -> Command[Any]:
         draw = self.draw
@@ -261,11 +273,12 @@ class Player:
         draw = self.draw
         jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
         where = draw.choice([None, None, parse("failed,waiting,active")])
-        action = draw.choice(["retry", "promote", "delay", "cancel", "move"])
+        action = draw.choice(["retry", "promote", "delay", "cancel", "move", *["prioritise"] * self.has_keys])
         return Move(
             jobs,
             action,  # type: ignore[arg-type]
             delay_ms=draw.choice([0, 15]),
+            priority=draw.choice([0, 3]),
             failure=draw.choice([None, Failure("no more", "cancelled")]),
             to=draw.choice(QUEUES),
             where=where,
@@ -316,6 +329,9 @@ async def test_redis_does_what_the_memory_store_does(
     await memory.open()
     await redis.open()
     try:
+        for queue in QUEUES if player.has_keys else ():
+            shares = player.shares(queue)
+            assert await redis.run(shares) == await memory.run(shares)
         for step in range(STEPS):
             command = player.command()
             clock.advance(player.draw.choice([1, 2, 6, 21]))

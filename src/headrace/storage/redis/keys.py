@@ -6,7 +6,10 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::queues           zset    the queues that were added to or claimed from, in that order
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
-    prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
+    prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, ours in `hr…`
+    prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua
+    prefix~:<queue>:parked    zset    ready jobs of a queue with limits per key; with it `lines`, `heads`, `turns`,
+                                      `emptied`, `dealt` and `keyed`, see shared/lines.lua
     prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
     prefix~:<queue>:ever      hash    who has which key for ever
     prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline
@@ -45,6 +48,7 @@ ignores:
     hrk    how many children the job was given
     hrp    the place of a child among these
     hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
+    hrq    by which member limits per key tell jobs apart, and the key; void if the queue names another
     hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """

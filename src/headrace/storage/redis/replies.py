@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 from headrace.core.commands import Add, Added, Claim, Claimed, Recover, Recovered, Settle, Settled
 from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
 from headrace.core.jobs import JobRef, Lease
+from headrace.core.limits import queue_full
 from headrace.storage.redis.failures import deferred_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import options_of
@@ -19,6 +20,8 @@ REFUSALS: Final[dict[str, type[Refused]]] = {
 
 def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     code, *rest = reply
+    if code == "queue-full":
+        return queue_full(*rest)
     if code in REFUSALS:
         fields = dict(zip(("queue", "id", "state"), rest, strict=False))
         return REFUSALS[code](**fields)

@@ -34,6 +34,7 @@ end
 local function look_at(queue)
   local K = queue_key(queue)
   local ids = redis.call('LRANGE', K .. 'active', 0, -1)
+  woken[K] = limits_of(K).per_key and true or nil -- Node may have taken all that was dealt, and added
   for first = 1, #ids, CHUNK do
     local keys = {}
     for i = first, math.min(first + CHUNK - 1, #ids) do

@@ -90,6 +90,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
   if job[DEFERRED] then
     redis.call('HDEL', key, 'defa', 'hrd')
   end
+  strike(K, id)
   if job[DEID] then
     keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
   end
@@ -193,8 +194,10 @@ local function retain_all()
 end
 
 local function look_around(K, queue)
-  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 then
-    if redis.call('HEXISTS', K .. 'meta', 'concurrency') == 1 then
+  local of = limits_of(K)
+  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0
+    or (of.per_key and redis.call('EXISTS', ours_key(K, 'parked')) > 0) then
+    if of.concurrency or of.per_key then
       woken[K] = true -- a full queue has room again
     end
   elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then

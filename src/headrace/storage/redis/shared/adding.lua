@@ -1,4 +1,4 @@
--- uses: clock queues place state events wake parents store receive leased
+-- uses: clock queues place state events wake parents store receive leased capacity
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV begins as that of Add: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as
@@ -143,6 +143,10 @@ local function add()
     if refusal then
       return refusal
     end
+  end
+  local refusal = full(jobs, existing, needed, now)
+  if refusal then
+    return refusal
   end
 
   if not has_dedups then

@@ -30,6 +30,7 @@ end
 
 local function move_to_failed(job, failure, reason, cause, now)
   leave(job.K, job.id, job.state)
+  strike(job.K, job.id)
   redis.call('HDEL', job.key, 'defa', 'hrd', 'hrc', 'processedOn')
   redis.call('HSET', job.key, 'failedReason', reason, 'finishedOn', now, 'hrw', stamped(failure, now))
   redis.call('ZADD', job.K .. 'failed', now, job.id)

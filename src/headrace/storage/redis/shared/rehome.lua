@@ -46,6 +46,7 @@ local function rehome(job, to, now)
     lose_key(job)
   end
   leave(job.K, job.id, job.state)
+  strike(job.K, job.id)
   local number = string.format('%.0f', redis.call('INCR', K .. 'id'))
   local id = is_named and job.id or number
   redis.call('RENAME', job.key, K .. id)
@@ -61,5 +62,8 @@ local function rehome(job, to, now)
     watch_deadline(to, id, number, deadline)
   end
   arrive(K, id, job, score, now)
+  if not WORDS[job.state] then
+    enroll(K, id)
+  end
   return nil, id
 end

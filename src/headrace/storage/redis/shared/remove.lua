@@ -9,6 +9,7 @@ local function drop(jobs, now)
       lose_key(job)
     end
     leave(job.K, job.id, job.state)
+    strike(job.K, job.id)
   end
   for _, job in ipairs(jobs) do
     erase(job.K, job.id, now)

@@ -56,6 +56,7 @@ local function retry(job, now)
     push_back(job.K, job.id, priority, now)
     emit_ready(job.K, job.id, priority, job.state)
   end
+  enroll(job.K, job.id)
   tell_retried(job)
   retake_key(job, now)
 end

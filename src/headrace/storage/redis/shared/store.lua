@@ -48,6 +48,7 @@ end
 local function store_job(K, id, job, number, now)
   know(job[1])
   write_job(K, id, job, number, now)
+  enroll(K, id)
   emit(K, 'added', id, 'name', job[3])
   place_job(K, id, job, now)
 end
