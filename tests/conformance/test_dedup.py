@@ -498,11 +498,10 @@ async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk, engine: str
     root = keyed(id="root", has_children=True)
     assert (await add(desk, root, child("root", queue="q"))).jobs == owner.jobs * 2
     assert await desk.counts() == {"waiting": 1}
-    if engine != "redis":  # its Add does not ask for room yet
-        assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
+    assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
 
 
-async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: Desk, engine: str) -> None:
+async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: Desk) -> None:
     await desk.run(Configure("q", max_waiting=2))
     root = keyed(id="root", has_children=True)
     added = await add(desk, keyed(), keyed(), keyed(replaces=True), root, child("root", queue="q"))
@@ -510,8 +509,7 @@ async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: D
     delayed = keyed(key="other", delay_ms=5, replaces=True)
     assert len((await add(desk, delayed, delayed)).replaced) == 1
     assert await desk.counts() == {"waiting": 1, "delayed": 1}
-    if engine != "redis":  # its Add does not ask for room yet
-        assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
+    assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
 
 
 async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk, engine: str) -> None:

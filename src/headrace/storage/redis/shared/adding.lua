@@ -130,7 +130,8 @@ local function enter(position, job)
   return job[1], id
 end
 
--- {'ok', ids, positions that existed already}; {code, queue, id, state}; or, for what was answered before and for jobs
+-- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
+-- for what was answered before and for jobs
 -- with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and positions
 -- of what is kept.
 local function add()

@@ -5,15 +5,17 @@ local IS_OVER = { completed = true, failed = true, gone = true }
 
 -- The jobs that take up room: not those that are there already, nor duplicates, nor what stands below one.
 local function newcomers(jobs, existing, now)
-  local dropped, found = {}, {}
+  local dropped, found, named = {}, {}, {} -- dedup keys that jobs of this Add take
   for position, job in ipairs(jobs) do
     local is_below = job[10] and dropped[queue_key(job[10]) .. job[11]]
-    if is_below or (job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)) then
+    local key = job[DEDUP] and queue_key(job[1]) .. job[DEDUP][1]
+    if is_below or (key and (named[key] or taken_key(job[1], job[DEDUP][1], now))) then
       if job[2] then
         dropped[queue_key(job[1]) .. job[2]] = true
       end
     elseif not existing[position] then
       found[#found + 1] = job
+      if key then named[key] = true end
     end
   end
   return found
