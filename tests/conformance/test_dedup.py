@@ -502,9 +502,7 @@ async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk, engine: str
         assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
 
 
-async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk, engine: str) -> None:
-    if engine == "redis":
-        pytest.skip("jobs do not follow others on Redis yet")
+async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk) -> None:
     owner = await add(desk, keyed())
     step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))
     added = await add(desk, keyed(id="root"), step)

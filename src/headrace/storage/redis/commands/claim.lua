@@ -154,7 +154,7 @@ local function look_ahead(K, ours, meta)
   if resting then
     ask_again_in(resting)
   elseif due then
-    ask_again_in(due - now)
+    ask_again_in(math.floor(due) - now) -- the rest is the turn of the job in its millisecond
   end
 end
 
