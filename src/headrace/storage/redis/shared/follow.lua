@@ -14,10 +14,6 @@ local function ties_key(key, word)
   return ARGV[1] .. '~' .. string.sub(key, #ARGV[1] + 1) .. ':' .. word
 end
 
-local function followers_of(key)
-  return redis.call('ZRANGE', ties_key(key, 'followers'), 0, -1)
-end
-
 -- Nothing if the follower is gone.
 local function edge_between(follower_key, key)
   local edge = redis.call('HEXISTS', follower_key, 'hrm') == 1 and redis.call('HGET', ties_key(follower_key, 'follows'), key)
@@ -47,6 +43,28 @@ local function cut_edge(follower_key, key, edge)
     redis.call('HINCRBY', follower_key, 'hrm', -1)
   end
   let_go(follower_key, key)
+end
+
+-- The job goes, and follows nobody any more.
+local function unfollow(key)
+  local follows = ties_key(key, 'follows')
+  for _, followed_key in ipairs(redis.call('HKEYS', follows)) do
+    let_go(key, followed_key)
+  end
+  redis.call('DEL', follows)
+end
+
+-- One that Node has removed is found here, and forgotten.
+local function followers_of(key)
+  local there = {}
+  for _, follower_key in ipairs(redis.call('ZRANGE', ties_key(key, 'followers'), 0, -1)) do
+    if redis.call('HEXISTS', follower_key, 'hrm') == 1 then
+      there[#there + 1] = follower_key
+    else
+      unfollow(follower_key)
+    end
+  end
+  return there
 end
 
 -- Lets one job wait for another that is not its child; the first bond stays.
@@ -87,15 +105,6 @@ local function follow_below(parent_key, key, now)
       follow(follower_key, key, 'finally', now)
     end
   end
-end
-
--- The job goes, and follows nobody any more.
-local function unfollow(key)
-  local follows = ties_key(key, 'follows')
-  for _, followed_key in ipairs(redis.call('HKEYS', follows)) do
-    let_go(key, followed_key)
-  end
-  redis.call('DEL', follows)
 end
 
 -- What a job follows, in the form of its children; one that has gone, or whose id another has taken since, is not there.
