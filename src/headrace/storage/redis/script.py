@@ -1,6 +1,7 @@
-"""The Lua texts: one a command, put together with the shared pieces that its first line names, and their hashes."""
+"""The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes."""
 
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -8,7 +9,9 @@ from typing import Final
 from msgspec import Struct
 
 USES: Final = "-- uses: "
+RARELY: Final = "-- rarely: "
 PACKAGE: Final = "headrace.storage.redis"
+_FUNCTION: Final = re.compile(r"^local function (\w+)", re.MULTILINE)
 
 
 class Script(Struct, frozen=True):
@@ -22,8 +25,21 @@ class Script(Struct, frozen=True):
 @cache
 def script(command: str) -> Script:
     """The script of a command, by the command's name in snake_case."""
-    text = "\n".join([*_pieces(_read("commands", command), []), _read("commands", command)])
+    own = _read("commands", command)
+    usual = _pieces(own, [])
+    text = "\n".join([*usual, *_rare(own, usual), own])
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _rare(text: str, usual: list[str]) -> list[str]:
+    """The piece `rarely`, with what the second line of `text` names and is not there yet."""
+    second = text.splitlines()[1]
+    if not second.startswith(RARELY):
+        return []
+    found = _pieces(second.replace(RARELY, USES), list(usual))[len(usual) :]
+    names = ", ".join(f"{name} = {name}" for piece in found for name in _FUNCTION.findall(piece))
+    whole = _read("shared", "rarely")
+    return [whole.replace("--[[pieces]]", "\n".join(found)).replace("--[[names]]", names)]
 
 
 def _pieces(text: str, found: list[str]) -> list[str]:

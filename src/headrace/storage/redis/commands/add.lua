@@ -1,4 +1,5 @@
--- uses: clock queues place state events wake parents store receive follow family cancel leased
+-- uses: clock queues place state events wake parents store receive follow
+-- rarely: cancel family leased
 -- Add: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
@@ -48,7 +49,7 @@ local function parent_problem(job)
   if not state then
     return { 'no-such-parent', job[10], job[11] }
   end
-  if token ~= '' and not new[key] and not leased(K, job[11], token) then
+  if token ~= '' and not new[key] and not rarely('leased')(K, job[11], token) then
     return { 'lease-lost', job[10], job[11] }
   end
   if state ~= 'waiting-children' and state ~= 'active' then
@@ -185,7 +186,7 @@ local function tie_followers()
       local K = queue_key(queue)
       local jobs = { { K = K, id = id, key = K .. id } }
       if bond == 'finally' then
-        jobs = family_of(K, queue, id, math.huge)
+        jobs = rarely('family_of')(K, queue, id, math.huge)
       end
       for _, job in ipairs(redis.call('EXISTS', K .. id) == 1 and jobs or {}) do
         tie(follower, job, bond)
@@ -193,7 +194,10 @@ local function tie_followers()
     end
   end
   drop(tell_completed(ended.completed, now), now)
-  call_off(tell_failed(ended.failed, now), now)
+  local free = tell_failed(ended.failed, now)
+  if #free > 0 then
+    rarely('call_off')(free, now)
+  end
 end
 
 local answer = earlier_answer()

@@ -1,4 +1,4 @@
--- uses: clock queues place events wake lease rest parents deadlines
+-- uses: clock queues place events wake lease rest defer deadlines
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],

@@ -1,4 +1,5 @@
--- uses: clock queues place events wake parents retain lease failure tally dedup cancel
+-- uses: clock queues place events wake parents retain lease failure tally dedup
+-- rarely: cancel
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -219,7 +220,10 @@ for K, queue in pairs(queues) do
 end
 write_tallies(now)
 drop(tell_completed(ties_of(children.completed), now), now)
-call_off(tell_failed(ties_of(children.failed), now), now)
+local free = tell_failed(ties_of(children.failed), now)
+if #free > 0 then
+  rarely('call_off')(free, now)
+end
 for _, parent in ipairs(awaiting) do
   release_if_free(parent, now, parent.is_forced, parent.asked)
 end

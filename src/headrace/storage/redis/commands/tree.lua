@@ -1,4 +1,4 @@
--- uses: clock queues record family follow
+-- uses: clock queues record family followed
 -- Tree: a job with its descendants, each followed by its own children.
 --
 -- ARGV: prefix, now or '', queue, id, depth, limit. Answer: rows, one more than the limit if there are more:

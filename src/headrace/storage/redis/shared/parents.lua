@@ -1,4 +1,4 @@
--- uses: place events follow
+-- uses: place events follow defer
 -- What the end of a job tells its parent and its followers, and how these go on. They may live in different queues. Who
 -- follows a job is as a parent to it here, with its bond for the policy.
 
@@ -96,13 +96,6 @@ local function is_unfinished(parent)
   return redis.call('EXISTS', parent.key) == 1
     and not redis.call('ZSCORE', parent.K .. 'completed', parent.id)
     and not redis.call('ZSCORE', parent.K .. 'failed', parent.id)
-end
-
--- The first deferred failure stays. `hrd` says since when.
-local function defer(key, reason, now)
-  if redis.call('HSETNX', key, 'defa', reason) == 1 then
-    redis.call('HSET', key, 'hrd', now .. ':' .. reason)
-  end
 end
 
 -- The parent waits for the child no more, and remembers what came of it. Whether it waited.

@@ -1,4 +1,4 @@
--- uses: place events parents leave family dedup follow
+-- uses: place events parents leave family dedup followed
 -- A finished job is tried again.
 
 -- Children that failed a parent are pending again, unless they have completed since. Whether any is pending.
