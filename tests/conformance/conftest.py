@@ -36,6 +36,7 @@ ON_REDIS = {  # files every test of which passes on Redis too
     "test_fire",
     "test_flow_endings",
     "test_flows",
+    "test_follow",
     "test_forget",
     "test_get",
     "test_leave",

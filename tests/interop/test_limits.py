@@ -155,4 +155,4 @@ async def test_the_key_of_a_job_is_the_one_that_core_reads(desk: Desk, keys: Any
     await limit_tenants(desk)
     await desk.add(new(data=data))
     expected = key_of("tenant", data)
-    assert keys.hget(f"{prefix}:q:1", "hrq") == "tenant" + ("" if expected is None else f"={expected}")
+    assert keys.hget(f"{prefix}:q:1", "hrb") == "tenant" + ("" if expected is None else f"={expected}")

@@ -58,7 +58,7 @@ from headrace.core.commands import (
     WorkerRecord,
     Workers,
 )
-from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.jobs import STATES, Dedup, Failure, Follow, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
@@ -107,13 +107,24 @@ class Player:
     def family(self) -> list[NewJob]:
         draw, options = self.draw, self.options()
         queue, name = draw.choice(QUEUES), draw.choice("ab")
-        match draw.choices(["alone", "flow", "child"], [5, 3, 2])[0]:
+        match draw.choices(["alone", "flow", "child", "follower"], [5, 3, 2, 2])[0]:
+            case "follower" if self.jobs:
+                bonds = ["fail_parent", "wait", "continue_parent", "ignore", "drop", "on_failure"]
+                followed = draw.sample(list(self.jobs), min(len(self.jobs), draw.randint(1, 3)))
+                follows = tuple(Follow(job.queue, job.id, draw.choice(bonds)) for job in followed)  # type: ignore[arg-type]
+                return [NewJob(queue, name, options=options, has_children=True, follows=follows)]
             case "flow":
                 root_id = f"p{draw.randint(0, 10**6)}"
                 root = NewJob(
                     queue, name, id=root_id, delay_ms=draw.choice([0, 0, 15]), options=options, has_children=True
                 )
-                return [root, *(self.child(queue, root_id) for _ in range(draw.randint(0, 3)))]
+                steps = [
+                    NewJob(
+                        queue, "c", options=self.options(), has_children=True, follows=(Follow(queue, root_id, bond),)
+                    )
+                    for bond in draw.sample(("finally", "on_failure"), draw.randint(0, 2))  # type: ignore[arg-type]
+                ]
+                return [root, *(self.child(queue, root_id) for _ in range(draw.randint(0, 3))), *steps]
             case "child" if self.jobs:
                 of = draw.choice(list(self.jobs))
                 return [self.child(of.queue, of.id)]

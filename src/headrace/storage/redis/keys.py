@@ -13,6 +13,9 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
     prefix~:<queue>:ever      hash    who has which key for ever
     prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline
+    prefix~:<queue>:<id>:follows    hash  of each job that a job follows, by its key, the edge; see shared/follow.lua
+    prefix~:<queue>:<id>:followers  zset  the keys of those who follow a job, in the order of their adds
+    prefix~::followed         zset    the keys of all jobs that are followed, by when Recover looks at them again
     prefix~:<queue>:tally:<minute>  hash  what finished in that minute, for a day; see shared/tally.lua
 
     prefix~::fence            string  the fence given last, of whatever lock
@@ -41,6 +44,8 @@ ignores:
     hrg    how many log lines are gone; those in `J:logs` are the ones after them
     hrh    the run during which a child failed that lets the job go on; void once `ats` has moved on
     hrj    notes, a JSON object
+    hrm    how many of the jobs that it follows it waits for
+    hrq    1 if others follow the job
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hre    `<deadline>:<reason>`, when and with what a job fails that nobody has started
@@ -48,7 +53,7 @@ ignores:
     hrk    how many children the job was given
     hrp    the place of a child among these
     hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
-    hrq    by which member limits per key tell jobs apart, and the key; void if the queue names another
+    hrb    by which member limits per key tell jobs apart, and the key; void if the queue names another
     hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """

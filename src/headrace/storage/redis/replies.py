@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from headrace.core.commands import Add, Added, Claim, Claimed, Recover, Recovered, Settle, Settled
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
+from headrace.core.errors import DuplicateId, LeaseLost, NoSuchJob, NoSuchParent, Refused, WrongState
+from headrace.core.flow_errors import CannotFollow
 from headrace.core.jobs import JobRef, Lease
 from headrace.core.limits import queue_full
 from headrace.storage.redis.failures import deferred_of
@@ -14,7 +15,7 @@ from headrace.storage.redis.options import options_of
 Reader: TypeAlias = Callable[[Any, Any, Keys], Any]
 
 REFUSALS: Final[dict[str, type[Refused]]] = {
-    refusal.code: refusal for refusal in (DuplicateId, LeaseLost, NoSuchParent, WrongState)
+    refusal.code: refusal for refusal in (DuplicateId, NoSuchParent, LeaseLost, WrongState, NoSuchJob, CannotFollow)
 }
 
 

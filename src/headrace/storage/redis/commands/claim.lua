@@ -1,4 +1,4 @@
--- uses: clock queues place events wake lease rest rate parents deadlines schedulers
+-- uses: clock queues place events wake lease rest rate defer deadlines schedulers
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
@@ -180,7 +180,7 @@ local function look_ahead(K, ours, of)
   end
   local due = not spent and next_due(K)
   if spent or due then
-    ask_again_in(spent or due - now)
+    ask_again_in(spent or math.floor(due) - now) -- the rest is the turn of the job in its millisecond
   end
 end
 

@@ -1,4 +1,5 @@
--- uses: clock queues place state events wake parents store receive leased capacity
+-- uses: clock queues place state events wake parents store receive follow capacity
+-- rarely: cancel family leased
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV begins as that of Add: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as
@@ -14,7 +15,8 @@ local new = {} -- hash key -> the job of this command that will be there
 local existing = {} -- position -> true
 local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
 local parents = {} -- hash key -> state, of parents that are in the store
-local flows = {} -- jobs of this command that were added with children
+local flows = {} -- jobs of this command that were added with children, or follow others
+local hung = {} -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
 local has_dedups = false
 
 local function earlier_answer()
@@ -45,7 +47,7 @@ local function parent_problem(job)
   if not state then
     return { 'no-such-parent', job[10], job[11] }
   end
-  if token and not new[key] and not (state == 'active' and leased(K, job[11], token)) then
+  if token and not new[key] and not (state == 'active' and rarely('leased')(K, job[11], token)) then
     return { 'lease-lost', job[10], job[11] }
   end
   if state ~= 'waiting-children' and state ~= 'active' then
@@ -53,22 +55,46 @@ local function parent_problem(job)
   end
 end
 
+-- Nobody waits for older jobs below one that is in the store: those may wait for that.
+local function follow_problem(job, above)
+  if job[FOLLOWS] and above then
+    return { 'cannot-follow', above[1], above[2] }
+  end
+  for _, each in ipairs(job[FOLLOWS] or {}) do
+    local queue, id, bond = unpack(each, 1, 3)
+    local key = queue_key(queue) .. id
+    if not new[key] and (bond == 'finally' or redis.call('EXISTS', key) == 0) then
+      return { 'no-such-job', queue, id }
+    end
+  end
+end
+
+local function above_of(job)
+  local parent_key = queue_key(job[10]) .. job[11]
+  if new[parent_key] then
+    return hung[parent_key]
+  end
+  return { job[10], job[11] }
+end
+
 local function problem(position, job)
   local K, id = queue_key(job[1]), job[2]
-  if id then
-    local key = K .. id
-    if new[key] or redis.call('EXISTS', key) == 1 then
-      if job[9] or job[10] then
-        return { 'duplicate-id', job[1], id }
-      end
-      existing[position] = true
-      return
+  local key = id and K .. id
+  if key and (new[key] or redis.call('EXISTS', key) == 1) then
+    if job[9] or job[10] then
+      return { 'duplicate-id', job[1], id }
     end
-    new[key] = job
+    existing[position] = true
+    return
   end
   needed[K] = (needed[K] or 0) + 1
   has_dedups = has_dedups or job[DEDUP] ~= nil
-  return job[10] and parent_problem(job)
+  local above = job[10] and above_of(job)
+  local refusal = job[10] and parent_problem(job) or follow_problem(job, above)
+  if key then
+    new[key], hung[key] = job, above
+  end
+  return refusal
 end
 
 local last = {} -- queue key -> the number given last
@@ -84,7 +110,15 @@ local duplicates, replaced, kept = {}, {}, {}
 local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
 
 local function owner_above(job)
-  return job[10] and dropped[queue_key(job[10]) .. job[11]]
+  if job[10] then
+    return dropped[queue_key(job[10]) .. job[11]]
+  end
+  for _, each in ipairs(job[FOLLOWS] or {}) do
+    local owner = dropped[queue_key(each[1]) .. each[2]]
+    if owner then
+      return owner
+    end
+  end
 end
 
 -- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
@@ -125,14 +159,47 @@ local function enter(position, job)
     give_new_key(job, id, before, now)
   end
   if job[9] then
-    flows[#flows + 1] = { K = K, id = id, key = K .. id }
+    flows[#flows + 1] = { K = K, id = id, key = K .. id, follows = job[FOLLOWS] }
   end
   return job[1], id
 end
 
+local ended = { completed = {}, failed = {} } -- ties of new followers to jobs that have ended
+
+local function tie(follower, job, bond)
+  follow(follower.key, job.key, bond, now)
+  local state = state_of(job.K, job.id)
+  if ended[state] then
+    local value = state == 'failed' and reason_of(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
+    local child = { key = job.key, value = value }
+    table.insert(ended[state], { child = child, parent = follower_of(follower.key), is_followed = true })
+  end
+end
+
+-- A job of this command may have taken the place of one that was to be followed: what is removed is not waited for.
+local function tie_followers()
+  for _, follower in ipairs(flows) do
+    for _, each in ipairs(follower.follows or {}) do
+      local queue, id, bond = unpack(each, 1, 3)
+      local K = queue_key(queue)
+      local jobs = { { K = K, id = id, key = K .. id } }
+      if bond == 'finally' then
+        jobs = rarely('family_of')(K, queue, id, math.huge)
+      end
+      for _, job in ipairs(redis.call('EXISTS', K .. id) == 1 and jobs or {}) do
+        tie(follower, job, bond)
+      end
+    end
+  end
+  drop(tell_completed(ended.completed, now), now)
+  local free = tell_failed(ended.failed, now)
+  if #free > 0 then
+    rarely('call_off')(free, now)
+  end
+end
+
 -- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
--- for what was answered before and for jobs
--- with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and positions
+-- for what was answered before and for jobs with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and positions
 -- of what is kept.
 local function add()
   local answer = earlier_answer()
@@ -165,8 +232,9 @@ local function add()
       names[position], ids[position] = enter(position, job)
     end
   end
+  tie_followers()
   for _, parent in ipairs(flows) do
-    release_if_free(parent, now) -- no child followed
+    release_if_free(parent, now) -- nothing to wait for
   end
   trim_events()
   wake()

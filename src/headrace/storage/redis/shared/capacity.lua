@@ -3,13 +3,23 @@
 
 local IS_OVER = { completed = true, failed = true, gone = true }
 
+local function is_below_one(job, dropped)
+  if job[10] then
+    return dropped[queue_key(job[10]) .. job[11]]
+  end
+  for _, each in ipairs(job[FOLLOWS] or {}) do
+    if dropped[queue_key(each[1]) .. each[2]] then
+      return true
+    end
+  end
+end
+
 -- The jobs that take up room: not those that are there already, nor duplicates, nor what stands below one.
 local function newcomers(jobs, existing, now)
   local dropped, found, named = {}, {}, {} -- dedup keys that jobs of this Add take
   for position, job in ipairs(jobs) do
-    local is_below = job[10] and dropped[queue_key(job[10]) .. job[11]]
     local key = job[DEDUP] and queue_key(job[1]) .. job[DEDUP][1]
-    if is_below or (key and (named[key] or taken_key(job[1], job[DEDUP][1], now))) then
+    if is_below_one(job, dropped) or (key and (named[key] or taken_key(job[1], job[DEDUP][1], now))) then
       if job[2] then
         dropped[queue_key(job[1]) .. job[2]] = true
       end

@@ -18,16 +18,16 @@ local function digits(score)
   return string.format('%016.0f', score)
 end
 
--- The key of a job by the data that it came with; nil if the job is gone. The field `hrq` is `<member><key>`.
+-- The key of a job by the data that it came with; nil if the job is gone. The field `hrb` is `<member><key>`.
 local function key_of(K, id, per_key)
-  local known, data = unpack(redis.call('HMGET', K .. id, 'hrq', 'data'), 1, 2)
+  local known, data = unpack(redis.call('HMGET', K .. id, 'hrb', 'data'), 1, 2)
   local name = known and string.match(known, '^[%w_]*')
   if name == per_key.member then
     return string.sub(known, #name + 1)
   end
   local key = data and key_in(data, per_key.member)
   if key then
-    redis.call('HSET', K .. id, 'hrq', per_key.member .. key)
+    redis.call('HSET', K .. id, 'hrb', per_key.member .. key)
   end
   return key or nil
 end

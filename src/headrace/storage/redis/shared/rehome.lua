@@ -1,4 +1,4 @@
--- uses: queues place events leave remove numbers deadlines
+-- uses: queues place events leave remove numbers deadlines follow
 -- A job goes over to another queue, with all that belongs to it. Its state stays.
 
 local FAMILY = { ':dependencies', ':processed', ':failed', ':unsuccessful' }
@@ -11,6 +11,7 @@ local function is_in_flow(key)
     end
   end
   return redis.call('HEXISTS', key, 'parentKey') == 1
+    or redis.call('EXISTS', ties_key(key, 'follows'), ties_key(key, 'followers')) > 0
 end
 
 local function arrive(K, id, job, score, now)
