@@ -3,8 +3,8 @@
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now [, what shared/schedulers notes]}; a row is FIELDS, then the id, the number of the source, and
--- for the few that have them MORE.
+-- Answer: {ms until asking again makes sense or -1, rows, now [, what shared/schedulers notes]}; a row is FIELDS, then the
+-- id, the number of the source, and for the few that have them MORE.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail

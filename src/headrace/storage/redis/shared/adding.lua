@@ -199,8 +199,8 @@ local function tie_followers()
 end
 
 -- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
--- for what was answered before and for jobs with dedup keys, the same with the queues, positions of duplicates, [position, id] of who was replaced, and positions
--- of what is kept.
+-- for what was answered before and for jobs with dedup keys, the first with the queues, positions of duplicates,
+-- [position, id] of who was replaced, and positions of what is kept.
 local function add()
   local answer = earlier_answer()
   if answer then
