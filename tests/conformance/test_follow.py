@@ -166,6 +166,19 @@ async def test_a_job_that_is_retried_is_waited_for_again_by_a_follower_that_stil
     assert await desk.state(F) == "active"
 
 
+async def test_a_recovery_does_not_tell_again_of_the_failure_that_a_retried_follower_knows(desk: Desk) -> None:
+    (job,) = await desk.add(new())
+    await desk.add(follower(job))
+    await desk.fail()
+    await desk.fail("f")
+    await desk.move("retry", F)
+    await desk.recover()
+    assert await desk.state(F) == "waiting-children"
+    await desk.move("retry", job)
+    await desk.fail()
+    assert await desk.state(F) == "waiting"
+
+
 async def test_a_retried_follower_waits_for_the_job_that_failed_it(desk: Desk) -> None:
     (job,) = await desk.add(new())
     await desk.add(follower(job))

@@ -2,7 +2,8 @@
 -- Who follows whom. Nothing of it stands in BullMQ's `:dependencies`: what removes a job deletes those.
 --
 -- `prefix~:<queue>:<id>:follows` of a follower is a hash: of the key of each job that it follows the edge, as MessagePack
--- [place, bond, name, mark, value]; the mark is `pending`, or what has come of it: `result`, `reason`, `failed`.
+-- [place, bond, name, mark, value]; the mark is `pending`, or what has come of it: `result`, `reason`, `failed`. A retried
+-- follower has as the value of a pending one the `finishedOn` of the failure that it knows.
 -- `prefix~:<queue>:<id>:followers` of a job is a sorted set: the keys of its followers, in the order of their adds.
 -- The field `hrm` of a follower says how many jobs it waits for, `hrq` of a job that it is followed: who has neither
 -- costs no look. `prefix~::followed` has the keys of all that are followed, by when `Recover` looks at them again.

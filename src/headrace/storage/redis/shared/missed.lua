@@ -5,11 +5,23 @@
 local LOOKED_AT_MAX = 1000 -- jobs that are followed, each time
 local ENDED_REST_MS = 60 * 60 * 1000 -- until one that has ended is looked at again: it may have been removed
 
+-- Who knew of this failure, and was retried, waits for another end.
+local function untold(ties)
+  local found = {}
+  for _, tie in ipairs(ties) do
+    local edge = edge_between(tie.parent.key, tie.child.key)
+    if edge and edge[VALUE] ~= tie.child.finished_at then
+      found[#found + 1] = tie
+    end
+  end
+  return found
+end
+
 local function tell_missed(now)
   local completed, failed, gone = {}, {}, {}
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', FOLLOWED, '-inf', now, 'LIMIT', 0, LOOKED_AT_MAX)) do
     local is_followed, finished_at, result = unpack(redis.call('HMGET', key, 'hrq', 'finishedOn', 'returnvalue'), 1, 3)
-    local child = { key = key, is_followed = true, value = result or reason_of(key) }
+    local child = { key = key, is_followed = true, value = result or reason_of(key), finished_at = finished_at }
     if not is_followed then
       gone[#gone + 1] = child
     elseif finished_at then
@@ -18,7 +30,7 @@ local function tell_missed(now)
     redis.call('ZADD', FOLLOWED, finished_at and now + ENDED_REST_MS or now, key)
   end
   drop(tell_completed(ties_of(completed), now), now)
-  call_off(tell_failed(ties_of(failed), now), now)
+  call_off(tell_failed(untold(ties_of(failed)), now), now)
   local ties = ties_of(gone)
   forget_followers(gone)
   drop(tell_removed(ties, now), now)

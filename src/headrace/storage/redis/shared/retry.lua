@@ -19,7 +19,7 @@ local function reclaim(key)
       if redis.call('ZSCORE', followed.K .. 'completed', followed.id) then
         mark_edge(key, followed.key, followed.edge, 'result', redis.call('HGET', followed.key, 'returnvalue') or 'null')
       else
-        mark_edge(key, followed.key, followed.edge, 'pending')
+        mark_edge(key, followed.key, followed.edge, 'pending', redis.call('HGET', followed.key, 'finishedOn') or nil)
       end
     end
   end
