@@ -15,57 +15,15 @@ from .audit import assert_consistent
 from .clock import FrozenClock
 from .desk import Desk
 
-ENGINES = ("memory", "sqlite")
-PROBES = ("postgres", "redis")  # engines that know Add, Claim, Settle, Recover and Get
+ENGINES = ("memory", "sqlite", "redis")
+PROBES = ("postgres",)  # engines that know Add, Claim, Settle, Recover and Get
 GIVEN = "given"
-ON_REDIS = {  # files every test of which passes on Redis too
-    "test_acquire",
-    "test_add",
-    "test_annotate",
-    "test_beat",
-    "test_channels",
-    "test_claim",
-    "test_commit",
-    "test_configure",
-    "test_count",
-    "test_dedup",
-    "test_expiry",
-    "test_families",
-    "test_find",
-    "test_flow_endings",
-    "test_flows",
-    "test_forget",
-    "test_get",
-    "test_leave",
-    "test_lines",
-    "test_locks",
-    "test_move",
-    "test_move_flow",
-    "test_move_to_queue",
-    "test_policies",
-    "test_publish",
-    "test_queues",
-    "test_read",
-    "test_recover",
-    "test_release",
-    "test_remove",
-    "test_renew",
-    "test_run",
-    "test_settle",
-    "test_siblings",
-    "test_tally",
-    "test_tree",
-    "test_trim",
-    "test_wait",
-    "test_workers",
-}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of a store runs on each engine."""
     if "engine" in metafunc.fixturenames:
-        ours = (*ENGINES, "redis") if metafunc.module.__name__.rpartition(".")[2] in ON_REDIS else ENGINES
-        ours = (*ENGINES, *PROBES) if "probed" in metafunc.fixturenames else ours
+        ours = (*ENGINES, *PROBES) if "probed" in metafunc.fixturenames else ENGINES
         metafunc.parametrize("engine", (GIVEN,) if metafunc.config.getoption("--headrace-store") else ours)
 
 

@@ -218,3 +218,9 @@ async def test_a_thousand_jobs_are_claimed_at_once(desk: Desk, clock: FrozenCloc
     leases = await desk.claim(limit=1_000, lease_ms=LEASE_MS)
     assert len(leases) == 1_000
     assert await desk.counts() == {"waiting": 200, "active": 1_000}
+
+
+async def test_to_wait_for_the_second_of_two_jobs_that_are_due_together_takes_no_longer(desk: Desk) -> None:
+    first, _ = await desk.add(new(delay_ms=10), new(delay_ms=10))
+    await desk.remove(first)
+    assert (await desk.claimed()).wait_ms == 10

@@ -490,19 +490,19 @@ async def test_a_key_is_free_when_its_job_has_expired(desk: Desk, clock: FrozenC
     assert await is_free(desk)
 
 
-async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk, engine: str) -> None:
+async def test_a_duplicate_needs_no_room_in_a_full_queue(desk: Desk) -> None:
     await desk.run(Configure("q", max_waiting=1))
     owner = await add(desk, keyed())
     for dropped in (keyed(), keyed(replaces=True)):
         assert (await add(desk, dropped)).duplicates == (0,)
     root = keyed(id="root", has_children=True)
-    assert (await add(desk, root, child("root", queue="q"))).jobs == owner.jobs * 2
+    step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))
+    assert (await add(desk, root, child("root", queue="q"), step)).jobs == owner.jobs * 3
     assert await desk.counts() == {"waiting": 1}
-    if engine != "redis":  # its Add does not ask for room yet
-        assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
+    assert isinstance(await desk.refusal(Add((new(),))), QueueFull)
 
 
-async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: Desk, engine: str) -> None:
+async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: Desk) -> None:
     await desk.run(Configure("q", max_waiting=2))
     root = keyed(id="root", has_children=True)
     added = await add(desk, keyed(), keyed(), keyed(replaces=True), root, child("root", queue="q"))
@@ -510,13 +510,10 @@ async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: D
     delayed = keyed(key="other", delay_ms=5, replaces=True)
     assert len((await add(desk, delayed, delayed)).replaced) == 1
     assert await desk.counts() == {"waiting": 1, "delayed": 1}
-    if engine != "redis":  # its Add does not ask for room yet
-        assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
+    assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
 
 
-async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk, engine: str) -> None:
-    if engine == "redis":
-        pytest.skip("jobs do not follow others on Redis yet")
+async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk) -> None:
     owner = await add(desk, keyed())
     step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))
     added = await add(desk, keyed(id="root"), step)

@@ -83,6 +83,35 @@ async def test_a_failure_acts_by_its_bond_whether_it_comes_before_the_follower_o
     )
 
 
+async def test_who_was_to_run_after_a_failure_goes_at_once_when_the_job_has_completed(desk: Desk) -> None:
+    (job,) = await desk.add(new())
+    await desk.finish()
+    await desk.add(follower(job, bond="on_failure"))
+    assert await desk.counts("f") == {}
+    assert [change.state for change in await desk.changes(F)] == ["waiting-children", "removed"]
+
+
+@pytest.mark.parametrize("bond", ["fail_parent", "continue_parent", "ignore", "drop", "on_failure"])
+async def test_who_has_gone_with_a_completed_job_hears_nothing_of_one_that_failed(desk: Desk, bond: Bond) -> None:
+    completed, failed = await desk.add(new(), new())
+    await desk.finish()
+    await desk.fail()
+    both = Follow("q", completed.id, "on_failure"), Follow("q", failed.id, bond)
+    await desk.add(parent("f", queue="f", follows=both))
+    assert await desk.counts("f") == {}
+    assert [change.state for change in await desk.changes(F)] == ["waiting-children", "removed"]
+
+
+async def test_who_begins_to_wait_in_the_step_in_which_it_becomes_needless_goes(desk: Desk) -> None:
+    first, second = await desk.add(new(), new())
+    both = Follow("q", first.id, "continue_parent"), Follow("q", second.id, "on_failure")
+    await desk.add(parent("f", queue="f", follows=both))
+    await desk.fail()
+    waiting, other = await desk.claim_one("f"), await desk.claim_one()
+    await desk.settle(awaits_children(waiting), done(other))
+    assert await desk.counts("f") == {}
+
+
 async def test_a_cancelled_job_has_failed_for_its_followers(desk: Desk) -> None:
     (job,) = await desk.add(new())
     await desk.add(follower(job))
@@ -135,6 +164,19 @@ async def test_a_job_that_is_retried_is_waited_for_again_by_a_follower_that_stil
     await desk.claim_one("f")
     await desk.move("retry", first)
     assert await desk.state(F) == "active"
+
+
+async def test_a_recovery_does_not_tell_again_of_the_failure_that_a_retried_follower_knows(desk: Desk) -> None:
+    (job,) = await desk.add(new())
+    await desk.add(follower(job))
+    await desk.fail()
+    await desk.fail("f")
+    await desk.move("retry", F)
+    await desk.recover()
+    assert await desk.state(F) == "waiting-children"
+    await desk.move("retry", job)
+    await desk.fail()
+    assert await desk.state(F) == "waiting"
 
 
 async def test_a_retried_follower_waits_for_the_job_that_failed_it(desk: Desk) -> None:

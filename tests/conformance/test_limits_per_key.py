@@ -6,6 +6,8 @@ from headrace.core.commands import Add, Claim, Configure, Source
 from headrace.core.errors import QueueFull
 from headrace.core.jobs import Lease, NewJob
 from headrace.core.limits import Capacity
+from headrace.core.topics import ready
+from headrace.storage.protocol import Storage
 
 from .clock import FrozenClock
 from .desk import LEASE_MS, Desk, child, done, ids, new, parent, put_back, ref
@@ -180,6 +182,16 @@ async def test_the_place_that_a_dead_worker_had_of_a_key_comes_back(desk: Desk, 
     leases = await desk.claim()
     await desk.settle(*map(done, leases))
     assert names(await desk.claim()) == "a"
+
+
+async def test_whoever_waits_for_a_place_of_a_key_is_woken_when_a_job_ends(desk: Desk, store: Storage) -> None:
+    await limit(desk, running=1)
+    await add(desk, "a a")
+    (lease,) = await desk.claim()
+    assert await desk.claim() == ()
+    await store.wait({ready("q")}, 0)
+    await desk.settle(done(lease))
+    assert await store.wait({ready("q")}, 0)
 
 
 # -- waiting ------------------------------------------------------------------------------------------------------

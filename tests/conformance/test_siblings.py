@@ -78,9 +78,7 @@ async def test_a_parent_that_runs_calls_off_the_children_that_it_has_added(desk:
     assert (await desk.claim_one()).deferred is not None
 
 
-async def test_a_job_that_is_followed_calls_off_the_children_and_is_never_called_off(desk: Desk, engine: str) -> None:
-    if engine == "redis":
-        pytest.skip("jobs do not follow others on Redis yet")
+async def test_a_job_that_is_followed_calls_off_the_children_and_is_never_called_off(desk: Desk) -> None:
     first, second = await desk.add(new(), new())
     await desk.add(
         parent("p", siblings="cancel", follows=(Follow("q", first.id), Follow("q", second.id))), child("p", id="c")

@@ -84,6 +84,9 @@ const verbs = {
   hand: async (name, id, verb, ...words) => {
     await (await queue(name).getJob(id))[verb](...words);
   },
+  schedule: async (name, id, repeat, template) => (await queue(name).upsertJobScheduler(id, repeat, template)).id,
+  unschedule: (name, id) => queue(name).removeJobScheduler(id),
+  scheduler: (name, id) => queue(name).getJobScheduler(id),
   logs: (name, id) => queue(name).getJobLogs(id),
   meta: async (name) => ({
     isPaused: await queue(name).isPaused(),

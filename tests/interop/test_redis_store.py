@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Add, Annotate, Claim, Claimed, Command, Get, Got, Schedules, Source
+from headrace.core.commands import Add, Annotate, Claim, Claimed, Command, Get, Got, Source
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, StorageFull, Unavailable
 from headrace.core.query import parse
 from headrace.storage.redis import RedisStore
@@ -45,11 +45,6 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
     added = await asyncio.gather(*(desk.add(new()) for _ in range(100)))
     assert sorted(int(job.id) for (job,) in added) == list(range(1, 101))
     assert keys.info("clients")["connected_clients"] <= before + 8
-
-
-async def test_a_command_that_is_not_there_yet_is_a_misuse(desk: Desk) -> None:
-    with pytest.raises(Misuse, match="does not know the command Schedules"):
-        await desk.store.run(Schedules())
 
 
 async def test_a_full_memory_refuses_and_stores_nothing(desk: Desk, keys: Any) -> None:

@@ -27,7 +27,10 @@ from headrace.core.commands import (
     Commit,
     Configure,
     Count,
+    DropSchedule,
     Find,
+    Fire,
+    Fired,
     Forget,
     Found,
     Get,
@@ -38,12 +41,14 @@ from headrace.core.commands import (
     Move,
     Moved,
     Publish,
+    PutSchedule,
     Queues,
     Read,
     Recover,
     Release,
     Remove,
     Renew,
+    Schedules,
     Settle,
     Settlement,
     Source,
@@ -53,9 +58,11 @@ from headrace.core.commands import (
     WorkerRecord,
     Workers,
 )
-from headrace.core.jobs import STATES, Dedup, Failure, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.jobs import STATES, Dedup, Failure, Follow, JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
+from headrace.core.limits import Capacity, Rate
 from headrace.core.outcomes import AwaitsChildren, Done, Failed, Outcome, Postponed, PutBack
 from headrace.core.query import parse
+from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
 from headrace.storage.memory import MemoryStore
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
@@ -74,17 +81,20 @@ class Player:
         self.jobs: dict[JobRef, None] = {}
         self.held: list[Lease] = []
         self.tokens = 0
+        self.has_keys = seed % 2 == 1
 
     def command(self) -> Command[Any]:
         kinds: list[Callable[[], Command[Any]]] = [
             self.add, self.claim, self.settle, Recover, self.annotate, self.configure, self.read,
-            self.remove, self.renew, self.move, self.log, self.aside,
+            self.remove, self.renew, self.move, self.log, self.aside, self.schedule,
         ]  # fmt: skip
-        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2, 3, 3, 2])[0]()
+        return self.draw.choices(kinds, [6, 6, 6, 2, 3, 1, 2, 2, 2, 3, 3, 2, 3])[0]()
 
     def learn(self, reply: object) -> None:
         if isinstance(reply, Added):
             self.jobs.update(dict.fromkeys(reply.jobs))
+        if isinstance(reply, Fired) and reply.job is not None:
+            self.jobs[reply.job] = None
         if isinstance(reply, Moved):
             self.jobs.update(dict.fromkeys(reply.jobs))
         if isinstance(reply, Claimed):
@@ -97,21 +107,34 @@ class Player:
     def family(self) -> list[NewJob]:
         draw, options = self.draw, self.options()
         queue, name = draw.choice(QUEUES), draw.choice("ab")
-        match draw.choices(["alone", "flow", "child"], [5, 3, 2])[0]:
+        match draw.choices(["alone", "flow", "child", "follower"], [5, 3, 2, 2])[0]:
+            case "follower" if self.jobs:
+                bonds = ["fail_parent", "wait", "continue_parent", "ignore", "drop", "on_failure"]
+                followed = draw.sample(list(self.jobs), min(len(self.jobs), draw.randint(1, 3)))
+                follows = tuple(Follow(job.queue, job.id, draw.choice(bonds)) for job in followed)  # type: ignore[arg-type]
+                return [NewJob(queue, name, options=options, has_children=True, follows=follows)]
             case "flow":
                 root_id = f"p{draw.randint(0, 10**6)}"
                 root = NewJob(
                     queue, name, id=root_id, delay_ms=draw.choice([0, 0, 15]), options=options, has_children=True
                 )
-                return [root, *(self.child(queue, root_id) for _ in range(draw.randint(0, 3)))]
+                steps = [
+                    NewJob(
+                        queue, "c", options=self.options(), has_children=True, follows=(Follow(queue, root_id, bond),)
+                    )
+                    for bond in draw.sample(("finally", "on_failure"), draw.randint(0, 2))  # type: ignore[arg-type]
+                ]
+                return [root, *(self.child(queue, root_id) for _ in range(draw.randint(0, 3))), *steps]
             case "child" if self.jobs:
                 of = draw.choice(list(self.jobs))
                 return [self.child(of.queue, of.id)]
-        # Without a priority here, since stalls and put backs would put several in front of one.
+        # With a priority only where keys take turns: stalls and put backs put several in front of one.
+        priority = draw.choice([0, 0, 1, 2]) if self.has_keys else 0
         own = draw.choice([None, None, None, f"x{draw.randint(0, 30)}"])
         if draw.random() < 0.4:
             options = replace(options, dedup=self.dedup(is_named=own is not None))
-        return [NewJob(queue, name, id=own, delay_ms=draw.choice([0, 0, 20]), options=options)]
+        data = '{"tenant": "%s"}' % draw.choice("xyz")  # noqa: UP031 (braces)
+        return [NewJob(queue, name, data, own, priority, draw.choice([0, 0, 20]), options)]
 
     def dedup(self, *, is_named: bool) -> Dedup:
         """What is kept has an id of its own: without one it has its number since then, as Node wants to know it."""
@@ -165,6 +188,26 @@ class Player:
             ]
         )
 
+    def schedule(self) -> Command[Any]:
+        draw = self.draw
+        name, version, at = draw.choice(("s", "é")), draw.randint(0, 4), draw.choice([None, 100, 200])
+        overlap: Any = draw.choice(["allow", "skip", "queue"])
+        job = self.child("q", "nobody") if draw.random() < 0.1 else NewJob("q", "a", options=self.options())
+        plan = Plan(EveryTiming(100), job, overlap=overlap, count=draw.choice([None, 3]))
+        paused: Any = draw.choice([None, None, "gone"])
+        fire = Fire(name, version, at, draw.choice([None, 200, 300]), draw.choice([0, 5]))
+        return draw.choice(
+            [
+                PutSchedule(ScheduleRecord(name, plan, version, 7, at, paused)),
+                PutSchedule(ScheduleRecord(name, plan, 0, 7, 100)),
+                fire,
+                fire,
+                Fire(name, slot=at, request_id=draw.choice([None, "f"])),
+                DropSchedule(name) if draw.random() < 0.3 else Schedules(),
+                Schedules(draw.choice([None, ("s", "x")]), draw.choice(["name", "time"]), (100, "é"), 1),
+            ]
+        )
+
     def claim(self) -> Claim:
         self.tokens += 1
         queues = self.draw.sample(QUEUES, self.draw.randint(1, 2))
@@ -195,6 +238,8 @@ class Player:
 
     def configure(self) -> Configure:
         draw = self.draw
+        if self.has_keys and draw.random() < 0.4:
+            return self.shares(draw.choice(QUEUES))
         keeps: list[Keep | Literal["default"] | None] = [None, "default", Keep(3), Keep(age_ms=9)]
         counts: list[int | UnsetType | None] = [UNSET, UNSET, None, 7]
         return Configure(
@@ -203,8 +248,14 @@ class Player:
             draw.choice(keeps),
             draw.choice(keeps),
             concurrency=draw.choice(counts),
-            max_waiting=draw.choice([None, 1_000]),
+            max_waiting=draw.choice([None, UNSET, 12, 1_000]),
+            rate=draw.choice([UNSET, UNSET, None, Rate(9, 30), Rate(2, 5)]),
         )
+
+    def shares(self, queue: str) -> Configure:
+        """Limits per key, by which jobs are told apart as long as they are there: what told them apart may change."""
+        counts = [None, 1, 2, 4]
+        return Configure(queue, per_key={"tenant": Capacity(self.draw.choice(counts), self.draw.choice([None, 3, 9]))})
 
     def read(self) -> Command[Any]:
         draw = self.draw
@@ -233,11 +284,12 @@ class Player:
         draw = self.draw
         jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
         where = draw.choice([None, None, parse("failed,waiting,active")])
-        action = draw.choice(["retry", "promote", "delay", "cancel", "move"])
+        action = draw.choice(["retry", "promote", "delay", "cancel", "move", *["prioritise"] * self.has_keys])
         return Move(
             jobs,
             action,  # type: ignore[arg-type]
             delay_ms=draw.choice([0, 15]),
+            priority=draw.choice([0, 3]),
             failure=draw.choice([None, Failure("no more", "cancelled")]),
             to=draw.choice(QUEUES),
             where=where,
@@ -288,13 +340,23 @@ async def test_redis_does_what_the_memory_store_does(
     await memory.open()
     await redis.open()
     try:
+        for queue in QUEUES if player.has_keys else ():
+            shares = player.shares(queue)
+            assert await redis.run(shares) == await memory.run(shares)
         for step in range(STEPS):
             command = player.command()
             clock.advance(player.draw.choice([1, 2, 6, 21]))
             expected = await memory.run(command)
             assert await redis.run(command) == expected, f"step {step}: {command}"
             player.learn(expected)
-            for seen in (Get(tuple(player.jobs)), Count((*QUEUES, "nowhere")), Queues(dedup="k"), Tally(None)):
+            for seen in (
+                Get(tuple(player.jobs)),
+                Count((*QUEUES, "nowhere")),
+                Queues(dedup="k"),
+                Tally(None),
+                Schedules(),
+                Schedules(order="time"),
+            ):
                 assert await redis.run(seen) == await memory.run(seen), f"after step {step}: {command}"
             listing = player.listing()
             assert await whole(redis, listing) == await whole(memory, listing), f"after step {step}: {listing}"

@@ -1,7 +1,9 @@
 """Whatever is done to a queue with limits: they hold at every moment, and nobody is passed over for ever."""
 
 import asyncio
+import uuid
 from collections import Counter
+from collections.abc import Callable
 from itertools import count, pairwise
 from typing import Any
 
@@ -13,10 +15,11 @@ from headrace import storage
 from headrace.core.commands import Add, Configure, Remove
 from headrace.core.jobs import STATES, Lease
 from headrace.core.limits import Capacity, Rate
+from headrace.storage.protocol import Storage
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, done, failed, later, new, put_back
 
-ENGINES = {"memory": "memory://", "sqlite": "sqlite:///:memory:"}
+ENGINES = {"memory": "memory://", "sqlite": "sqlite:///:memory:", "redis": ""}
 SHORT = settings(
     max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -79,9 +82,22 @@ class Watched:
         assert len(recent) <= self.rate.most
 
 
-async def live(engine: str, limits: tuple[int, int, Rate, Capacity], deeds: list[Any]) -> None:
+@pytest.fixture
+def make(engine: str, request: pytest.FixtureRequest) -> Callable[[FrozenClock], Storage]:
+    """Makes an empty store that is not open yet."""
+    if engine != "redis":
+        return lambda clock: storage.open(ENGINES[engine], clock=clock)
+    from headrace.storage.redis import RedisStore
+
+    url: str = request.getfixturevalue("valkey_url")
+    return lambda clock: RedisStore(url, prefix=f"t{uuid.uuid4().hex[:8]}", clock=clock)
+
+
+async def live(
+    make: Callable[[FrozenClock], Storage], limits: tuple[int, int, Rate, Capacity], deeds: list[Any]
+) -> None:
     clock = FrozenClock()
-    store = storage.open(ENGINES[engine], clock=clock)
+    store = make(clock)
     await store.open()
     desk = Desk(store)
     concurrency, max_waiting, rate, capacity = limits
@@ -103,7 +119,7 @@ async def live(engine: str, limits: tuple[int, int, Rate, Capacity], deeds: list
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_limits_hold_at_every_moment_and_everything_runs_in_the_end(engine: str) -> None:
+def test_limits_hold_at_every_moment_and_everything_runs_in_the_end(make: Callable[[FrozenClock], Storage]) -> None:
     @SHORT
     @given(
         st.tuples(
@@ -115,14 +131,16 @@ def test_limits_hold_at_every_moment_and_everything_runs_in_the_end(engine: str)
         st.lists(deeds, max_size=25),
     )
     def run(limits: tuple[int, int, Rate, Capacity], done: list[Any]) -> None:
-        asyncio.run(live(engine, limits, done))
+        asyncio.run(live(make, limits, done))
 
     run()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_each_key_has_its_turn_before_any_has_two_however_many_come_new(engine: str) -> None:
-    store = storage.open(ENGINES[engine], clock=FrozenClock())
+async def test_each_key_has_its_turn_before_any_has_two_however_many_come_new(
+    make: Callable[[FrozenClock], Storage],
+) -> None:
+    store = make(FrozenClock())
     await store.open()
     desk = Desk(store)
     await desk.run(Configure("q", per_key={"tenant": Capacity()}))

@@ -112,4 +112,5 @@ def _follow(world: World, followers: list[Job], now: int) -> None:
                 ties.append(Tie(one, follower, one.followers[follower]))
     ended = [tie for tie in dict.fromkeys(ties) if tie.child.state in FINISHED]
     drop(world, kin.tell_completed(world, [tie for tie in ended if tie.child.state == "completed"], now), now)
-    call_off(world, kin.tell_failed(world, [tie for tie in ended if tie.child.state == "failed"], now), now)
+    there = [tie for tie in ended if world.job(tie.parent.ref) is tie.parent]  # the others needed nothing but failures
+    call_off(world, kin.tell_failed(world, [tie for tie in there if tie.child.state == "failed"], now), now)

@@ -189,6 +189,8 @@ def release(world: World, parent: Job, now: int, *, is_hurried: bool = False, de
 
     A delay it was added with begins now, unless it has run already or is to fail; `delay_ms` is one it asked for.
     """
+    if world.job(parent.ref) is not parent:
+        return  # it was to run after a failure, and has gone in this very step
     if parent.state != "waiting-children" or (parent.pending and not parent.failure and not is_hurried):
         return
     if not parent.attempts_started:

@@ -25,8 +25,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 def add(command: Add, keys: Keys) -> tuple[Word, ...]:
     jobs = _pack([_job(job, keys) for job in command.jobs])
-    token = () if command.token is None else (command.token,)
-    return command.request_id or "", REQUEST_MS, jobs, *token
+    return command.request_id or "", REQUEST_MS, jobs, command.token or ""
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
@@ -43,9 +42,10 @@ def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
 
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
     options = job.options
-    if options.dedup is not None or options.expires_ms is not None:
+    if options.dedup is not None or options.expires_ms is not None or job.follows:
         plain = _plain(job, keys)
-        return *plain, *(None,) * (_PLAIN_MAX - len(plain)), options.expires_ms, _late(options), _dedup(job)
+        rest = options.expires_ms, _late(options), _dedup(job), _follows(job)
+        return *plain, *(None,) * (_PLAIN_MAX - len(plain)), *rest
     return _plain(job, keys)
 
 
@@ -62,6 +62,10 @@ def _dedup(job: NewJob) -> tuple[object, ...] | None:
         return None
     delayed, active = (reception(job, state, is_until_finished=True) for state in ("delayed", "active"))
     return dedup.key, dedup.ttl_ms or 0, dedup.is_forever, dedup.extends, delayed, active
+
+
+def _follows(job: NewJob) -> list[tuple[str, str, str]] | None:
+    return [(follow.queue, follow.id, follow.bond) for follow in job.follows] or None
 
 
 def _plain(job: NewJob, keys: Keys) -> tuple[object, ...]:

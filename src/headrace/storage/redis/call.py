@@ -1,7 +1,7 @@
 """How a command travels to Redis and what comes back."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -16,12 +16,20 @@ pack: Final = msgspec.msgpack.Encoder().encode
 """Lists travel as MessagePack."""
 
 
+Sequel: TypeAlias = Callable[[Any], tuple[str, tuple[Word, ...]] | None]
+"""By the answer of a script, what else is to be done: a script and its arguments."""
+
+
 class Call(NamedTuple):
-    """The script of a command, what that is given after the prefix and the instant, and what its answer means."""
+    """The script of a command, what that is given after the prefix and the instant, and what its answer means.
+
+    The reply is given when the `sequel` has been done.
+    """
 
     script: str
     arguments: Callable[[Any, Keys], tuple[Word, ...]]
     reply: Callable[[Any, Any, Keys], Any]
+    sequel: Sequel | None = None
 
 
 class Sights(NamedTuple):
@@ -34,13 +42,21 @@ class Sights(NamedTuple):
 NOTHING_SEEN: Final = Sights(0, {})
 
 
-class Considered(NamedTuple):
-    """The call of a command in which Python decides something by the records of jobs.
+class Look(NamedTuple):
+    """How something is looked at: the script and its arguments, and what the answer shows."""
 
-    `looks_at` says of which; often none. The script writes only if they are still as they were seen.
+    ask: Callable[[Any, Keys], tuple[str, tuple[Word, ...]]]
+    see: Callable[[Any, Any, Keys], Any]
+
+
+class Considered(NamedTuple):
+    """The call of a command in which Python decides something by what is there: records of jobs, or what `look` sees.
+
+    `looks_at` says by which; often by none. The script writes only if they are still as they were seen.
     """
 
     script: str
-    looks_at: Callable[[Any], tuple[JobRef, ...]]
+    looks_at: Callable[[Any], tuple[Any, ...]]
     arguments: Callable[..., tuple[Word, ...]]  # of the command, the keys, and the sights if there are any
     reply: Callable[[Any, Any, Keys], Any]
+    look: Look | None = None

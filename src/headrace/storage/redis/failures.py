@@ -49,6 +49,12 @@ def _meant(text: str, keys: Keys) -> Failure:
     return child_failed(ref.queue, ref.id)
 
 
+def reason_of(text: str, keys: Keys) -> str:
+    """A reason that a parent was told, in our words."""
+    child = _CHILD.fullmatch(text)
+    return _meant(text, keys).reason if child and child[1].startswith(keys.queue("")) else text
+
+
 def trace_of(failure: Failure) -> str:
     """What stands in BullMQ's `stacktrace` for a failure; dashboards show it."""
     return failure.trace or (f"{failure.kind}: {failure.reason}" if failure.kind else failure.reason)

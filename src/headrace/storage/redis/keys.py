@@ -6,10 +6,16 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::queues           zset    the queues that were added to or claimed from, in that order
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
-    prefix~:<queue>:settings  hash    keep_completed, keep_failed, per_key (JSON), max_waiting; the rest is in K meta
+    prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, ours in `hr…`
+    prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua
+    prefix~:<queue>:parked    zset    ready jobs of a queue with limits per key; with it `lines`, `heads`, `turns`,
+                                      `emptied`, `dealt` and `keyed`, see shared/lines.lua
     prefix~:<queue>:dedups    zset    its dedup keys for a time and for ever, by their ends
     prefix~:<queue>:ever      hash    who has which key for ever
     prefix~::deadlines        zset    `<rank of the queue>:<number>:<queue>:<id>` of jobs that expire, by deadline
+    prefix~:<queue>:<id>:follows    hash  of each job that a job follows, by its key, the edge; see shared/follow.lua
+    prefix~:<queue>:<id>:followers  zset  the keys of those who follow a job, in the order of their adds
+    prefix~::followed         zset    the keys of all jobs that are followed, by when Recover looks at them again
     prefix~:<queue>:tally:<minute>  hash  what finished in that minute, for a day; see shared/tally.lua
 
     prefix~::fence            string  the fence given last, of whatever lock
@@ -24,6 +30,9 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::channels         zset    the names of channels, all with the score 0, so in the order of their bytes
     prefix~::positions        hash    the last position of each channel
     prefix~::readers:<channel> hash   how far each reader has come, as it committed
+    prefix~::schedule:<name>  hash    a schedule, see shared/schedules.lua; what Node schedules is Node's
+    prefix~::schedules        zset    their names, all with the score 0, so in the order of their bytes
+    prefix~::slots            zset    the names of those that will fire, by their next slot
     prefix~::moves:<topic>    stream  one entry, the newest: when a topic that has no log moved
 
 A field of ours in an entry of `K events`, the last one, is `hr`: what happened as our log tells it, where BullMQ's
@@ -35,6 +44,8 @@ ignores:
     hrg    how many log lines are gone; those in `J:logs` are the ones after them
     hrh    the run during which a child failed that lets the job go on; void once `ats` has moved on
     hrj    notes, a JSON object
+    hrm    how many of the jobs that it follows it waits for
+    hrq    1 if others follow the job
     hrn    the job's number in its queue, if it has an id of its own; it decides between jobs of the same instant
     hrd    `<at>:<defa>`, since when the job is to fail; void if `defa` has become another
     hre    `<deadline>:<reason>`, when and with what a job fails that nobody has started
@@ -42,6 +53,7 @@ ignores:
     hrk    how many children the job was given
     hrp    the place of a child among these
     hrt…   `<place>:<name>` of a child that is gone; the name of the field ends with the child's key
+    hrb    by which member limits per key tell jobs apart, and the key; void if the queue names another
     hrs    since when the job stands ready, if not since its add; void if it was started since
     hrw    why the job failed, a Failure; void if its `at` is not `finishedOn`
 """

@@ -1,11 +1,11 @@
 """A job as a script gives it, as a record: the hash, and what stands about the job elsewhere."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from headrace.core.jobs import FINISHED, Failure, JobRecord, JobRef, Parent, Policy, State
-from headrace.storage.redis.call import Sights, pack
+from headrace.storage.redis.call import Look, Sights, pack
 from headrace.storage.redis.failures import cancel_of, deferred_of, failure_of, history_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
@@ -47,7 +47,7 @@ def record(ref: JobRef, found: list[Any], keys: Keys) -> JobRecord:
     )
 
 
-def looking(refs: tuple[JobRef, ...]) -> tuple[str, tuple[Word, ...]]:
+def looking(refs: tuple[JobRef, ...], _: Keys) -> tuple[str, tuple[Word, ...]]:
     """The script, and its arguments, that gives what `sights_of` reads."""
     return "get", (pack(refs), "with fingerprints")
 
@@ -82,3 +82,6 @@ def _parent(fields: dict[str, str], keys: Keys) -> Parent | None:
     flags = msgspec.json.decode(fields.get("parent", "{}"))
     policies: list[Policy] = [policy for policy, flag in FLAGS.items() if flags.get(flag)]
     return Parent(ref.queue, ref.id, policies[0] if policies else "wait")
+
+
+AT_JOBS: Final = Look(looking, sights_of)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from headrace.core.commands import Add, Added, Claim, Claimed, Recover, Recovered, Settle, Settled
-from headrace.core.errors import DuplicateId, LeaseLost, NoSuchParent, Refused, WrongState
+from headrace.core.errors import DuplicateId, LeaseLost, NoSuchJob, NoSuchParent, Refused, WrongState
+from headrace.core.flow_errors import CannotFollow
 from headrace.core.jobs import JobRef, Lease
+from headrace.core.limits import queue_full
 from headrace.storage.redis.failures import deferred_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import options_of
@@ -13,12 +15,14 @@ from headrace.storage.redis.options import options_of
 Reader: TypeAlias = Callable[[Any, Any, Keys], Any]
 
 REFUSALS: Final[dict[str, type[Refused]]] = {
-    refusal.code: refusal for refusal in (DuplicateId, LeaseLost, NoSuchParent, WrongState)
+    refusal.code: refusal for refusal in (DuplicateId, NoSuchParent, LeaseLost, WrongState, NoSuchJob, CannotFollow)
 }
 
 
 def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     code, *rest = reply
+    if code == "queue-full":
+        return queue_full(*rest)
     if code in REFUSALS:
         fields = dict(zip(("queue", "id", "state"), rest, strict=False))
         return REFUSALS[code](**fields)
@@ -32,7 +36,7 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
-    wait_ms, rows, now = reply
+    wait_ms, rows, now, *_ = reply
     sources, token = command.sources, command.token
     return Claimed(tuple([_lease(row, sources, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
 

@@ -1,6 +1,11 @@
-"""The Lua texts: one a command, put together with the shared pieces that its first line names, and their hashes."""
+"""The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes.
+
+Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
+declared outside that a later text has, too.
+"""
 
 import hashlib
+import re
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -8,7 +13,13 @@ from typing import Final
 from msgspec import Struct
 
 USES: Final = "-- uses: "
+RARELY: Final = "-- rarely: "
 PACKAGE: Final = "headrace.storage.redis"
+
+_LOCAL: Final = re.compile(r"^local (?P<function>function )?(?P<names>\w+(?:, \w+)*)(?P<end>\(| =)?", re.MULTILINE)
+_COMMENT: Final = re.compile(r"--.*")
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_ASKED: Final = re.compile(r"\brarely\('(\w+)'\)")
 
 
 class Script(Struct, frozen=True):
@@ -22,19 +33,48 @@ class Script(Struct, frozen=True):
 @cache
 def script(command: str) -> Script:
     """The script of a command, by the command's name in snake_case."""
-    text = "\n".join([*_pieces(_read("commands", command), []), _read("commands", command)])
+    own = _read("commands", command)
+    pieces = _pieces(own, USES, [])
+    text = _rare(own, pieces) + own
+    for piece in reversed(pieces):
+        text = f"{_rare(piece, pieces)}{_enclosed(piece, later=text)}\n{text}"
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-def _pieces(text: str, found: list[str]) -> list[str]:
-    """The shared texts that `text` needs, each once and after those that it needs itself."""
-    head = text.partition("\n")[0]
-    for name in head.removeprefix(USES).split() if head.startswith(USES) else ():
+def _pieces(text: str, mark: str, found: list[str]) -> list[str]:
+    """The shared texts that the line of `text` with this mark names, each once and after those that it needs itself."""
+    lines = [line for line in text.splitlines()[:2] if line.startswith(mark)]
+    for name in " ".join(lines).removeprefix(mark).split():
         piece = _read("shared", name)
-        _pieces(piece, found)
+        _pieces(piece, USES, found)
         if piece not in found:
             found.append(piece)
     return found
+
+
+def _rare(text: str, there: list[str]) -> str:
+    """The function `rarely`, for a text that asks it: around the pieces that are named so and not there anyhow."""
+    found = _pieces(text, RARELY, list(there))[len(there) :]
+    names = dict.fromkeys(_ASKED.findall(text))
+    body = f"rare = {{ {', '.join(f'{name} = {name}' for name in names)} }}"
+    for piece in reversed(found):
+        body = f"{_enclosed(piece, later=body)}\n{body}"
+    return _read("shared", "rarely").replace("--[[rare]]", body) if names else ""
+
+
+def _enclosed(piece: str, *, later: str) -> str:
+    """A shared text in its block, after a declaration of what is used outside."""
+    used, outside = set(_WORD.findall(_COMMENT.sub("", later))), list[str]()
+
+    def declared(found: re.Match[str]) -> str:
+        names = found["names"].split(", ")
+        if used.isdisjoint(names):
+            return found[0]
+        outside.extend(names)
+        return f"{found['function'] or ''}{found['names']}{found['end'] or ' = nil'}"
+
+    text = _LOCAL.sub(declared, piece)
+    return f"local {', '.join(outside)}\ndo\n{text}\nend" if outside else f"do\n{text}\nend"
 
 
 @cache

@@ -8,14 +8,13 @@ from redis.asyncio.connection import SSLConnection, parse_url
 
 from headrace.core.commands import Command
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
-from headrace.core.jobs import JobRef
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.bell import Bell
-from headrace.storage.redis.call import CHANGED, Considered
-from headrace.storage.redis.calls import CALLS
+from headrace.storage.redis.call import CHANGED, Call, Considered
+from headrace.storage.redis.calls import CALLS, SCRIPTS
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Address, Links, ReplyError, Word, packed
-from headrace.storage.redis.records import looking, sights_of
+from headrace.storage.redis.records import AT_JOBS
 from headrace.storage.redis.script import Script, script
 
 LINKS_MAX: Final = 8  # connections that carry commands; more callers take turns
@@ -43,7 +42,7 @@ class RedisStore:
     async def open(self) -> None:
         if self._links is not None:
             return
-        self._scripts = {call.script: script(call.script) for call in CALLS.values()}
+        self._scripts = {name: script(name) for name in SCRIPTS}
         self._links = Links(self._address, LINKS_MAX)
         self._bell = Bell(self._address, self._links, self._keys)
         try:
@@ -81,21 +80,35 @@ class RedisStore:
         calls = [(CALLS[type(command)], command) for command in commands]
         errands = [(call.script, call.arguments(command, self._keys)) for call, command in calls]
         replies = await self._errands(links, errands)
+        await self._finish(links, [(call, reply) for (call, _), reply in zip(calls, replies, strict=True)])
         return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
-    async def _consider(self, links: Links, command: Command[Any], refs: tuple[JobRef, ...]) -> Any:
-        """Look at jobs, decide by what is seen, and write if that has stayed so; else look again."""
+    async def _finish(self, links: Links, answered: Sequence[tuple[Call | Considered, Any]]) -> None:
+        """Do what is still to be done after some answers."""
+        sequels = [
+            errand
+            for call, reply in answered
+            if isinstance(call, Call) and call.sequel and not isinstance(reply, ReplyError)
+            if (errand := call.sequel(reply))
+        ]
+        for reply in await self._errands(links, sequels) if sequels else ():
+            if isinstance(reply, ReplyError):
+                raise Unavailable(problem=str(reply))
+
+    async def _consider(self, links: Links, command: Command[Any], refs: tuple[Any, ...]) -> Any:
+        """Look, decide by what is seen, and write if that has stayed so; else look again."""
         call = CALLS[type(command)]
         assert isinstance(call, Considered)
+        look = call.look or AT_JOBS
         for _ in range(LOOKS_MAX):
-            (seen,) = await self._errands(links, [looking(refs)])
+            (seen,) = await self._errands(links, [look.ask(refs, self._keys)])
             if isinstance(seen, ReplyError):
                 return self._read(command, seen)
-            arguments = call.arguments(command, self._keys, sights_of(refs, seen, self._keys))
+            arguments = call.arguments(command, self._keys, look.see(refs, seen, self._keys))
             (reply,) = await self._errands(links, [(call.script, arguments)])
             if reply != CHANGED:
                 return self._read(command, reply)
-        raise Unavailable(problem=f"its jobs were changed {LOOKS_MAX} times while they were looked at")
+        raise Unavailable(problem=f"what it looked at was changed {LOOKS_MAX} times meanwhile")
 
     async def _errands(self, links: Links, errands: Sequence[tuple[str, tuple[Word, ...]]]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
@@ -126,14 +139,11 @@ class RedisStore:
                 raise Unavailable(problem=f"a script cannot be loaded: {reply}")
 
 
-def _turns(commands: Sequence[Command[Any]]) -> list[tuple[list[Command[Any]], tuple[JobRef, ...]]]:
-    """The commands in their order: what can travel together, and alone what looks at jobs first, with these."""
-    turns: list[tuple[list[Command[Any]], tuple[JobRef, ...]]] = []
+def _turns(commands: Sequence[Command[Any]]) -> list[tuple[list[Command[Any]], tuple[Any, ...]]]:
+    """The commands in their order: what can travel together, and alone what looks at something first, with that."""
+    turns: list[tuple[list[Command[Any]], tuple[Any, ...]]] = []
     for command in commands:
-        call = CALLS.get(type(command))
-        if call is None:
-            name = type(command).__name__
-            raise Misuse(f"the Redis store does not know the command {name} yet; use SQLite or PostgreSQL")
+        call = CALLS[type(command)]
         refs = call.looks_at(command) if isinstance(call, Considered) else ()
         if refs or not turns or turns[-1][1]:
             turns.append(([], refs))

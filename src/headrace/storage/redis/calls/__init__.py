@@ -4,7 +4,7 @@ from typing import Final
 
 from headrace.core.commands import Add, Claim, Recover, Settle
 from headrace.storage.redis.arguments import ARGUMENTS
-from headrace.storage.redis.call import Call, Considered
+from headrace.storage.redis.call import Call, Considered, Sequel
 from headrace.storage.redis.calls import (
     annotate,
     find,
@@ -15,6 +15,8 @@ from headrace.storage.redis.calls import (
     reads,
     remove,
     renew,
+    schedulers,
+    schedules,
     tally,
     tree,
     workers,
@@ -22,9 +24,10 @@ from headrace.storage.redis.calls import (
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
+_SEQUELS: Final[dict[type, Sequel]] = {Claim: schedulers.advances}
 
 CALLS: Final[dict[type, Call | Considered]] = {
-    **{kind: Call(name, ARGUMENTS[kind], READERS[kind]) for kind, name in _RUNS.items()},
+    **{kind: Call(name, ARGUMENTS[kind], READERS[kind], _SEQUELS.get(kind)) for kind, name in _RUNS.items()},
     **reads.CALLS,
     **find.CALLS,
     **queues.CALLS,
@@ -37,4 +40,7 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **log.CALLS,
     **locks.CALLS,
     **workers.CALLS,
+    **schedules.CALLS,
 }
+
+SCRIPTS: Final = frozenset({call.script for call in CALLS.values()} | {schedulers.ADVANCE})

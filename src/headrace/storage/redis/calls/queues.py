@@ -1,7 +1,7 @@
 """Queues, Configure, Forget.
 
-What BullMQ knows of a queue's settings stands in its `meta`; retention, the bound of what waits and limits per key
-stand beside it.
+The limits of a queue stand in its `meta`, also those that BullMQ does not know: who claims finds all in one place.
+Retention stands beside it.
 """
 
 from typing import Any, Final
@@ -43,9 +43,9 @@ def configure(command: Configure, _: Keys) -> tuple[Word, ...]:
     for state, keep in command.keeps.items():
         ours[_KEEPS[state]] = None if keep == "default" else _json(keep).decode()
     if command.max_waiting is not UNSET:
-        ours["max_waiting"] = command.max_waiting
+        meta["hrmax"] = command.max_waiting
     if command.per_key is not UNSET:
-        ours["per_key"] = _json(command.per_key).decode() if command.per_key is not None else None
+        meta["hrkey"] = _json(command.per_key).decode() if command.per_key is not None else None
     paused = "" if command.is_paused is None else int(command.is_paused)
     return command.queue, paused, pack(_flat(meta)), pack(_flat(ours))
 
@@ -78,7 +78,7 @@ def _flat(settings: dict[str, object]) -> list[list[str]]:
 
 def _record(found: list[Any]) -> QueueRecord:
     name, counts, meta, ours, resting_until, startable_at, oldest_ms, key = found
-    paused, concurrency, most, per_ms = meta
+    paused, concurrency, most, per_ms, max_waiting, per_key = meta
     settings = dict(zip(ours[::2], ours[1::2], strict=True))
     return QueueRecord(
         name,
@@ -89,9 +89,9 @@ def _record(found: list[Any]) -> QueueRecord:
         oldest_ms,
         Limits(
             _integer(concurrency),
-            _integer(settings.get("max_waiting")),
+            _integer(max_waiting),
             Rate(int(most), int(per_ms)) if most and per_ms else None,
-            _per_key.decode(settings["per_key"]) if "per_key" in settings else None,
+            None if per_key is None else _per_key.decode(per_key),
         ),
         startable_at,
         None if key is None else _dedup(name, *key),

@@ -6,6 +6,7 @@ from headrace.core.commands import Grown, Node, Tree
 from headrace.core.commands.reads import TREE_MAX
 from headrace.core.jobs import JobRef
 from headrace.storage.redis.call import Call
+from headrace.storage.redis.failures import reason_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 from headrace.storage.redis.records import record
@@ -21,7 +22,7 @@ def grown(command: Tree, reply: Any, keys: Keys) -> Grown:
 
 
 def _node(row: list[Any], keys: Keys) -> Node:
-    queue, job_id, name, parent_queue, parent_id, depth, found, is_pending, value, ignored = row
+    queue, job_id, name, parent_queue, parent_id, depth, found, is_pending, value, ignored, is_followed = row
     job = JobRef(queue, job_id)
     return Node(
         job,
@@ -31,7 +32,8 @@ def _node(row: list[Any], keys: Keys) -> Node:
         None if found is None else record(job, found, keys),
         bool(is_pending),
         value,
-        ignored,
+        None if ignored is None else reason_of(ignored, keys),
+        bool(is_followed),
     )
 
 

@@ -1,10 +1,10 @@
--- uses: clock queues place events wake lease rest parents deadlines
+-- uses: clock queues place events wake lease rest rate defer deadlines schedulers
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now}; a row is FIELDS, then the id, the number of the source, and
--- for the few that have them MORE.
+-- Answer: {ms until asking again makes sense or -1, rows, now [, what shared/schedulers notes]}; a row is FIELDS, then the
+-- id, the number of the source, and for the few that have them MORE.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
@@ -40,27 +40,16 @@ local function promote(K)
   end
 end
 
--- How many of the jobs wanted may be taken from a queue that has these settings and does not rest.
-local function room_in(K, meta, wanted)
-  local room, max = wanted, tonumber(meta[3])
-  if meta[2] then
-    room = math.min(room, tonumber(meta[2]) - redis.call('LLEN', K .. 'active'))
+-- How many of the jobs wanted may be taken from a queue that does not rest.
+local function room_in(K, ours, of, wanted)
+  local room, rate = wanted, of.rate
+  if of.concurrency then
+    room = math.min(room, of.concurrency - redis.call('LLEN', K .. 'active'))
   end
-  if max and redis.call('PTTL', K .. 'limiter') > 0 then
-    room = math.min(room, max - tonumber(redis.call('GET', K .. 'limiter')))
-  elseif max then
-    room = math.min(room, max)
+  if rate then
+    room = math.min(room, (startable(K, ours, rate, now, is_frozen)))
   end
   return room
-end
-
-local function spend(K, meta, count)
-  if meta[3] and meta[4] and count > 0 then
-    if redis.call('PTTL', K .. 'limiter') <= 0 then
-      redis.call('SET', K .. 'limiter', 0, 'PX', meta[4])
-    end
-    redis.call('INCRBY', K .. 'limiter', count)
-  end
 end
 
 local function start(K, id, job, source, started, is_prioritized)
@@ -79,6 +68,7 @@ local function start(K, id, job, source, started, is_prioritized)
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
+  note_scheduler(K, sources[source][1], id, job[OPTIONS])
   if is_prioritized then
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
   else
@@ -146,42 +136,80 @@ local function take_prioritized(K, names, source, room, started)
   end)
 end
 
+local function take_in_order(K, names, source, room, started)
+  take_waiting(K, names, source, room, started)
+  if #started < room then
+    take_prioritized(K, names, source, room, started)
+  end
+end
+
+local gathered = {} -- queues with limits per key whose jobs stand in their lines for this command
+
+local function take_in_turn(K, names, source, room, started)
+  if not gathered[K] then
+    gather(K)
+    gathered[K] = true
+  end
+  forget_turns(K)
+  local taken = in_turn(K, room, function(id)
+    local job = redis.call('HMGET', K .. id, unpack(FIELDS))
+    if not job[NAME] then
+      return false
+    end
+    return (not names or names[job[NAME]] or job[DEFERRED]) and job or nil
+  end)
+  take_turns(K, taken)
+  for _, job in ipairs(taken) do
+    start(K, job.id, job.seen, source, started, job.score >= CLASS)
+  end
+end
+
 -- What a worker that is not yet full should know: when this queue may have something without a new arrival.
-local function look_ahead(K, ours, meta)
-  local resting = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
-  local is_full = meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
-  local due = not resting and not is_full and next_due(K) -- in a full one, whose job ends wakes
+local function look_ahead(K, ours, of)
+  local resting = rest_ms(K, ours, now, is_frozen)
   if resting then
     ask_again_in(resting)
-  elseif due then
-    ask_again_in(due - now)
+    return
+  end
+  if of.concurrency and redis.call('LLEN', K .. 'active') >= of.concurrency then
+    return -- whose job ends wakes
+  end
+  local spent
+  if of.rate then
+    spent = select(2, startable(K, ours, of.rate, now, is_frozen))
+  end
+  local due = not spent and next_due(K)
+  if spent or due then
+    ask_again_in(spent or math.floor(due) - now) -- the rest is the turn of the job in its millisecond
   end
 end
 
 local function serve(source, queue, names)
   local K, ours = queue_key(queue), prefix .. '~:' .. queue .. ':'
-  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration')
-  if meta[1] then
+  local of = limits_of(K)
+  if of.is_paused then
     return
   end
   local wanted = limit - #rows
-  local room = rest_ms(K, ours, tonumber(meta[3]), now, is_frozen) and 0 or room_in(K, meta, wanted)
-  local started = { count = 0 } -- those with a deferred failure are not counted by the rate
-  if room > 0 then
-    take_waiting(K, names, source, room, started)
-  end
-  if #started < room then
-    take_prioritized(K, names, source, room, started)
+  local is_resting = (wanted > 0 or of.per_key) and rest_ms(K, ours, now, is_frozen)
+  local room = wanted > 0 and not is_resting and room_in(K, ours, of, wanted) or 0
+  local started = { count = 0 } -- those with a deferred failure are no starts to Node
+  if of.per_key and not is_resting then
+    take_in_turn(K, names, source, room, started)
+  elseif room > 0 then
+    take_in_order(K, names, source, room, started)
   end
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
-    spend(K, meta, started.count)
+    if of.rate then
+      spend(K, ours, of.rate, now, is_frozen, #started, started.count)
+    end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
-    woken[K] = (#started == room and redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0) or nil
+    woken[K] = (#started == room and (of.per_key or redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0)) or nil
   end
   if #started < wanted then
-    look_ahead(K, ours, meta)
+    look_ahead(K, ours, of)
   end
 end
 
@@ -193,11 +221,13 @@ for _, entry in ipairs(sources) do
   end
 end
 for source, entry in ipairs(sources) do
-  if #rows == limit then
-    break
-  end
   serve(source, entry[1], entry[2])
+end
+for K in pairs(gathered) do
+  if not woken[K] then
+    deal(K)
+  end
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows, now }
+return { #rows < limit and soonest or -1, rows, now, #schedulers > 0 and schedulers or nil }

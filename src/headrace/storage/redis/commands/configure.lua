@@ -1,12 +1,12 @@
--- uses: queues events wake rest clock
+-- uses: queues events wake rest clock limits
 -- Configure: the settings of a queue, which is made if it is not there.
 --
--- Limits are stored here and kept by who adds and claims.
+-- Limits are stored here and kept by who adds and claims; for those per key all jobs are put in order here.
 -- ARGV: prefix, now or '', queue, paused 1 or 0 or '', and as MessagePack [what is set, what is taken away] of BullMQ's
 -- settings in `meta`, and of ours.
 
 local queue, paused = ARGV[3], ARGV[4]
-local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':settings'
+local K, ours = queue_key(queue), ARGV[1] .. '~:' .. queue .. ':'
 
 -- Whether anything was changed.
 local function put(key, settings)
@@ -32,7 +32,7 @@ local function announce(event)
 end
 
 local function look_again()
-  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 then
+  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized', ours .. 'parked') > 0 then
     woken[K] = true
   else
     postponed[K] = true
@@ -41,11 +41,25 @@ end
 
 know(queue)
 told[K] = true -- `meta` is there from now on
+local before = redis.call('HGET', K .. 'meta', 'hrkey')
+if before then
+  gather(K)
+end
 local is_changed = put(K .. 'meta', cmsgpack.unpack(ARGV[5]))
-is_changed = put(ours, cmsgpack.unpack(ARGV[6])) or is_changed
-if redis.call('HEXISTS', K .. 'meta', 'max') == 0
-  and tonumber(redis.call('GET', K .. 'limiter') or RESTING) < RESTING then
-  redis.call('DEL', K .. 'limiter') -- starts are counted only while there is a rate
+is_changed = put(ours .. 'settings', cmsgpack.unpack(ARGV[6])) or is_changed
+if redis.call('HEXISTS', K .. 'meta', 'max') == 0 then -- starts are counted only while there is a rate
+  redis.call('DEL', ours .. 'starts')
+  if tonumber(redis.call('GET', K .. 'limiter') or RESTING) < RESTING then
+    redis.call('DEL', K .. 'limiter')
+  end
+end
+limits[K] = nil -- they are others now
+if redis.call('HGET', K .. 'meta', 'hrkey') ~= before then
+  disband(K)
+  enroll_all(K)
+end
+if limits_of(K).per_key then
+  arrange(K)
 end
 if paused == '1' and redis.call('HSETNX', K .. 'meta', 'paused', 1) == 1 then
   redis.call('DEL', K .. 'marker')
@@ -54,6 +68,7 @@ elseif paused == '0' and redis.call('HDEL', K .. 'meta', 'paused') == 1 then
   announce('resumed')
   look_again()
 end
+limits[K] = nil
 if is_changed then
   look_again()
 end

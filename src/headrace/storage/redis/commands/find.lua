@@ -10,6 +10,10 @@ local K, state, wanted, order = queue_key(ARGV[3]), ARGV[4], tonumber(ARGV[5]), 
 local now, after = clock(ARGV[2]), cmsgpack.unpack(ARGV[7])
 
 local function page()
+  if (state == 'waiting' or state == 'prioritized') and order ~= 'added' and limits_of(K).per_key then
+    local last = after and type(after[2]) == 'table' and after[2][#after[2]] or after and after[2]
+    return behind_in_lines(K, state, after and { after[1], last }, wanted)
+  end
   if order == 'line' then
     return behind_in_line(K, after and seen_in_line(K, after[2], after[1]) or 0, wanted)
   elseif order == 'lease' then

@@ -1,4 +1,4 @@
--- uses: clock queues counts numbering keys
+-- uses: clock queues lines counts numbering keys
 -- Forget: a queue that has no job; or one of its dedup keys, whatever jobs there are.
 --
 -- The counter of ids stays, and so do the positions of the log, which is numbered to its end and then emptied.
@@ -25,8 +25,11 @@ forget_keys(queue, EVER, -1)
 local channel = 'jobs/' .. queue
 number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
-redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled',
-  K .. 'stalled-check', ours .. 'settings', ours .. 'rest', ours .. 'numbered')
+redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
+  ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
+for _, name in ipairs(PARKED) do
+  redis.call('DEL', ours .. name)
+end
 local minute = math.floor(clock(ARGV[2]) / 60000)
 for past = 0, 24 * 60 + 1 do
   redis.call('DEL', string.format('%stally:%.0f', ours, minute - past))

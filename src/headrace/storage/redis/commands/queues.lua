@@ -1,9 +1,9 @@
--- uses: clock queues counts rest oldest keys
+-- uses: clock queues counts limits rest rate oldest keys
 -- Queues: every queue, or some, with what is known of it.
 --
 -- A queue is there if it has a `meta`: whoever adds, whoever configures, and Node's Queue, leave one.
 -- ARGV: prefix, now or '', names as MessagePack or '' [, a dedup key].
--- Answer: of each that is there {name, counts, [paused, concurrency, max, duration], our settings,
+-- Answer: of each that is there {name, counts, [paused, concurrency, max, duration, hrmax, hrkey], our settings,
 -- resting until or false, startable at or false, the longest wait or false,
 -- [owner, end or false, 1 if for ever, 1 if a duplicate is kept] of the dedup key or false}
 
@@ -21,9 +21,11 @@ end
 
 local function record(queue)
   local K, ours = queue_key(queue), prefix .. '~:' .. queue .. ':'
-  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration')
-  local resting = rest_ms(K, ours, nil, now, is_frozen)
-  local spent = not resting and tonumber(meta[3]) and rest_ms(K, ours, tonumber(meta[3]), now, is_frozen)
+  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'hrmax', 'hrkey')
+  local resting, rate, spent = rest_ms(K, ours, now, is_frozen), limits_of(K).rate, nil
+  if rate then
+    spent = select(2, startable(K, ours, rate, now, is_frozen))
+  end
   return {
     queue, counts_of(K), meta, redis.call('HGETALL', ours .. 'settings'), resting and now + resting or false,
     spent and now + spent or false, oldest_ms(K, now), dedup_of(queue, ARGV[4]),

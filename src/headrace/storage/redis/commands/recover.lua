@@ -1,5 +1,6 @@
--- uses: clock queues parents place events wake lease moves keys expire
--- Recover: give back jobs whose lease ended, longest overdue first; then fail those that nobody has started in time.
+-- uses: clock queues parents place events wake lease moves keys expire missed
+-- Recover: give back jobs whose lease ended, longest overdue first; then fail those that nobody has started in time; then
+-- tell followers of what Node did to the jobs that they follow.
 --
 -- Every active job without a lock is taken at once: the lock tells the truth for Node's jobs too. BullMQ itself waits
 -- for a second scan; its set `stalled` is kept so that its scan finds nothing of ours to do.
@@ -34,6 +35,7 @@ end
 local function look_at(queue)
   local K = queue_key(queue)
   local ids = redis.call('LRANGE', K .. 'active', 0, -1)
+  woken[K] = limits_of(K).per_key and true or nil -- Node may have taken all that was dealt, and added
   for first = 1, #ids, CHUNK do
     local keys = {}
     for i = first, math.min(first + CHUNK - 1, #ids) do
@@ -90,6 +92,7 @@ for i = 1, math.min(limit, #overdue) do
   end
 end
 local expired, is_more = expire(limit, now)
+tell_missed(now)
 write_tallies(now)
 trim_events()
 wake()

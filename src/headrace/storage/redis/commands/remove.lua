@@ -1,4 +1,4 @@
--- uses: clock queues events wake state family remove order fingerprint
+-- uses: clock queues events wake state family remove order fingerprint schedulers
 -- Remove: named jobs, or a page of what a description fits.
 --
 -- ARGV: prefix, now or '', with children, forced, family bound, as MessagePack of each named job
@@ -67,7 +67,7 @@ local function finished_before(K, state, instant, surplus, limit, spares_kept)
   return jobs
 end
 
--- The oldest by their add.
+-- The oldest by their add. The next job of a scheduler of Node's stays, as it does when Node drains a queue.
 local function added_before_instant(K, state, count, instant, surplus)
   local all, jobs = {}, {}
   local ids = state_ids(K, state, count > SORTED_MAX and surplus or count)
@@ -75,9 +75,9 @@ local function added_before_instant(K, state, count, instant, surplus)
     all[i] = { tonumber(redis.call('HGET', K .. ids[i], 'timestamp') or 0), number, ids[i] }
   end
   table.sort(all, before)
-  for i = 1, math.min(surplus, #all) do
-    if all[i][1] <= instant then
-      jobs[#jobs + 1] = all[i][3]
+  for _, each in ipairs(all) do
+    if #jobs < surplus and each[1] <= instant and not scheduler_of(K, each[3]) then
+      jobs[#jobs + 1] = each[3]
     end
   end
   return jobs

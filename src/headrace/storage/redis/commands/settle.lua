@@ -1,16 +1,17 @@
--- uses: clock queues place events wake parents retain lease failure tally dedup cancel
+-- uses: clock queues place events wake parents retain lease failure tally dedup
+-- rarely: cancel
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
--- First every job moves; then parents hear of completed children, then of failed ones; then those are released that
--- wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
+-- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
+-- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', the settlements as MessagePack:
 -- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
 --  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil,
 --  cause of a failure, name, bucket of the wait]
 -- Answer: the positions whose lease is lost.
 
-local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn' }
-local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED = 1, 2, 3, 4, 5, 6
+local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq' }
+local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
 local RESTING = '9007199254740991' -- what BullMQ writes into its limiter to rest a queue
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 
@@ -90,11 +91,14 @@ local function finish(K, queue, key, settlement, job, made, reason)
   if job[DEFERRED] then
     redis.call('HDEL', key, 'defa', 'hrd')
   end
+  strike(K, id)
   if job[DEID] then
     keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
   end
-  if job[PARENT_KEY] then
-    table.insert(children[target], { key = key, parent_key = job[PARENT_KEY], value = value })
+  if job[PARENT_KEY] or job[FOLLOWED_BY] then
+    table.insert(children[target], {
+      key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = settlement[10],
+    })
   end
   if settlement[13] ~= 0 then
     local list = queue[target]
@@ -184,7 +188,7 @@ local function retain_all()
     local count, age_ms = settlement[13], settlement[14]
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
-      erase(K, settlement[2], now)
+      erase({ K .. settlement[2] }, now)
     elseif rule ~= last then
       retain(K, target, count, age_ms, now)
     end
@@ -193,8 +197,10 @@ local function retain_all()
 end
 
 local function look_around(K, queue)
-  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 then
-    if redis.call('HEXISTS', K .. 'meta', 'concurrency') == 1 then
+  local of = limits_of(K)
+  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0
+    or (of.per_key and redis.call('EXISTS', ours_key(K, 'parked')) > 0) then
+    if of.concurrency or of.per_key then
       woken[K] = true -- a full queue has room again
     end
   elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then
@@ -216,8 +222,11 @@ for K, queue in pairs(queues) do
   write_together(K, queue)
 end
 write_tallies(now)
-tell_parents(children.completed, leave_result, now)
-call_off(tell_parents(children.failed, act_on_parent, now), now)
+drop(tell_completed(ties_of(children.completed), now), now)
+local free = tell_failed(ties_of(children.failed), now)
+if #free > 0 then
+  rarely('call_off')(free, now)
+end
 for _, parent in ipairs(awaiting) do
   release_if_free(parent, now, parent.is_forced, parent.asked)
 end

@@ -1,8 +1,9 @@
--- uses: clock queues record family
+-- uses: clock queues record family followed
 -- Tree: a job with its descendants, each followed by its own children.
 --
 -- ARGV: prefix, now or '', queue, id, depth, limit. Answer: rows, one more than the limit if there are more:
--- {queue, id, name, parent's queue, parent's id, depth, record or false, 1 if pending, value or false, ignored or false}
+-- {queue, id, name, parent's queue, parent's id, depth, record or false, 1 if pending, value or false, ignored or false,
+-- 1 if followed}
 
 local now = clock(ARGV[2])
 local depth_max, limit = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -13,7 +14,7 @@ local function row(job, parent, depth)
   local name = job.name or redis.call('HGET', job.key, 'name') or ''
   rows[#rows + 1] = {
     job.queue, job.id, name, parent and parent.queue or '', parent and parent.id or '', depth, record,
-    job.is_pending and 1 or 0, job.value or false, job.ignored or false,
+    job.is_pending and 1 or 0, job.value or false, job.ignored or false, job.is_followed and 1 or 0,
   }
   return record
 end
@@ -27,7 +28,7 @@ while #waiting > 0 and #rows <= limit do
   if not record and not parent then
     return {}
   end
-  local children = record and depth < depth_max and children_of(job.key) or {}
+  local children = record and not job.is_followed and depth < depth_max and waited_for(job.key) or {}
   for i = #children, 1, -1 do
     waiting[#waiting + 1] = { children[i], job, depth + 1 }
   end

@@ -1,7 +1,7 @@
 -- uses: events parents retain failure leave dedup moves family state
--- A job is to fail because somebody asked, or because its parent needs it no more.
+-- Jobs fail though nobody runs them: because somebody asked, because they are late, or because a sibling has failed.
 
-local FAMILY_MAX = 10000 -- jobs below one, as in core
+local CALLED_OFF_MAX = 10000 -- jobs below a parent; core.commands.changes: FAMILY_MAX
 
 -- BullMQ's `removeOnFail`: how many stay, and for how long.
 local function keep_failed(key)
@@ -30,6 +30,7 @@ end
 
 local function move_to_failed(job, failure, reason, cause, now)
   leave(job.K, job.id, job.state)
+  strike(job.K, job.id)
   redis.call('HDEL', job.key, 'defa', 'hrd', 'hrc', 'processedOn')
   redis.call('HSET', job.key, 'failedReason', reason, 'finishedOn', now, 'hrw', stamped(failure, now))
   redis.call('ZADD', job.K .. 'failed', now, job.id)
@@ -41,77 +42,75 @@ local function retain_failed(job, now)
   local count, age_ms = keep_failed(job.key)
   if count == 0 then
     redis.call('ZREM', job.K .. 'failed', job.id)
-    erase(job.K, job.id, now)
+    erase({ job.key }, now)
   elseif count and count > 0 or age_ms then
     retain(job.K, 'failed', count and count > 0 and count, age_ms, now)
   end
 end
 
--- Tells the parents of jobs that have failed so; what that decides.
-local function tell_failed(jobs, now)
+-- The parents that need their other children no more.
+local function tell_of_failures(jobs, now)
   local children = {}
-  for _, job in ipairs(jobs) do
-    local parent_key, reason = unpack(redis.call('HMGET', job.key, 'parentKey', 'failedReason'), 1, 2)
-    if parent_key then
-      children[#children + 1] = { key = job.key, parent_key = parent_key, value = reason }
-    end
+  for i, job in ipairs(jobs) do
+    local parent_key, reason, is_followed = unpack(redis.call('HMGET', job.key, 'parentKey', 'failedReason', 'hrq'), 1, 3)
+    children[i] = { key = job.key, parent_key = parent_key, is_followed = is_followed, value = reason }
   end
-  return tell_parents(children, act_on_parent, now)
+  return tell_failed(ties_of(children), now)
 end
 
--- Dedup keys are free, then retention has its due.
-local function settle_accounts(jobs, now)
-  for _, job in ipairs(jobs) do
-    local deid = redis.call('HGET', job.key, 'deid')
-    if deid then
-      end_key(job.K, job.queue, job.id, deid, now)
+local function free_key_of(job, now)
+  local deid = redis.call('HGET', job.key, 'deid')
+  if deid then
+    end_key(job.K, job.queue, job.id, deid, now)
+  end
+end
+
+-- One that is open fails, or its worker is asked; the parents that this frees of their children join `free`.
+local function call_off_one(job, reason, free, now)
+  job.state = redis.call('EXISTS', job.key) == 1 and state_of(job.K, job.id)
+  if not job.state or job.state == 'completed' or job.state == 'failed' then
+    return
+  end
+  local failure = '{"reason":' .. cjson.encode(reason) .. ',"cause":"cancelled"}'
+  if job.state == 'active' then
+    ask(job, failure, reason, 'cancelled', now)
+    return
+  end
+  move_to_failed(job, failure, reason, 'cancelled', now)
+  for _, each in ipairs(tell_of_failures({ job }, now)) do
+    free[#free + 1] = each
+  end
+  free_key_of(job, now)
+  retain_failed(job, now)
+end
+
+-- Cancels what is below each parent; and so on, if that ends other parents. Each [parent, child that failed] is keys.
+local function call_off(free, now)
+  local seen, turn = {}, 0
+  while turn < #free do
+    turn = turn + 1
+    local parent_key, failed_key = unpack(free[turn], 1, 2)
+    if not seen[parent_key] then
+      seen[parent_key] = true
+      local queue, id = ref_of(parent_key)
+      local K = string.sub(parent_key, 1, #parent_key - #id)
+      local family = family_of(K, queue, id, CALLED_OFF_MAX)
+      for i = 2, math.min(#family, CALLED_OFF_MAX + 1) do
+        call_off_one(family[i], string.format('its sibling %s/%s failed', ref_of(failed_key)), free, now)
+      end
     end
+  end
+end
+
+-- First parents hear of jobs that have failed so; then dedup keys are free; then retention has its due.
+local function after_failures(jobs, now)
+  call_off(tell_of_failures(jobs, now), now)
+  for _, job in ipairs(jobs) do
+    free_key_of(job, now)
   end
   for _, job in ipairs(jobs) do
     retain_failed(job, now)
   end
-end
-
--- Cancels what stands below a parent; what that decides of others.
-local function call_off_below(parent, failed, now)
-  local queue, id = ref_of(failed.key)
-  local reason = 'its sibling ' .. queue .. '/' .. id .. ' failed' -- lifecycle.sibling_failed
-  local failure = '{"reason":' .. cjson.encode(reason) .. ',"cause":"cancelled"}'
-  local family, decided = family_of(parent.K, ref_of(parent.key), parent.id, FAMILY_MAX), {}
-  for i = 2, math.min(#family, FAMILY_MAX + 1) do
-    local job = family[i]
-    job.state = state_of(job.K, job.id)
-    if job.state == 'active' then
-      ask(job, failure, reason, 'cancelled', now)
-    elseif job.state and job.state ~= 'completed' and job.state ~= 'failed' then
-      move_to_failed(job, failure, reason, 'cancelled', now)
-      for _, more in ipairs(tell_failed({ job }, now)) do
-        decided[#decided + 1] = more
-      end
-      settle_accounts({ job }, now)
-    end
-  end
-  return decided
-end
-
--- Each parent calls off its children once, first come, first served.
-local function call_off(decided, now)
-  local seen, i = {}, 1
-  while decided[i] do
-    local parent, failed = decided[i][1], decided[i][2]
-    if not seen[parent.key] then
-      seen[parent.key] = true
-      for _, more in ipairs(call_off_below(parent, failed, now)) do
-        decided[#decided + 1] = more
-      end
-    end
-    i = i + 1
-  end
-end
-
-local function after_failures(jobs, now)
-  call_off(tell_failed(jobs, now), now)
-  settle_accounts(jobs, now)
 end
 
 local function fail(job, failure, reason, cause, now)

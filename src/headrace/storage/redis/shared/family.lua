@@ -2,15 +2,6 @@
 -- Children of a job: BullMQ's four keys, put into the order in which they were added. That is our field `hrp` of a child;
 -- of a child that is gone the parent has it, with the name, in a field `hrt` and the child's key.
 
--- The queue and the id that a key of a job names; one of another prefix is read from the right, as BullMQ does.
-local function ref_of(key)
-  local start = ARGV[1] .. ':'
-  if string.sub(key, 1, #start) == start then
-    return string.match(string.sub(key, #start + 1), '^([^:]*):(.*)$')
-  end
-  return string.match(key, '([^:]*):([^:]*)$')
-end
-
 -- A child that is not there is gone, or its id has been taken by another since.
 local function child_at(child_key, parent_key, may_be_there)
   local queue, id = ref_of(child_key)

@@ -14,10 +14,13 @@ local function leave(K, id, state)
     redis.call('LREM', K .. 'active', -1, id)
     redis.call('SREM', K .. 'stalled', id)
     redis.call('DEL', K .. id .. ':lock')
-    woken[K] = woken[K] or redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0 or nil
+    woken[K] = woken[K] or redis.call('EXISTS', K .. 'wait', K .. 'prioritized', ours_key(K, 'parked')) > 0 or nil
   elseif LISTS[state] then
     redis.call('LREM', K .. LISTS[state], -1, id)
   else
     redis.call('ZREM', K .. state, id)
+  end
+  if state == 'waiting' or state == 'prioritized' then
+    unpark(K, id)
   end
 end

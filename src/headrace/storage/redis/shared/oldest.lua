@@ -1,3 +1,4 @@
+-- uses: lines
 -- How long the ready job that waits longest has stood ready.
 --
 -- Our field `hrs` says since when, where a job did not become ready with its add; Node does not write it. A job that
@@ -47,7 +48,21 @@ local function oldest_prioritized(K)
   return oldest
 end
 
+-- With limits per key no place tells of age: of those that are next, and as many that are parked.
+local function oldest_in_lines(K)
+  local oldest, parked = nil, redis.call('ZRANGE', ours_key(K, 'parked'), 0, LOOKED_MAX - 1)
+  local waiting = redis.call('LRANGE', K .. 'wait', -LOOKED_MAX, -1)
+  local prioritized = redis.call('ZRANGE', K .. 'prioritized', 0, LOOKED_MAX - 1)
+  for _, ids in ipairs({ parked, waiting, prioritized }) do
+    for _, id in ipairs(ids) do
+      oldest = math.min(oldest or math.huge, ready_at(K, id))
+    end
+  end
+  return oldest
+end
+
 local function oldest_ms(K, now)
-  local at = math.min(oldest_waiting(K) or math.huge, oldest_prioritized(K) or math.huge)
+  local at = limits_of(K).per_key and oldest_in_lines(K)
+    or math.min(oldest_waiting(K) or math.huge, oldest_prioritized(K) or math.huge)
   return at < math.huge and math.max(now - at, 0)
 end

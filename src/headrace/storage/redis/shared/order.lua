@@ -1,8 +1,9 @@
--- uses: numbers record
+-- uses: numbers record lines
 -- The jobs of a queue in one state, in an order, from a place on: lists of { first, second, id }, sorted by both.
 -- One more than wanted tells that there are more.
 
 local CHUNK = 1000
+local LAST = 9007199254740991 -- behind every score
 local LISTS_OF = { waiting = 'wait', active = 'active' }
 local TIES_ARE_TEXT = { prioritized = true, delayed = true } -- of one score; the others go by number
 
@@ -49,14 +50,48 @@ local function behind_in_set(K, state, after, wanted, is_descending)
   return sorted_behind(found, after, wanted)
 end
 
+-- The scores that jobs of a state may have where they are parked, from one on; nothing if none of them is ever parked.
+local function parked_range(state, from)
+  if state == 'waiting' then
+    return digits(from), '(' .. CLASS
+  elseif state == 'prioritized' then
+    return digits(math.max(from, CLASS)), '+inf'
+  end
+end
+
+-- In a queue with limits per key the ready jobs stand in their lines, but for the few that Node may take. What Node has
+-- added since comes last.
+local function behind_in_lines(K, state, after, wanted)
+  local all, dealt = {}, dealt_in(K)
+  local from, to = parked_range(state, after and after[1] or 0)
+  local parked = redis.call('ZRANGEBYSCORE', ours_key(K, 'parked'), from, to, 'WITHSCORES', 'LIMIT', 0, wanted + 2)
+  local ids = state == 'waiting' and redis.call('LRANGE', K .. 'wait', 0, -1) or redis.call('ZRANGE', K .. 'prioritized', 0, -1)
+  for i = 1, #parked, 2 do
+    all[#all + 1] = { tonumber(parked[i + 1]), parked[i], parked[i] }
+  end
+  for _, id in ipairs(ids) do
+    all[#all + 1] = { dealt[id] and dealt[id].score or LAST, id, id }
+  end
+  return sorted_behind(all, after, wanted)
+end
+
 local function count_in(K, state)
   local list = LISTS_OF[state]
-  return list and redis.call('LLEN', K .. list) or redis.call('ZCARD', K .. state)
+  local count = list and redis.call('LLEN', K .. list) or redis.call('ZCARD', K .. state)
+  local from, to = parked_range(state, 0)
+  return from and count + redis.call('ZCOUNT', ours_key(K, 'parked'), from, to) or count
 end
 
 -- The first ids of a state, from the end at which it is taken.
 local function state_ids(K, state, count)
   local list = LISTS_OF[state]
+  if parked_range(state, 0) and limits_of(K).per_key then
+    local ids = {}
+    for i, each in ipairs(behind_in_lines(K, state, nil, count)) do
+      ids[i] = each[3]
+    end
+    return ids
+  end
   return list and redis.call('LRANGE', K .. list, -count, -1) or redis.call('ZRANGE', K .. state, 0, count - 1)
 end
 

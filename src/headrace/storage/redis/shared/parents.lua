@@ -1,7 +1,12 @@
--- uses: place events
--- What a child tells its parent, and how a parent goes on. Both may live in different queues.
+-- uses: place events follow defer
+-- What the end of a job tells its parent and its followers, and how these go on. They may live in different queues. Who
+-- follows a job is as a parent to it here, with its bond for the policy.
 
-local CALLS_OFF = '"siblings":"cancel"' -- in the options of a parent
+-- What a parent, or a follower, remembers of a job that has failed.
+local MARKS = {
+  fail_parent = 'failed', continue_parent = 'reason', ignore = 'reason', finally = 'reason', on_failure = 'reason',
+  drop = 'gone',
+}
 
 local function parent_of(parent_key, parent_json)
   local flags = parent_json and cjson.decode(parent_json) or {}
@@ -10,6 +15,45 @@ local function parent_of(parent_key, parent_json)
     queue_key, id = string.match(parent_key, '^(.*):([^:]+)$')
   end
   return { K = queue_key .. ':', id = id, key = parent_key, flags = flags }
+end
+
+local function follower_of(key)
+  local queue, id = ref_of(key)
+  return { K = queue_key(queue), queue = queue, id = id, key = key }
+end
+
+-- The reason of a job that has failed, in our words if it was recorded by us.
+local function reason_of(key)
+  local reason, ours, finished_at = unpack(redis.call('HMGET', key, 'failedReason', 'hrw', 'finishedOn'), 1, 3)
+  local is_read, failure = pcall(cjson.decode, ours or '')
+  return is_read and failure.at == tonumber(finished_at) and failure.reason or reason or ''
+end
+
+-- Who may wait for some jobs {key, parent_key, parent as JSON or nil, is_followed, value, what followers are told if not
+-- that}: of each its parent, then its followers.
+local function ties_of(children)
+  local ties = {}
+  for _, child in ipairs(children) do
+    if child.parent_key then
+      local parent = parent_of(child.parent_key, child.parent or redis.call('HGET', child.key, 'parent'))
+      ties[#ties + 1] = { child = child, parent = parent }
+    end
+    for _, key in ipairs(child.is_followed and followers_of(child.key) or {}) do
+      ties[#ties + 1] = { child = child, parent = follower_of(key), is_followed = true }
+    end
+  end
+  return ties
+end
+
+-- Without a flag the policy is `wait`.
+local function bond_of(tie)
+  if tie.is_followed then
+    tie.edge = edge_between(tie.parent.key, tie.child.key)
+    return tie.edge and tie.edge[BOND]
+  end
+  local flags = tie.parent.flags
+  return flags.fpof and 'fail_parent' or flags.cpof and 'continue_parent' or flags.idof and 'ignore'
+    or flags.rdof and 'drop' or 'wait'
 end
 
 -- Into the delay that it was added with or asked for, unless it is to fail; else to the front of `waiting`, or
@@ -35,13 +79,14 @@ local function release(parent, now, before, asked)
   emit_ready(parent.K, parent.id, priority, before)
 end
 
+local function is_free(key)
+  local doomed, followed = unpack(redis.call('HMGET', key, 'defa', 'hrm'), 1, 2)
+  return doomed or (tonumber(followed) or 0) == 0 and redis.call('SCARD', key .. ':dependencies') == 0
+end
+
 -- Lets a parent go on that waits for children, if none is pending or one has failed it.
 local function release_if_free(parent, now, is_forced, asked)
-  if not redis.call('ZSCORE', parent.K .. 'waiting-children', parent.id) then
-    return
-  end
-  if is_forced or redis.call('SCARD', parent.key .. ':dependencies') == 0
-    or redis.call('HEXISTS', parent.key, 'defa') == 1 then
+  if redis.call('ZSCORE', parent.K .. 'waiting-children', parent.id) and (is_forced or is_free(parent.key)) then
     redis.call('ZREM', parent.K .. 'waiting-children', parent.id)
     release(parent, now, 'waiting-children', asked)
   end
@@ -53,63 +98,100 @@ local function is_unfinished(parent)
     and not redis.call('ZSCORE', parent.K .. 'failed', parent.id)
 end
 
--- The first deferred failure stays. `hrd` says since when.
-local function defer(key, reason, now)
-  if redis.call('HSETNX', key, 'defa', reason) == 1 then
-    redis.call('HSET', key, 'hrd', now .. ':' .. reason)
+-- The parent waits for the child no more, and remembers what came of it. Whether it waited.
+local function answer(tie, mark, value, now)
+  local key, child_key = tie.parent.key, tie.child.key
+  if tie.is_followed then
+    if not tie.edge or tie.edge[MARK] ~= 'pending' then
+      return false
+    end
+    if mark == 'gone' then
+      cut_edge(key, child_key, tie.edge)
+    else
+      mark_edge(key, child_key, tie.edge, mark, tie.child.told or value)
+    end
+    return true
   end
-end
-
--- A completed child leaves its result with the parent that waits for it. Whether there was one.
-local function leave_result(child, parent)
-  if redis.call('SREM', parent.key .. ':dependencies', child.key) == 0 then
+  if redis.call('SREM', key .. ':dependencies', child_key) == 0 then
     return false
   end
-  redis.call('HSET', parent.key .. ':processed', child.key, child.value)
-  return true
-end
-
--- A failed child acts by its policy. Without a flag that is `wait`: the child stays among the dependencies.
-local function act_on_parent(child, parent, now)
-  local flags = parent.flags
-  if not (flags.fpof or flags.cpof or flags.idof or flags.rdof)
-    or redis.call('SREM', parent.key .. ':dependencies', child.key) == 0 then
-    return false
-  end
-  if flags.fpof then
-    redis.call('ZADD', parent.key .. ':unsuccessful', now, child.key)
-    if is_unfinished(parent) then
-      defer(parent.key, 'child ' .. child.key .. ' failed', now)
-      parent.is_failed = true
-      parent.needs_no_more = string.find(redis.call('HGET', parent.key, 'opts') or '', CALLS_OFF, 1, true) ~= nil
-    end
-  elseif flags.cpof or flags.idof then
-    redis.call('HSET', parent.key .. ':failed', child.key, child.value)
-    parent.is_forced = flags.cpof
-    if flags.cpof and redis.call('LPOS', parent.K .. 'active', parent.id) then
-      redis.call('HSET', parent.key, 'hrh', redis.call('HGET', parent.key, 'ats') or 0) -- it need not wait any more
-    end
+  if mark == 'result' then
+    redis.call('HSET', key .. ':processed', child_key, value)
+  elseif mark == 'reason' then
+    redis.call('HSET', key .. ':failed', child_key, value)
+  elseif mark == 'failed' then
+    redis.call('ZADD', key .. ':unsuccessful', now, child_key)
   end
   return true
 end
 
--- Tells parents of their children and then lets them go on, in the order of the first child of each. The parents that
--- need their other children no more, each with the child that failed.
-local function tell_parents(children, tell, now)
-  local parents, decided = {}, {}
-  for _, child in ipairs(children) do
-    local parent = parent_of(child.parent_key, redis.call('HGET', child.key, 'parent'))
-    if tell(child, parent, now) then
-      if parent.needs_no_more then
-        decided[#decided + 1] = { parent, child }
+-- A parent is in a list once, where its first child stands.
+local function once(list, parent)
+  if not list[parent.key] then
+    list[parent.key], list[#list + 1] = parent, parent
+  end
+  return list[parent.key]
+end
+
+-- Releases parents that wait for nothing; of those that were to run after a failure, who waits in vain is to be dropped.
+local function release_all(parents, unneeded, now)
+  for _, parent in ipairs(parents) do
+    if not unneeded[parent.key] then
+      release_if_free(parent, now)
+    end
+  end
+  local vain = {}
+  for _, job in ipairs(unneeded) do
+    if redis.call('ZSCORE', job.K .. 'waiting-children', job.id) then
+      job.state = 'waiting-children'
+      vain[#vain + 1] = job
+    end
+  end
+  return vain
+end
+
+-- Each result is left with those who wait for it. Who waits in vain is to be dropped.
+local function tell_completed(ties, now)
+  local parents, unneeded = {}, {}
+  for _, tie in ipairs(ties) do
+    local bond = bond_of(tie)
+    if bond and answer(tie, 'result', tie.child.value, now) then
+      once(bond == 'on_failure' and unneeded or parents, tie.parent)
+    end
+  end
+  return release_all(parents, unneeded, now)
+end
+
+local function fail_parent(parent, child, free, now)
+  if is_unfinished(parent) then
+    defer(parent.key, 'child ' .. child.key .. ' failed', now)
+    parent.is_failed = true
+    if string.find(redis.call('HGET', parent.key, 'opts') or '', '"siblings":"cancel"', 1, true) then
+      free[#free + 1] = { parent.key, child.key }
+    end
+  end
+end
+
+local function hurry(parent)
+  parent.is_forced = true
+  if redis.call('LPOS', parent.K .. 'active', parent.id) then
+    redis.call('HSET', parent.key, 'hrh', redis.call('HGET', parent.key, 'ats') or 0) -- it need not wait any more
+  end
+end
+
+-- Each failed child acts by its bond; then the parents go on that may. The keys of the parents that need their other
+-- children no more, each with that of the child that failed.
+local function tell_failed(ties, now)
+  local parents, free = {}, {}
+  for _, tie in ipairs(ties) do
+    local bond = bond_of(tie)
+    if MARKS[bond] and answer(tie, MARKS[bond], tie.child.value, now) then
+      local parent = once(parents, tie.parent)
+      if bond == 'fail_parent' then
+        fail_parent(parent, tie.child, free, now)
+      elseif bond == 'continue_parent' then
+        hurry(parent)
       end
-      local first = parents[parent.key]
-      if not first then
-        first = parent
-        parents[parent.key], parents[#parents + 1] = parent, parent
-      end
-      first.is_failed = first.is_failed or parent.is_failed
-      first.is_forced = first.is_forced or parent.is_forced
     end
   end
   for _, parent in ipairs(parents) do
@@ -120,5 +202,27 @@ local function tell_parents(children, tell, now)
       release_if_free(parent, now, parent.is_forced)
     end
   end
-  return decided
+  return free
+end
+
+-- What a parent remembers of a child that goes after it has ended: its place and its name.
+local function remember(parent_key, child)
+  if redis.call('EXISTS', parent_key) == 1 then
+    redis.call('HSET', parent_key, 'hrt' .. child.key, (child.place or 0) .. ':' .. (child.name or ''))
+  end
+end
+
+-- Jobs are gone: who waited for one waits no more. Who waits in vain is to be dropped.
+local function tell_removed(ties, now)
+  local parents, unneeded = {}, {}
+  for _, tie in ipairs(ties) do
+    local bond = bond_of(tie)
+    local mark = bond == 'finally' and 'reason' or 'gone'
+    if answer(tie, mark, 'removed', now) then
+      once(bond == 'on_failure' and unneeded or parents, tie.parent)
+    elseif not tie.is_followed then
+      remember(tie.parent.key, tie.child)
+    end
+  end
+  return release_all(parents, unneeded, now)
 end

@@ -2,8 +2,6 @@
 -- Where a job stands in its queue. `wait` is taken from the right; scores are BullMQ's. `since` is the instant at which
 -- a job becomes ready, if that is not the one of its add.
 
-local CLASS = 4294967296 -- priority * 2^32 + counter
-
 local function push_back(K, id, priority, since)
   if since then
     redis.call('HSET', K .. id, 'hrs', since)
@@ -19,6 +17,8 @@ end
 
 -- Of several prioritized jobs put in front of one class, the layout keeps no order but that of their ids.
 local function push_front(K, id, priority, since)
+  fronts = fronts + 1
+  fronted[K .. id] = fronts
   if since then
     redis.call('HSET', K .. id, 'hrs', since)
   end

@@ -13,6 +13,15 @@ local function queue_key(name)
   return K
 end
 
+-- The queue and the id that a key of a job names; one of another prefix is read from the right, as BullMQ does.
+local function ref_of(key)
+  local start = ARGV[1] .. ':'
+  if string.sub(key, 1, #start) == start then
+    return string.match(string.sub(key, #start + 1), '^([^:]*):(.*)$')
+  end
+  return string.match(key, '([^:]*):([^:]*)$')
+end
+
 local function know(queue)
   if not known[queue] and not redis.call('ZSCORE', KEYS[1], queue) then
     local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')

@@ -1,4 +1,4 @@
--- uses: state lease
+-- uses: state lease follow
 -- The whole record of a job:
 -- {state, the hash as it is, due or false, end of the lease or false, pending children, children}
 
@@ -13,6 +13,16 @@ local function lease_end(key, now)
   return left > 0 and now + left or false
 end
 
+-- How many jobs a job follows, and of how many the end is awaited.
+local function followed_counts(key, hash)
+  for i = 1, #hash, 2 do
+    if hash[i] == 'hrm' then
+      return redis.call('HLEN', ties_key(key, 'follows')), tonumber(hash[i + 1])
+    end
+  end
+  return 0, 0
+end
+
 -- False if there is no such job. Who knows the state need not look for it.
 local function record_of(K, id, now, state)
   local key = K .. id
@@ -25,5 +35,7 @@ local function record_of(K, id, now, state)
   local pending = redis.call('SCARD', key .. ':dependencies')
   local done = redis.call('HLEN', key .. ':processed') + redis.call('HLEN', key .. ':failed')
     + redis.call('ZCARD', key .. ':unsuccessful')
-  return { state, hash, due, state == 'active' and lease_end(key, now), pending, pending + done }
+  local followed, awaited = followed_counts(key, hash)
+  local lease_ends = state == 'active' and lease_end(key, now)
+  return { state, hash, due, lease_ends, pending + awaited, pending + done + followed }
 end

@@ -1,4 +1,4 @@
--- uses: queues place events leave remove numbers deadlines
+-- uses: queues place events leave remove numbers deadlines follow
 -- A job goes over to another queue, with all that belongs to it. Its state stays.
 
 local FAMILY = { ':dependencies', ':processed', ':failed', ':unsuccessful' }
@@ -11,6 +11,7 @@ local function is_in_flow(key)
     end
   end
   return redis.call('HEXISTS', key, 'parentKey') == 1
+    or redis.call('EXISTS', ties_key(key, 'follows'), ties_key(key, 'followers')) > 0
 end
 
 local function arrive(K, id, job, score, now)
@@ -46,6 +47,7 @@ local function rehome(job, to, now)
     lose_key(job)
   end
   leave(job.K, job.id, job.state)
+  strike(job.K, job.id)
   local number = string.format('%.0f', redis.call('INCR', K .. 'id'))
   local id = is_named and job.id or number
   redis.call('RENAME', job.key, K .. id)
@@ -61,5 +63,8 @@ local function rehome(job, to, now)
     watch_deadline(to, id, number, deadline)
   end
   arrive(K, id, job, score, now)
+  if not WORDS[job.state] then
+    enroll(K, id)
+  end
   return nil, id
 end

@@ -1,4 +1,4 @@
--- uses: place events parents leave family dedup
+-- uses: place events parents leave family dedup followed
 -- A finished job is tried again.
 
 -- Children that failed a parent are pending again, unless they have completed since. Whether any is pending.
@@ -14,12 +14,31 @@ local function reclaim(key)
       redis.call('ZREM', key .. ':unsuccessful', child.key)
     end
   end
-  return redis.call('EXISTS', key .. ':dependencies') == 1
+  for _, followed in ipairs(followed_by(key)) do
+    if followed.is_there and not followed.value and not followed.ignored then
+      if redis.call('ZSCORE', followed.K .. 'completed', followed.id) then
+        mark_edge(key, followed.key, followed.edge, 'result', redis.call('HGET', followed.key, 'returnvalue') or 'null')
+      else
+        mark_edge(key, followed.key, followed.edge, 'pending', redis.call('HGET', followed.key, 'finishedOn') or nil)
+      end
+    end
+  end
+  return not is_free(key)
+end
+
+local function tell_followers_retried(key, now)
+  for _, follower_key in ipairs(followers_of(key)) do
+    local edge = is_waiting(follower_key) and edge_between(follower_key, key)
+    if edge then
+      mark_edge(follower_key, key, edge, 'pending')
+      redis.call('ZADD', FOLLOWED, now, key)
+    end
+  end
 end
 
 -- Who still waits for children waits for this one again; who went on is not pulled back.
-local function tell_retried(job)
-  local parent_key, parent_json = unpack(redis.call('HMGET', job.key, 'parentKey', 'parent'), 1, 2)
+local function tell_retried(job, now)
+  local parent_key, parent_json, is_followed = unpack(redis.call('HMGET', job.key, 'parentKey', 'parent', 'hrq'), 1, 3)
   local parent = parent_key and parent_of(parent_key, parent_json)
   if parent and redis.call('ZSCORE', parent.K .. 'waiting-children', parent.id) then
     local known = redis.call('HDEL', parent_key .. ':processed', job.key)
@@ -27,6 +46,9 @@ local function tell_retried(job)
     if known > 0 then
       redis.call('SADD', parent_key .. ':dependencies', job.key)
     end
+  end
+  if is_followed then
+    tell_followers_retried(job.key, now)
   end
 end
 
@@ -56,6 +78,7 @@ local function retry(job, now)
     push_back(job.K, job.id, priority, now)
     emit_ready(job.K, job.id, priority, job.state)
   end
-  tell_retried(job)
+  enroll(job.K, job.id)
+  tell_retried(job, now)
   retake_key(job, now)
 end

@@ -1,3 +1,4 @@
+-- uses: lines
 -- The state of a job, in the words of core.jobs, or nil if it is in none.
 
 local function scored(key, id)
@@ -16,5 +17,7 @@ local function state_of(K, id)
   if scored(K .. 'waiting-children', id) then return 'waiting-children' end
   if listed(K .. 'active', id) then return 'active' end
   if listed(K .. 'wait', id) then return 'waiting' end
+  local parked = parked_at(K, id)
+  if parked then return parked < CLASS and 'waiting' or 'prioritized' end
   return nil
 end

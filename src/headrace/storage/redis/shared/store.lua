@@ -1,9 +1,10 @@
--- uses: queues place events deadlines
+-- uses: queues place events deadlines follow
 -- A new job, against which nothing speaks: one of an Add, or one that was kept for the end of another. It is a list
 -- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
---  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil]
+--  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil,
+--  [queue, id, bond] of each job that it follows, or nil]
 
-local EXPIRES, WHY, DEDUP = 13, 14, 15
+local EXPIRES, WHY, DEDUP, FOLLOWS = 13, 14, 15, 16
 
 local function write_job(K, id, job, number, now)
   local key = K .. id
@@ -16,6 +17,7 @@ local function write_job(K, id, job, number, now)
       'priority', job[6], 'parentKey', parent_key, 'parent', job[12],
       'hrp', redis.call('HINCRBY', parent_key, 'hrk', 1))
     redis.call('SADD', parent_key .. ':dependencies', key)
+    follow_below(parent_key, key, now)
   else
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
       'priority', job[6])
@@ -48,6 +50,7 @@ end
 local function store_job(K, id, job, number, now)
   know(job[1])
   write_job(K, id, job, number, now)
+  enroll(K, id)
   emit(K, 'added', id, 'name', job[3])
   place_job(K, id, job, now)
 end

@@ -1,14 +1,13 @@
+-- uses: turns
 -- Wakes sleeping workers by BullMQ's marker: member '0' says that there is work, '1' when the next delayed job is due.
 
 local woken = {} -- queues with new work
 local postponed = {} -- queues whose delayed jobs changed
 
 local function is_closed(K)
-  local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency')
-  if meta[1] then
-    return true
-  end
-  return meta[2] and redis.call('LLEN', K .. 'active') >= tonumber(meta[2])
+  local of = limits_of(K)
+  return of.is_paused or (of.concurrency and redis.call('LLEN', K .. 'active') >= of.concurrency)
+    or (of.per_key and redis.call('EXISTS', K .. 'wait', K .. 'prioritized') == 0)
 end
 
 local function next_due(K)
@@ -16,9 +15,12 @@ local function next_due(K)
   return head[2] and head[2] / 4096
 end
 
--- Once at the end of a command.
+-- Once at the end of a command. In a queue with limits per key, those that became ready go to their lines first.
 local function wake()
   for K in pairs(woken) do
+    if limits_of(K).per_key then
+      arrange(K)
+    end
     if not is_closed(K) then
       redis.call('ZADD', K .. 'marker', 0, '0')
     end

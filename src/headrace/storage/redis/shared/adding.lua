@@ -1,0 +1,249 @@
+-- uses: clock queues place state events wake parents store receive follow capacity
+-- rarely: cancel family leased
+-- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
+--
+-- ARGV begins as that of Add: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as
+-- MessagePack, see shared/store and, of their dedup, shared/receive; the token of a lease on every parent that is in the
+-- store, or ''.
+
+local prefix, request, request_ms = ARGV[1], ARGV[3], tonumber(ARGV[4])
+local now = clock(ARGV[2])
+local jobs, token = cmsgpack.unpack(ARGV[5]), ARGV[6] ~= '' and ARGV[6]
+local answer_key = prefix .. '~::request:' .. request
+
+local new = {} -- hash key -> the job of this command that will be there
+local existing = {} -- position -> true
+local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
+local parents = {} -- hash key -> state, of parents that are in the store
+local flows = {} -- jobs of this command that were added with children, or follow others
+local hung = {} -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
+local has_dedups = false
+
+local function earlier_answer()
+  local kept = request ~= '' and redis.call('GET', answer_key)
+  if kept then
+    local answer = cmsgpack.unpack(kept)
+    if now - answer[1] <= request_ms then
+      answer[1] = 'ok'
+      return answer
+    end
+  end
+end
+
+local function first_state(job)
+  if job[9] then return 'waiting-children' end
+  if job[7] > 0 then return 'delayed' end
+  return job[6] > 0 and 'prioritized' or 'waiting'
+end
+
+local function parent_problem(job)
+  local K = queue_key(job[10])
+  local key = K .. job[11]
+  local state = new[key] and first_state(new[key]) or parents[key]
+  if state == nil then
+    state = redis.call('EXISTS', key) == 1 and state_of(K, job[11]) or false
+    parents[key] = state
+  end
+  if not state then
+    return { 'no-such-parent', job[10], job[11] }
+  end
+  if token and not new[key] and not (state == 'active' and rarely('leased')(K, job[11], token)) then
+    return { 'lease-lost', job[10], job[11] }
+  end
+  if state ~= 'waiting-children' and state ~= 'active' then
+    return { 'wrong-state', job[10], job[11], state }
+  end
+end
+
+-- Nobody waits for older jobs below one that is in the store: those may wait for that.
+local function follow_problem(job, above)
+  if job[FOLLOWS] and above then
+    return { 'cannot-follow', above[1], above[2] }
+  end
+  for _, each in ipairs(job[FOLLOWS] or {}) do
+    local queue, id, bond = unpack(each, 1, 3)
+    local key = queue_key(queue) .. id
+    if not new[key] and (bond == 'finally' or redis.call('EXISTS', key) == 0) then
+      return { 'no-such-job', queue, id }
+    end
+  end
+end
+
+local function above_of(job)
+  local parent_key = queue_key(job[10]) .. job[11]
+  if new[parent_key] then
+    return hung[parent_key]
+  end
+  return { job[10], job[11] }
+end
+
+local function problem(position, job)
+  local K, id = queue_key(job[1]), job[2]
+  local key = id and K .. id
+  if key and (new[key] or redis.call('EXISTS', key) == 1) then
+    if job[9] or job[10] then
+      return { 'duplicate-id', job[1], id }
+    end
+    existing[position] = true
+    return
+  end
+  needed[K] = (needed[K] or 0) + 1
+  has_dedups = has_dedups or job[DEDUP] ~= nil
+  local above = job[10] and above_of(job)
+  local refusal = job[10] and parent_problem(job) or follow_problem(job, above)
+  if key then
+    new[key], hung[key] = job, above
+  end
+  return refusal
+end
+
+local last = {} -- queue key -> the number given last
+
+-- Numbers are drawn together, unless it shows only on the way how many are needed.
+local function next_number(K)
+  last[K] = last[K] and last[K] + 1
+  return string.format('%.0f', last[K] or redis.call('INCR', K .. 'id'))
+end
+
+local ids, positions, names = {}, {}, {}
+local duplicates, replaced, kept = {}, {}, {}
+local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
+
+local function owner_above(job)
+  if job[10] then
+    return dropped[queue_key(job[10]) .. job[11]]
+  end
+  for _, each in ipairs(job[FOLLOWS] or {}) do
+    local owner = dropped[queue_key(each[1]) .. each[2]]
+    if owner then
+      return owner
+    end
+  end
+end
+
+-- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
+local function owner_of(position, job)
+  local above = owner_above(job)
+  local key = not above and job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)
+  if not key then
+    return above
+  end
+  local does, number = receive(key, job, next_number, now)
+  if does == 'replaces' then
+    replaced[#replaced + 1] = { position - 1, key.owner }
+    return nil, number, key
+  end
+  if does == 'kept' then
+    kept[#kept + 1] = position - 1
+  end
+  return { job[1], key.owner }
+end
+
+local function enter(position, job)
+  local K, id = queue_key(job[1]), job[2]
+  local owner, number, before
+  if has_dedups then
+    owner, number, before = owner_of(position, job)
+  end
+  if owner then
+    duplicates[#duplicates + 1] = position - 1
+    if id then
+      dropped[K .. id] = owner
+    end
+    return owner[1], owner[2]
+  end
+  number = number or next_number(K)
+  id = id or number
+  store_job(K, id, job, number, now)
+  if job[DEDUP] then
+    give_new_key(job, id, before, now)
+  end
+  if job[9] then
+    flows[#flows + 1] = { K = K, id = id, key = K .. id, follows = job[FOLLOWS] }
+  end
+  return job[1], id
+end
+
+local ended = { completed = {}, failed = {} } -- ties of new followers to jobs that have ended
+
+local function tie(follower, job, bond)
+  follow(follower.key, job.key, bond, now)
+  local state = state_of(job.K, job.id)
+  if ended[state] then
+    local value = state == 'failed' and reason_of(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
+    local child = { key = job.key, value = value }
+    table.insert(ended[state], { child = child, parent = follower_of(follower.key), is_followed = true })
+  end
+end
+
+-- A job of this command may have taken the place of one that was to be followed: what is removed is not waited for.
+local function tie_followers()
+  for _, follower in ipairs(flows) do
+    for _, each in ipairs(follower.follows or {}) do
+      local queue, id, bond = unpack(each, 1, 3)
+      local K = queue_key(queue)
+      local jobs = { { K = K, id = id, key = K .. id } }
+      if bond == 'finally' then
+        jobs = rarely('family_of')(K, queue, id, math.huge)
+      end
+      for _, job in ipairs(redis.call('EXISTS', K .. id) == 1 and jobs or {}) do
+        tie(follower, job, bond)
+      end
+    end
+  end
+  drop(tell_completed(ended.completed, now), now)
+  local free = tell_failed(ended.failed, now)
+  if #free > 0 then
+    rarely('call_off')(free, now)
+  end
+end
+
+-- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
+-- for what was answered before and for jobs with dedup keys, the first with the queues, positions of duplicates,
+-- [position, id] of who was replaced, and positions of what is kept.
+local function add()
+  local answer = earlier_answer()
+  if answer then
+    return answer
+  end
+  for position, job in ipairs(jobs) do
+    local refusal = problem(position, job)
+    if refusal then
+      return refusal
+    end
+  end
+  local refusal = full(jobs, existing, needed, now)
+  if refusal then
+    return refusal
+  end
+
+  if not has_dedups then
+    for K, count in pairs(needed) do
+      last[K] = redis.call('INCRBY', K .. 'id', count) - count
+    end
+  end
+  for position, job in ipairs(jobs) do
+    local K, id = queue_key(job[1]), job[2]
+    if existing[position] and redis.call('EXISTS', K .. id) == 1 then
+      positions[#positions + 1] = position - 1
+      emit(K, 'duplicated', id)
+      names[position], ids[position] = job[1], id
+    else
+      names[position], ids[position] = enter(position, job)
+    end
+  end
+  tie_followers()
+  for _, parent in ipairs(flows) do
+    release_if_free(parent, now) -- nothing to wait for
+  end
+  trim_events()
+  wake()
+  if request ~= '' then
+    local kept_answer = cmsgpack.pack({ now, ids, positions, names, duplicates, replaced, kept })
+    redis.call('SET', answer_key, kept_answer, 'PX', request_ms)
+  end
+  if has_dedups then
+    return { 'ok', ids, positions, names, duplicates, replaced, kept }
+  end
+  return { 'ok', ids, positions }
+end

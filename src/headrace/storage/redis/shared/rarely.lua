@@ -1,0 +1,11 @@
+-- Functions that few calls of a script need. A script makes all its functions anew each time that it runs; those of the
+-- pieces that the second line of a text names are made here, when the first of them is asked for.
+
+local rare
+
+local function rarely(name)
+  if not rare then
+    --[[rare]]
+  end
+  return rare[name]
+end
