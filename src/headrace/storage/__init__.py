@@ -7,7 +7,7 @@ from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
 from headrace.storage.protocol import Clock, Storage
 
-COMPLETE: Final = frozenset({"memory", "sqlite"})
+COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
 """The engines on which every command has its home."""
 
 
@@ -25,12 +25,14 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
             return _memory(url, rest, prefix, clock)
         case "sqlite":
             return _sqlite(url, rest, prefix, clock)
-        case "postgresql" | "postgres" | "redis" | "rediss" | "valkey":
+        case "redis" | "rediss" | "valkey" | "valkeys":
+            return _redis(url, prefix, clock)
+        case "postgresql" | "postgres":
             raise BadUrl(
                 url=_masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///"
             )
         case _:
-            known = "memory, sqlite"
+            known = "memory, sqlite, redis, rediss, valkey, valkeys"
             raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
 
 
@@ -80,6 +82,15 @@ def _sqlite(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Sto
     if not rest.startswith("/") or rest == "/" or "?" in rest:
         raise BadUrl(url=url, problem="must be sqlite:/// and a path (four slashes for an absolute one), nothing else")
     return SqliteStore(rest[1:], clock=clock)
+
+
+def _redis(url: str, prefix: str | None, clock: Clock | None) -> Storage:
+    try:
+        from headrace.storage.redis import RedisStore
+    except ModuleNotFoundError as missing:
+        problem = f"needs the package {missing.name}; install it with: pip install 'headrace[redis]'"
+        raise BadUrl(url=_masked(url), problem=problem) from None
+    return RedisStore(url, clock=clock) if prefix is None else RedisStore(url, prefix=prefix, clock=clock)
 
 
 def _masked(url: str) -> str:
