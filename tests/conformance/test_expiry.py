@@ -101,11 +101,16 @@ async def test_a_job_that_was_started_has_no_deadline_any_more(desk: Desk, clock
     assert (await desk.claim_one()).deferred is None
 
 
-async def test_one_that_is_retried_by_hand_has_none_either(desk: Desk, clock: FrozenClock) -> None:
+@pytest.mark.parametrize("end", ["expired", "cancelled", "cancelled, and its deadline over", "with its children"])
+async def test_one_that_is_retried_by_hand_has_none_either(desk: Desk, clock: FrozenClock, end: str) -> None:
     (job,) = await desk.add(new(expires_ms=100))
-    clock.advance(100)
+    if end != "expired":
+        await desk.move("cancel", job)
+    if end != "cancelled":
+        clock.advance(100)
     await recovered(desk)
-    await desk.move("retry", job)
+    await desk.move("retry", job, with_children=end == "with its children")
+    assert (await desk.record(job)).attempts_started == 1
     clock.advance(100)
     assert (await recovered(desk)).expired == ()
     assert (await desk.claim_one()).deferred is None

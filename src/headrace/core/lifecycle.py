@@ -186,6 +186,11 @@ def expiry(options: Options, added_at: int, attempts_started: int, now: int) -> 
     return Failure(f"not started within {(options.expires_ms or 0) / 1000:g} s", "expired")
 
 
+def starts_of_retried(options: Options, attempts_started: int) -> int:
+    """The `attempts_started` of a job that is retried by hand: one with a deadline counts as started from then on."""
+    return attempts_started if options.expires_ms is None else max(attempts_started, 1)
+
+
 def _after_failure(
     lease: Lease, failure: Failure, is_retryable: bool, asked_ms: int | None, chance: float
 ) -> Settlement:

@@ -5,7 +5,7 @@ from headrace.core.commands.changes import FAMILY_MAX
 from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import Failure, JobRef
-from headrace.core.lifecycle import FAMILY_STARTS, STARTS
+from headrace.core.lifecycle import FAMILY_STARTS, STARTS, starts_of_retried
 from headrace.storage.memory import dedup, kin
 from headrace.storage.memory.ending import cancel
 from headrace.storage.memory.match import matches
@@ -85,6 +85,7 @@ def _move(world: World, job: Job, command: Move, now: int) -> Refused | None:
 
 def _retry(world: World, job: Job, now: int) -> None:
     job.attempts_made = job.stalls = 0
+    job.attempts_started = starts_of_retried(job.options, job.attempts_started)
     job.result = job.failure = None
     kin.reclaim(world, job)
     if job.pending:

@@ -8,7 +8,7 @@ from headrace.core.commands.changes import FAMILY_MAX
 from headrace.core.errors import NoMatch, Refused, WrongState
 from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import Failure, JobRef
-from headrace.core.lifecycle import FAMILY_STARTS, STARTS
+from headrace.core.lifecycle import FAMILY_STARTS, STARTS, starts_of_retried
 from headrace.storage.sql.lite.cancel import cancel
 from headrace.storage.sql.lite.dedup import retake
 from headrace.storage.sql.lite.keys import keys_of, no_such, number_of, ref_of
@@ -100,8 +100,10 @@ def _retry(ledger: Ledger, standing: Standing, _: Move) -> None:
     take(ledger, standing)
     child_runs_again(ledger, standing.parent, standing.key)
     custom = None if number_of(standing.id) else standing.id
-    retake(ledger, standing.head, standing.key, custom, options(standing.options).dedup)
-    carried = standing.carried._replace(made=0, stalls=0)
+    chosen = options(standing.options)
+    retake(ledger, standing.head, standing.key, custom, chosen.dedup)
+    started = starts_of_retried(chosen, standing.carried.started)
+    carried = standing.carried._replace(made=0, started=started, stalls=0)
     if reclaim_children(ledger, standing.key):
         ledger.run(SQL.wait_again, {"key": standing.key, "now": ledger.now} | carried._asdict())
         ledger.enter(standing.head, "waiting-children")
