@@ -1,6 +1,7 @@
 """Queues: what queues there are, and how many jobs are where."""
 
 from headrace.core.commands import Configure, QueueList, QueueRecord, Queues
+from headrace.core.commands.queues import CLASSES_MAX
 from headrace.core.jobs import STATES
 
 from .clock import FrozenClock
@@ -85,6 +86,18 @@ async def test_a_queue_says_how_long_the_oldest_ready_job_has_been_ready(desk: D
     assert await oldest(desk) == 26
     await desk.claim()
     assert await oldest(desk) is None
+
+
+async def test_beyond_a_hundred_priorities_nobody_looks_for_the_oldest(desk: Desk, clock: FrozenClock) -> None:
+    await desk.add(new(priority=500), new(priority=400))
+    clock.advance(10)
+    await desk.add(*(new(priority=priority) for priority in range(1, CLASSES_MAX)))
+    clock.advance(10)
+    assert await oldest(desk) == 20
+    await desk.add(new(), new(priority=CLASSES_MAX))
+    assert await oldest(desk) == 10
+    await desk.remove(ref("3"))
+    assert await oldest(desk) == 20
 
 
 async def test_what_goes_to_the_front_is_not_the_oldest(desk: Desk, clock: FrozenClock) -> None:

@@ -183,6 +183,32 @@ async def test_jobs_that_are_spared_are_among_the_newest_too(desk: Desk) -> None
     assert ids((await desk.remove(queue="q", states=("completed",), keep_count=1, spares_kept=True)).jobs) == ["4"]
 
 
+async def test_a_page_looks_at_so_many_jobs_and_the_next_goes_on_behind_those_that_stay(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    own, of_queue = keep(count=99), {"queue": "q", "states": ("failed", "completed"), "spares_kept": True}
+    await desk.add(*(new(keep_completed=own if number % 3 else None) for number in range(12)))
+    for _ in range(12):
+        await desk.finish()
+        clock.advance(1)
+    pages: list[list[str]] = []
+    reply = await desk.remove(**of_queue, keep_count=2, limit=3)
+    while reply.spared is not None:
+        pages.append(ids(reply.jobs))
+        reply = await desk.remove(**of_queue, keep_count=2, limit=3, after=reply.spared)
+    assert (pages, reply.jobs) == ([["1"], ["4"], ["7"]], (ref("10"),))
+    assert len(await desk.ids("completed")) == 8
+
+
+async def test_a_page_that_is_not_full_is_the_last(desk: Desk) -> None:
+    await desk.add(new(), new(keep_completed=keep(count=9)))
+    await desk.finish()
+    await desk.finish()
+    page = {"queue": "q", "states": ("completed",), "spares_kept": True}
+    assert (await desk.remove(**page, limit=3)).spared is None
+    assert await desk.remove(**page, keep_count=1) == Removed()
+
+
 async def test_a_removed_child_leaves_its_name_and_result_with_its_parent(desk: Desk) -> None:
     await desk.add(parent("p"), child("p", name="count", keep_completed=keep(count=0)), child("p", name="sum"))
     await desk.finish(result="7")

@@ -47,11 +47,13 @@ from headrace.core.commands import (
     Recover,
     Release,
     Remove,
+    Removed,
     Renew,
     Schedules,
     Settle,
     Settlement,
     Source,
+    Spared,
     Tally,
     Tree,
     Trim,
@@ -80,6 +82,7 @@ class Player:
         self.draw = random.Random(seed)
         self.jobs: dict[JobRef, None] = {}
         self.held: list[Lease] = []
+        self.spared: Spared | None = None
         self.tokens = 0
         self.has_keys = seed % 2 == 1
 
@@ -95,6 +98,8 @@ class Player:
             self.jobs.update(dict.fromkeys(reply.jobs))
         if isinstance(reply, Fired) and reply.job is not None:
             self.jobs[reply.job] = None
+        if isinstance(reply, Removed):
+            self.spared = reply.spared
         if isinstance(reply, Moved):
             self.jobs.update(dict.fromkeys(reply.jobs))
         if isinstance(reply, Claimed):
@@ -271,7 +276,9 @@ class Player:
         if draw.random() < 0.3:
             states = tuple(draw.sample(STATES, 2))
             spares_kept = draw.random() < 0.5
-            return Remove((), draw.choice(QUEUES), states, draw.choice([0, 40]), draw.choice([0, 1]), spares_kept, 3)
+            after = draw.choice([None, self.spared])
+            older_ms, keep_count = draw.choice([0, 40]), draw.choice([0, 1])
+            return Remove((), draw.choice(QUEUES), states, older_ms, keep_count, spares_kept, after, limit=3)
         jobs = tuple(self.job() for _ in range(draw.randint(1, 2)))
         where = draw.choice([None, None, parse("completed,waiting")])
         return Remove(jobs, with_children=draw.random() < 0.3, where=where, is_forced=draw.random() < 0.3)

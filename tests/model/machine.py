@@ -236,7 +236,10 @@ class Machine(RuleBasedStateMachine):
         self.run(Remove(jobs, where=draw(draws.wheres), is_forced=is_forced, with_children=with_children))
 
     def remove_page(self, draw: Draw) -> None:
-        self.run(draw(draws.pages))
+        page = draw(draws.pages)
+        removed = self.run(page)
+        while removed.spared is not None and draw(st.booleans()):
+            removed = self.run(replace(page, after=removed.spared))
 
     def annotate(self, draw: Draw) -> None:
         lease = self.lease(draw(draws.few)) if draw(st.booleans()) else None

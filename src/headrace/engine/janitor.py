@@ -107,5 +107,6 @@ class Janitor:
     async def _remove(self, command: Remove) -> None:
         is_more = True
         while is_more:
-            reply = await self._storage.run(command)
-            is_more = len(granted(reply).jobs) >= PAGE and await self._leader.lead()
+            removed = granted(await self._storage.run(command))
+            command = replace(command, after=removed.spared)
+            is_more = removed.spared is not None and await self._leader.lead()

@@ -1,6 +1,6 @@
 """Everything that a store can be asked to do, as frozen values, a module a family."""
 
-from headrace.core.commands.changes import Annotate, Annotated, Move, Moved, Remove, Removed
+from headrace.core.commands.changes import Annotate, Annotated, Move, Moved, Remove, Removed, Spared
 from headrace.core.commands.command import Command
 from headrace.core.commands.jobs import (
     Add,
@@ -136,6 +136,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "Source",
+    "Spared",
     "Tallied",
     "Tally",
     "TallyRecord",

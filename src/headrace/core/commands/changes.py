@@ -63,11 +63,24 @@ class Move(Command[Moved], frozen=True):
     with_children: bool = False  # of `cancel` and `retry`
 
 
+class Spared(Struct, frozen=True):
+    """How far a page of Remove came among the finished jobs of a state.
+
+    `count` of them stay before that place; the last that was looked at is told by its instant and number in the queue.
+    """
+
+    state: State
+    count: int
+    instant: int
+    number: int
+
+
 class Removed(Struct, frozen=True):
-    """The jobs that are gone, and a refusal or None for each job that was named."""
+    """The jobs that are gone, and a refusal or None for each job that was named. `spared` continues after the page."""
 
     jobs: tuple[JobRef, ...] = ()
     refusals: tuple[Refused | None, ...] = ()
+    spared: Spared | None = None
 
 
 class Remove(Command[Removed], frozen=True):
@@ -80,7 +93,8 @@ class Remove(Command[Removed], frozen=True):
 
     By description: finished jobs by the time they finished, others by the time they were added; oldest first, the
     newest `keep_count` of each state stay, at most `limit` go. With `spares_kept`, finished jobs that brought their own
-    `keep_completed` or `keep_failed` stay too: their own settlements see to them. They count among the newest.
+    `keep_completed` or `keep_failed` stay too: their own settlements see to them. They count among the newest, and for
+    `limit`, so that no page looks at more; where it ended among them, `spared` is given, for `after`.
 
     A named job that does not fit `where` when the command begins is refused: `NoMatch`. With `is_forced` named jobs
     that are active go too, and their workers' leases with them.
@@ -92,10 +106,24 @@ class Remove(Command[Removed], frozen=True):
     older_ms: int = 0
     keep_count: int = 0
     spares_kept: bool = False
+    after: Spared | None = None
     limit: int = PAGE_MAX
     with_children: bool = False  # of the named jobs
     where: Query | None = None
     is_forced: bool = False
+
+
+def states_to_go(command: Remove) -> tuple[State, ...]:
+    """The states that are described, from the one on in which `after` is."""
+    states, after = command.states, command.after
+    if after is None:
+        return states
+    return states[states.index(after.state) :] if after.state in states else ()
+
+
+def stay_before(command: Remove, state: State) -> int:
+    """How many jobs of a state stay before the place where the page begins."""
+    return command.after.count if command.after is not None and command.after.state == state else 0
 
 
 class Annotated(Struct, frozen=True):

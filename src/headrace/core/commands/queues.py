@@ -1,6 +1,6 @@
 """Commands about queues."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -8,6 +8,9 @@ from msgspec.structs import replace
 from headrace.core.commands.command import Command
 from headrace.core.jobs import JobRef, Keep, State
 from headrace.core.limits import NONE, Capacity, Limits, Rate
+
+CLASSES_MAX: Final = 100
+"""Priorities of ready jobs, from the most urgent on, that are looked at for the age of the oldest."""
 
 
 class DedupRecord(Struct, frozen=True):
@@ -28,7 +31,8 @@ class QueueRecord(Struct, frozen=True):
 
     `resting_until` is an instant while the queue rests, `startable_at` one while its rate is used up. `keep` is the
     retention that was set for this queue, by state. `oldest_ms` is how long the ready job that waits longest has stood
-    ready, as far as the clock ran evenly; None if none is ready. `dedup` is the key that was asked for, if it is taken.
+    ready, as far as the clock ran evenly and among the CLASSES_MAX most urgent priorities; None if none is ready.
+    `dedup` is the key that was asked for, if it is taken.
     """
 
     name: str

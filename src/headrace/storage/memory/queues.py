@@ -4,7 +4,7 @@ from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Configure, Configured, Forget, Forgotten, QueueList, QueueRecord, Queues
-from headrace.core.commands.queues import limited
+from headrace.core.commands.queues import CLASSES_MAX, limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import State
 from headrace.core.limits import next_start
@@ -73,5 +73,6 @@ def _record(queue: Queue, key: str | None, now: int) -> QueueRecord:
 
 
 def _oldest_ms(queue: Queue, now: int) -> int | None:
-    ready = [job.ready_at for state in READY for job in queue.orders[state]]
+    classes = sorted({job.priority for job in queue.orders["prioritized"]})[:CLASSES_MAX]
+    ready = [job.ready_at for state in READY for job in queue.orders[state] if job.priority in (0, *classes)]
     return max(now - min(ready), 0) if ready else None

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice, takewhile
 
-from headrace.core.commands import Remove, Removed
-from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.commands import Remove, Removed, Spared
+from headrace.core.commands.changes import FAMILY_MAX, states_to_go, stay_before
 from headrace.core.errors import NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import FINISHED, JobRef, State
@@ -40,11 +40,25 @@ def remove(world: World, command: Remove, now: int) -> Removed:
             refusals.append(None)
             gone += drop(world, doomed, now)
     queue = world.queues.get(command.queue) if command.queue is not None else None
-    if queue:
-        for state in command.states:
-            if state in STARTS["remove"]:
-                gone += drop(world, _page(queue, state, command, now, command.limit - len(gone)), now)
-    return Removed(tuple(gone), tuple(refusals))
+    paged, spared = _remove_page(world, queue, command, now) if queue else ([], None)
+    return Removed((*gone, *paged), tuple(refusals), spared)
+
+
+def _remove_page(world: World, queue: Queue, command: Remove, now: int) -> tuple[list[JobRef], Spared | None]:
+    gone: list[JobRef] = []
+    room, spared = command.limit, None
+    for state in states_to_go(command):
+        if state not in STARTS["remove"] or not room:
+            continue
+        page = _page(world, queue, state, command, now, room)
+        doomed = [job for job in page if not (command.spares_kept and _has_own_keep(job))]
+        gone += drop(world, doomed, now)
+        room -= len(page)
+        if not room and command.spares_kept and state in FINISHED:
+            stay = stay_before(command, state) + len(page) - len(doomed)
+            instant, serial = page[-1].key
+            spared = Spared(state, stay, instant, serial - world.serial(queue.name, 0))
+    return gone, spared
 
 
 def drop(world: World, jobs: list[Job], now: int) -> list[JobRef]:
@@ -82,12 +96,12 @@ def erase(world: World, jobs: list[Job], now: int) -> None:
         drop(world, unneeded, now)
 
 
-def _page(queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:
-    surplus = max(len(queue.orders[state]) - command.keep_count, 0)
-    beyond = islice(_oldest(queue, state), surplus)
-    old = takewhile(lambda job: _instant(job) <= now - command.older_ms, beyond)
-    wanted = (job for job in old if not (command.spares_kept and _has_own_keep(job)))
-    return list(islice(wanted, max(limit, 0)))
+def _page(world: World, queue: Queue, state: State, command: Remove, now: int, limit: int) -> list[Job]:
+    surplus = len(queue.orders[state]) - command.keep_count - stay_before(command, state)
+    after = command.after if command.after is not None and command.after.state == state else None
+    key = None if after is None else (after.instant, world.serial(queue.name, after.number))
+    beyond = islice(_oldest(queue, state, key), max(min(surplus, limit), 0))
+    return list(takewhile(lambda job: _instant(job) <= now - command.older_ms, beyond))
 
 
 def _has_own_keep(job: Job) -> bool:
@@ -100,10 +114,10 @@ def _has_own_keep(job: Job) -> bool:
             return False
 
 
-def _oldest(queue: Queue, state: State) -> Iterator[Job]:
+def _oldest(queue: Queue, state: State, after: tuple[int, int] | None) -> Iterator[Job]:
     """Finished jobs in the order in which they finished, others in the order in which they were added."""
     if state in FINISHED:
-        return iter(queue.orders[state])
+        return queue.orders[state].after(after)
     # Jobs that came from another queue bring along when they were added.
     return iter(sorted(queue.orders[state], key=lambda job: (job.added_at, job.serial)))
 

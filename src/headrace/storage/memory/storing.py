@@ -1,14 +1,10 @@
 """Storing new jobs, against which nothing speaks: those of an Add, and those that were kept for the end of others."""
 
-from typing import Final
-
 from headrace.core.commands import Added
 from headrace.core.jobs import JobRef, NewJob, State
 from headrace.storage.memory import deadlines, dedup, kin
 from headrace.storage.memory.places import ready_state, to_children, to_delayed, to_ready
 from headrace.storage.memory.world import Job, World
-
-NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in its queue
 
 
 def store(world: World, jobs: tuple[NewJob, ...], now: int) -> Added:
@@ -58,7 +54,7 @@ def enter(world: World, jobs: tuple[NewJob, ...], now: int) -> tuple[Added, list
 def next_number(world: World, queue: str) -> tuple[int, int]:
     """The number of one job more in a queue that is there, and its serial."""
     number = world.job_numbers[queue] = world.job_numbers.get(queue, 0) + 1
-    return number, (world.queue_numbers[queue] << NUMBER_BITS) + number
+    return number, world.serial(queue, number)
 
 
 def first_state(new: NewJob) -> State:

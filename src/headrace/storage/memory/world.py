@@ -1,6 +1,7 @@
 """All that the store knows, as plain mutable values."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from headrace.core import topics
 from headrace.core.commands import Added, WorkerRecord
@@ -9,6 +10,8 @@ from headrace.core.limits import NONE, Limits, Starts
 from headrace.core.log import Entry
 from headrace.core.schedules import ScheduleRecord
 from headrace.storage.memory.ordered import Key, Ordered
+
+NUMBER_BITS: Final = 40  # the low bits of a serial are the number of the job in its queue
 
 
 @dataclass(slots=True, eq=False)
@@ -160,6 +163,10 @@ class World:
             self.queue_numbers.setdefault(name, len(self.queue_numbers) + 1)
             self.logs.setdefault(topics.job_events(name), Log())
         return self.queues[name]
+
+    def serial(self, queue: str, number: int) -> int:
+        """The serial of the job that has this number in its queue."""
+        return (self.queue_numbers[queue] << NUMBER_BITS) + number
 
     def wake(self, topic: str) -> None:
         self.moves[topic] = self.moves.get(topic, 0) + 1

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from headrace.core.commands import Move, Remove, Removed
-from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.commands import Move, Remove, Removed, Spared
+from headrace.core.commands.changes import FAMILY_MAX, states_to_go
 from headrace.core.errors import DuplicateId, NoMatch, NoSuchJob, Refused, WrongState
 from headrace.core.flow_errors import FamilyTooLarge, InFlow
 from headrace.core.jobs import JobRef
@@ -18,8 +18,10 @@ def looks_at(command: Remove | Move) -> tuple[JobRef, ...]:
 
 
 def remove(command: Remove, _: Keys, sights: Sights = NOTHING_SEEN) -> tuple[Word, ...]:
+    after = command.after and (command.after.count, command.after.instant, command.after.number)
     described = (
-        command.queue, command.states, command.older_ms, command.keep_count, command.spares_kept, command.limit,
+        command.queue, states_to_go(command), command.older_ms, command.keep_count, command.spares_kept, command.limit,
+        after,
     )  # fmt: skip
     named = [(ref.queue, ref.id, *judged(command, ref, sights)) for ref in command.jobs]
     with_children, is_forced = int(command.with_children), int(command.is_forced)
@@ -37,8 +39,9 @@ def judged(command: Remove | Move, ref: JobRef, sights: Sights) -> tuple[str | N
 
 
 def removed(_: Remove, reply: Any, __: Keys) -> Removed:
-    gone, refusals = reply
-    return Removed(tuple(JobRef(*ref) for ref in gone), tuple(map(refused, refusals)))
+    gone, refusals, ended = reply
+    spared = Spared(*ended) if ended else None
+    return Removed(tuple(JobRef(*ref) for ref in gone), tuple(map(refused, refusals)), spared)
 
 
 def refused(found: list[Any] | None) -> Refused | None:

@@ -3,8 +3,10 @@
 --
 -- ARGV: prefix, now or '', with children, forced, family bound, as MessagePack of each named job
 -- [queue, id, fingerprint or '' if it was not there or nil, whether it does not fit], and the description:
--- [] or [queue, states, older than ms, how many stay, whether those with retention of their own stay, limit].
--- Answer: 'changed' or {[queue, id] of each that is gone, for each named job false or [code, queue, id, state]}
+-- [] or [queue, states, older than ms, how many stay, whether those with retention of their own stay, limit, nil or
+-- [how many stay of the first state before, instant and number of the last of them that was looked at]].
+-- Answer: 'changed' or {[queue, id] of each that is gone, for each named job false or [code, queue, id, state], and
+-- false or where the page ended: [state, how many stay there before, instant and number of the last]}
 
 local SORTED_MAX = 10000 -- a larger state goes in the order in which it stands, not in that of the adds
 local STAYS = { active = true }
@@ -12,7 +14,7 @@ local STAYS = { active = true }
 local with_children, is_forced, family_max = ARGV[3] == '1', ARGV[4] == '1', tonumber(ARGV[5])
 local now = clock(ARGV[2])
 local named, description = cmsgpack.unpack(ARGV[6]), cmsgpack.unpack(ARGV[7])
-local gone, refusals = {}, {}
+local gone, refusals, ended = {}, {}, false
 
 local function remove(jobs)
   drop(jobs, now)
@@ -44,27 +46,20 @@ local function has_own_keep(K, id, state)
   return is_read and options[state == 'completed' and 'removeOnComplete' or 'removeOnFail'] ~= nil
 end
 
--- Of the `surplus` oldest, at most `limit`.
-local function finished_before(K, state, instant, surplus, limit, spares_kept)
-  local jobs, after, seen = {}, nil, 0
-  while #jobs < limit and seen < surplus do
-    local page = behind_in_set(K, state, after, CHUNK, false)
-    for i = 1, math.min(#page, CHUNK) do
-      local each = page[i]
-      if each[1] > instant or #jobs == limit or seen == surplus then
-        return jobs
-      end
-      seen = seen + 1
-      if not (spares_kept and has_own_keep(K, each[3], state)) then
-        jobs[#jobs + 1] = each[3]
-      end
-      after = each
-    end
-    if #page <= CHUNK then
+-- The oldest behind `after`, at most `limit`, those who keep themselves included; and the last of them.
+local function finished_before(K, state, instant, after, limit, spares_kept)
+  local page, jobs, looked, last = behind_in_set(K, state, after, limit, false), {}, 0, nil
+  for i = 1, math.min(#page, limit) do
+    local each = page[i]
+    if each[1] > instant then
       break
     end
+    looked, last = i, each
+    if not (spares_kept and has_own_keep(K, each[3], state)) then
+      jobs[#jobs + 1] = each[3]
+    end
   end
-  return jobs
+  return jobs, looked, last
 end
 
 -- The oldest by their add. The next job of a scheduler of Node's stays, as it does when Node drains a queue.
@@ -83,17 +78,24 @@ local function added_before_instant(K, state, count, instant, surplus)
   return jobs
 end
 
-local function remove_described(queue, states, older_ms, keep_count, spares_kept, limit)
+local function remove_described(queue, states, older_ms, keep_count, spares_kept, room, after)
   local K, instant = queue_key(queue), now - older_ms
   for _, state in ipairs(states) do
-    local count = count_in(K, state)
-    local surplus, room = math.max(count - keep_count, 0), math.max(limit - #gone, 0)
-    local ids = {}
-    if state == 'completed' or state == 'failed' then
-      ids = finished_before(K, state, instant, surplus, room, spares_kept)
-    elseif not STAYS[state] and math.min(surplus, room) > 0 then
-      ids = added_before_instant(K, state, count, instant, math.min(surplus, room))
+    local count, stay = count_in(K, state), after and after[1] or 0
+    local most = math.max(math.min(count - keep_count - stay, room), 0)
+    local ids, looked, last = {}, 0, nil
+    if most == 0 or STAYS[state] then
+      looked = 0
+    elseif state == 'completed' or state == 'failed' then
+      ids, looked, last = finished_before(K, state, instant, after and { after[2], after[3] }, most, spares_kept)
+      if spares_kept and looked > 0 and looked == room then
+        ended = { state, stay + looked - #ids, last[1], last[2] }
+      end
+    else
+      ids = added_before_instant(K, state, count, instant, most)
+      looked = #ids
     end
+    room, after = room - looked, nil
     local jobs = {}
     for i, id in ipairs(ids) do
       jobs[i] = { K = K, queue = queue, id = id, key = K .. id, state = state }
@@ -111,8 +113,8 @@ for i, job in ipairs(named) do
   refusals[i] = refusal(job[1], job[2], job[4])
 end
 if #description > 0 then
-  remove_described(unpack(description, 1, 6))
+  remove_described(unpack(description, 1, 7))
 end
 trim_events()
 wake()
-return { gone, refusals }
+return { gone, refusals, ended }

@@ -5,6 +5,7 @@
 -- was started since then was made ready by Node, at an instant that nobody wrote down: that start stands for it.
 
 local LOOKED_MAX = 1000 -- jobs looked at in each of the two orders
+local CLASSES_MAX = 100 -- priorities that are looked at
 
 local function ready_at(K, id)
   local job = redis.call('HMGET', K .. id, 'hrs', 'timestamp', 'processedOn')
@@ -28,24 +29,28 @@ end
 
 -- The first of each class, and those that were put in front of it.
 local function oldest_prioritized(K)
-  local oldest, from = nil, '-inf'
-  for _ = 1, LOOKED_MAX do
-    local head = redis.call('ZRANGEBYSCORE', K .. 'prioritized', from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-    if not head[1] then
-      break
+  local oldest, from, classes, class = nil, '-inf', 0, nil
+  while true do
+    local id, score = unpack(redis.call('ZRANGEBYSCORE', K .. 'prioritized', from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1))
+    if not id then
+      return oldest
     end
-    oldest = math.min(oldest or math.huge, ready_at(K, head[1]))
-    local score = tonumber(head[2])
+    score = tonumber(score)
+    if class ~= math.floor(score / 4294967296) then
+      class, classes = math.floor(score / 4294967296), classes + 1
+      if classes > CLASSES_MAX then
+        return oldest
+      end
+    end
+    oldest = math.min(oldest or math.huge, ready_at(K, id))
     local is_in_front = score % 4294967296 == 0
-    from = is_in_front and string.format('(%.0f', score)
-      or string.format('%.0f', (math.floor(score / 4294967296) + 1) * 4294967296)
+    from = string.format(is_in_front and '(%.0f' or '%.0f', is_in_front and score or (class + 1) * 4294967296)
     if is_in_front then
-      for _, id in ipairs(redis.call('ZRANGEBYSCORE', K .. 'prioritized', score, score, 'LIMIT', 1, LOOKED_MAX)) do
-        oldest = math.min(oldest, ready_at(K, id))
+      for _, other in ipairs(redis.call('ZRANGEBYSCORE', K .. 'prioritized', score, score, 'LIMIT', 1, LOOKED_MAX)) do
+        oldest = math.min(oldest, ready_at(K, other))
       end
     end
   end
-  return oldest
 end
 
 -- With limits per key no place tells of age: of those that are next, and as many that are parked.

@@ -5,10 +5,11 @@
 select name, is_paused, resting_until, limits, starts, waiting, prioritized, delayed, active, waiting_children, completed, failed,
        (select json_group_object(state, json_object('count', count, 'age_ms', age_ms)) from retention where queue = id),
        (with recursive classes (priority) as (
-          select (select min(priority) from ready where queue = q.id)
+          select 0
           union all
           select (select min(r.priority) from ready r where r.queue = q.id and r.priority > c.priority)
           from classes c where c.priority is not null
+          limit :classes + 1
         ),
         ends (entered_at) as (
           select (select entered_at from ready r where r.queue = q.id and r.priority = c.priority and r.position > 0

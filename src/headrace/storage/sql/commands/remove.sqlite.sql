@@ -69,15 +69,10 @@ select key from finished
 where queue = :queue and state = :state and finished_at <= :before
 order by finished_at, key limit :limit;
 
--- step: finished_page_sparing: of the :surplus oldest only jobs without a retention of their own
-select f.key
-from (
-  select key, state, finished_at from finished
-  where queue = :queue and state = :state and finished_at <= :before
-  order by finished_at, key limit :surplus
-) f
-join jobs j on j.key = f.key
-where (j.options is null or j.options -> ('$.keep_' || :state) is null)
+-- step: finished_page_sparing: behind :instant and :key, with whether they have a retention of their own
+select f.key, f.finished_at, j.options -> ('$.keep_' || :state) is not null
+from finished f join jobs j on j.key = f.key
+where f.queue = :queue and f.state = :state and f.finished_at <= :before and (f.finished_at, f.key) > (:instant, :key)
 order by f.finished_at, f.key limit :limit;
 
 -- step: ready_page

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headrace.core.commands import Configure, Configured, DedupRecord, Forget, Forgotten, QueueList, QueueRecord, Queues
-from headrace.core.commands.queues import limited
+from headrace.core.commands.queues import CLASSES_MAX, limited
 from headrace.core.errors import NoSuchQueue, QueueNotEmpty, Refused
 from headrace.core.jobs import STATES, JobRef, Keep, State
 from headrace.core.limits import NONE, Limits, next_start
@@ -65,7 +65,7 @@ def queues(ledger: Ledger, command: Queues) -> QueueList:
     """Every queue; see `core.commands.queues.Queues`."""
     names = None if command.names is None else as_json(command.names)
     records = []
-    for row in ledger.rows(LIST.all, {"names": names}):
+    for row in ledger.rows(LIST.all, {"names": names, "classes": CLASSES_MAX}):
         counts = dict(zip(STATES, row[5:12], strict=True))
         oldest_ms = None if row[13] is None else max(ledger.now - row[13], 0)
         resting_until = row[2] if row[2] > ledger.now else None
@@ -89,7 +89,7 @@ def _asked(ledger: Ledger, record: QueueRecord, name: str) -> QueueRecord:
 
 def forget(ledger: Ledger, command: Forget) -> Forgotten | Refused:
     """Forget an empty queue; see `core.commands.queues.Forget`."""
-    row = ledger.row(LIST.all, {"names": as_json([command.queue])})
+    row = ledger.row(LIST.all, {"names": as_json([command.queue]), "classes": 0})
     if row is None:
         return NoSuchQueue(queue=command.queue)
     if command.dedup is not None:

@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from headrace.core.commands import Remove, Removed
-from headrace.core.commands.changes import FAMILY_MAX
+from headrace.core.commands import Remove, Removed, Spared
+from headrace.core.commands.changes import FAMILY_MAX, states_to_go, stay_before
 from headrace.core.errors import NoMatch, Refused, WrongState
 from headrace.core.flow_errors import FamilyTooLarge
 from headrace.core.jobs import FINISHED, JobRef, State
 from headrace.core.lifecycle import STARTS
-from headrace.storage.sql.lite.heads import Head
+from headrace.storage.sql.lite.heads import NUMBER_MASK, Head
 from headrace.storage.sql.lite.keys import existing_key, keys_of, no_such, ref_of
 from headrace.storage.sql.lite.ledger import Ledger, as_json
 from headrace.storage.sql.lite.match import fitting
@@ -35,9 +35,8 @@ def remove(ledger: Ledger, command: Remove) -> Removed:
         refusals.append(outcome if isinstance(outcome, Refused) else None)
         gone += outcome if isinstance(outcome, list) else []
     head = None if command.queue is None else ledger.head(command.queue)
-    if head is not None:
-        gone += _remove_page(ledger, head, command)
-    return Removed(tuple(gone), tuple(refusals))
+    paged, spared = _remove_page(ledger, head, command) if head is not None else ([], None)
+    return Removed((*gone, *paged), tuple(refusals), spared)
 
 
 def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bool) -> Refused | list[JobRef]:
@@ -59,17 +58,28 @@ def _remove_named(ledger: Ledger, job: JobRef, command: Remove, *, is_wanted: bo
     return drop(ledger, keys)
 
 
-def _remove_page(ledger: Ledger, head: Head, command: Remove) -> list[JobRef]:
+def _remove_page(ledger: Ledger, head: Head, command: Remove) -> tuple[list[JobRef], Spared | None]:
     gone: list[JobRef] = []
-    for state in command.states:
-        surplus, limit = head.counts[state] - command.keep_count, command.limit - len(gone)
-        if state not in STARTS["remove"] or surplus <= 0 or limit <= 0:
+    room, spared = command.limit, None
+    for state in states_to_go(command):
+        limit = min(room, head.counts[state] - command.keep_count - stay_before(command, state))
+        if state not in STARTS["remove"] or limit <= 0:
             continue
-        step: dict[str, Any] = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms}
-        if command.spares_kept and state in FINISHED:
-            rows = ledger.rows(SQL.finished_page_sparing, {**step, "surplus": surplus, "limit": limit})
-        else:
-            rows = ledger.rows(_PAGES[state], {**step, "limit": min(surplus, limit)})
-        keys = [row[0] for row in rows]
+        step = {"queue": head.id, "state": state, "before": ledger.now - command.older_ms, "limit": limit}
+        is_sparing = command.spares_kept and state in FINISHED
+        rows = ledger.rows(*_sparing(head, command, step) if is_sparing else (_PAGES[state], step))
+        keys = [row[0] for row in rows if not (is_sparing and row[2])]
         gone += drop(ledger, keys) if keys else []
-    return gone
+        room -= len(rows)
+        if is_sparing and not room:
+            key, instant, _ = rows[-1]
+            stay = stay_before(command, state) + len(rows) - len(keys)
+            spared = Spared(state, stay, instant, key & NUMBER_MASK)
+    return gone, spared
+
+
+def _sparing(head: Head, command: Remove, step: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The statement and its values for a page that passes over those who keep themselves."""
+    after = command.after if command.after and command.after.state == step["state"] else None
+    instant, number = (after.instant, after.number) if after else (0, 0)
+    return SQL.finished_page_sparing, {**step, "instant": instant, "key": head.base + number}
