@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from headrace.core.jobs import Failure, Follow, Keep, Policy
 from headrace.core.lifecycle import child_failed
 
-from .desk import Desk, awaits_children, child, failed, new, parent, ref
+from .desk import Desk, awaits_children, child, failed, later, new, parent, ref
 
 
 async def cancelled(desk: Desk, *jobs: str) -> Sequence[bool]:
@@ -88,3 +88,11 @@ async def test_a_job_that_is_followed_calls_off_the_children_and_is_never_called
     await desk.settle(failed(lease))
     assert await cancelled(desk, "c") == [True]
     assert await desk.state(second) == "waiting"
+
+
+async def test_one_that_is_put_off_in_the_same_step_is_called_off_and_kept(desk: Desk) -> None:
+    await desk.add(parent("p", siblings="cancel"), child("p", id="a"), child("p", id="b"))
+    first, second = await desk.claim(limit=2)
+    put_off = replace(later(first, 50), keep=Keep(0))  # says what is kept of one that ends, and it did not
+    assert await desk.settle(put_off, failed(second)) == (None, None)
+    assert (await desk.record(ref("a"))).state == "failed"

@@ -48,7 +48,8 @@ def settle(world: World, command: Settle, now: int) -> Settled:
     finished = [job for job, settlement in settled if settlement.to in FINISHED and settlement.has_dedup]
     store(world, dedup.finish(world, finished), now)
     for job, settlement in settled:
-        retain(world, job, settlement.keep, now)
+        if settlement.to in FINISHED:  # another may have been cancelled since, by a sibling that failed here
+            retain(world, job, settlement.keep, now)
     return Settled(tuple(refusals))
 
 
