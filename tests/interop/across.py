@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeAlias
 
 import headrace
+from headrace.core.commands import Count
 from headrace.core.jobs import JobRecord
 from headrace.core.results import JobFailed
+from headrace.storage.protocol import granted
 from tests.interop.deeds import call, learn
 from tests.interop.node import Node
 
@@ -148,8 +150,8 @@ class Across:
         wanted = {state.replace("_", "-"): count for state, count in counts.items()}
 
         async def is_so() -> bool:
-            (found,) = [each for each in await self.app.queues() if each.name == queue]
-            return {state: count for state, count in found.counts.items() if count} == wanted
+            (counts,) = granted(await self.app.storage.run(Count((queue,)))).queues.values()
+            return {state: count for state, count in counts.items() if count} == wanted
 
         await soon(is_so)
 

@@ -12,7 +12,18 @@ from tests.interop.across import SIDES, Across, Side, job, other, soon
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-VALUES: list[Any] = [{"a": [1, 2.5, None, {}], "b": []}, None, "text ü \n \u2028", "", 42, -0.5, True, [], {}, 9007199254740991]
+VALUES: list[Any] = [
+    {"a": [1, 2.5, None, {}], "b": []},
+    None,
+    "text ü \n \u2028",
+    "",
+    42,
+    -0.5,
+    True,
+    [],
+    {},
+    9007199254740991,
+]
 
 
 @pytest.mark.parametrize("by", SIDES)

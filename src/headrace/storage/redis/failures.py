@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from headrace.core.jobs import HISTORY_MAX, Failure
+from headrace.core.jobs import HISTORY_MAX, Cause, Failure
 from headrace.core.lifecycle import STALLED_REASON, child_failed
 from headrace.storage.redis.keys import Keys
 
 _LATE: Final = re.compile(r"not started within \S+ s")
 _CHILD: Final = re.compile(r"child (.+) failed", re.DOTALL)
+_UNRECOVERABLE: Final = "UnrecoverableError: "  # as V8 begins the stack of BullMQ's error that ends all attempts
 _history: Final = msgspec.json.Decoder(Failure)
 _traces: Final = msgspec.json.Decoder(list[str])
 
@@ -61,11 +62,16 @@ def trace_of(failure: Failure) -> str:
 
 
 def history_of(fields: dict[str, str]) -> tuple[Failure, ...]:
-    """The failed attempts: ours as recorded, those that ran under Node as far as `stacktrace` tells."""
+    """The failed attempts: ours as recorded, those that ran under Node as far as `stacktrace` tells.
+
+    `stacktrace` has them all in their order. It loses the oldest first, by a bound of Node's, so it is read backwards.
+    """
     ours = [_history.decode(line) for line in fields.get("hrf", "").split("\n") if line]
-    traces = _read_traces(fields.get("stacktrace", ""))
-    theirs = [Failure(trace.partition("\n")[0], trace=trace) for trace in traces[len(ours) :]]
-    return (*ours, *theirs)[-HISTORY_MAX:]
+    found = list[Failure]()
+    for trace in reversed(_read_traces(fields.get("stacktrace", ""))):
+        is_ours = bool(ours) and trace_of(ours[-1]) == trace
+        found.append(ours.pop() if is_ours else Failure(trace.partition("\n")[0], trace=trace))
+    return (*ours, *reversed(found))[-HISTORY_MAX:]
 
 
 def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
@@ -74,8 +80,11 @@ def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
     if "hrw" in fields and (ours := _history.decode(fields["hrw"])).at == finished_at:
         return ours
     theirs = _meant(fields.get("failedReason", ""), keys)
-    attempt = int(fields.get("atm", 0)) if theirs.cause == "error" else 0
-    return structs.replace(theirs, attempt=attempt, at=finished_at)
+    if theirs.cause != "error":
+        return structs.replace(theirs, at=finished_at)
+    traces = _read_traces(fields.get("stacktrace", ""))
+    cause: Cause = "unrecoverable" if traces and traces[-1].startswith(_UNRECOVERABLE) else "error"
+    return structs.replace(theirs, cause=cause, attempt=int(fields.get("atm", 0)), at=finished_at)
 
 
 def _read_traces(text: str) -> list[str]:
