@@ -34,7 +34,7 @@ def other(side: Side) -> Side:
     return "ours" if side == "node" else "node"
 
 
-def job(name: str, queue: str, *children: Tree, opts: dict[str, Any] | None = None, **data: Any) -> Tree:
+def job(name: str, queue: str, /, *children: Tree, opts: dict[str, Any] | None = None, **data: Any) -> Tree:
     found = {"name": name, "queueName": queue, "data": data, "opts": opts or {}}
     return found | {"children": list(children)} if children else found
 

@@ -69,7 +69,7 @@ DEEDS: Final[dict[str, Callable[..., Any]]] = {
 }  # fmt: skip
 
 
-def call(app: headrace.App, queue: str, name: str, **data: Any) -> Any:
+def call(app: headrace.App, queue: str, name: str, /, **data: Any) -> Any:
     """A call of what is named so, which a worker of this queue can run from now on."""
     return task(app, queue, name).call(**data)
 
