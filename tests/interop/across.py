@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import headrace
 from headrace.core.commands import Count
@@ -15,7 +16,7 @@ from headrace.core.jobs import JobRecord
 from headrace.core.results import JobFailed
 from headrace.storage.protocol import granted
 from tests.interop.deeds import call, learn
-from tests.interop.node import Node
+from tests.interop.node import Node, installed
 
 Side: TypeAlias = Literal["node", "ours", "both"]
 Tree: TypeAlias = dict[str, Any]
@@ -124,16 +125,20 @@ class Across:
             yield
 
     @asynccontextmanager
-    async def process(self, queue: str, lease_s: float) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A worker of ours in a process of its own, which is killed in the end."""
-        words = ("-m", "tests.interop.deeds", self.url, self.prefix, queue, str(lease_s))
-        process = await asyncio.create_subprocess_exec(sys.executable, *words)
+    async def victim(self, side: Side, queue: str, lease_ms: int) -> AsyncIterator[None]:
+        """A worker in a process of its own, which gives back what stalled, and is killed in the end."""
+        if side == "node":
+            address = urlsplit(self.url)
+            node = await Node.start(installed(), address.hostname or "", address.port or 0, self.prefix)
+        else:
+            words = ("-m", "tests.interop.deeds", self.url, self.prefix, queue, str(lease_ms / 1000))
+            node = Node(await asyncio.create_subprocess_exec(sys.executable, *words))  # to be killed like it
         try:
-            yield process
+            if side == "node":
+                await node("work", queue, {"lockDuration": lease_ms, "stalledInterval": lease_ms // 2})
+            yield
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await node.kill()
 
     async def ended(self, queue: str, *ids: str) -> list[JobRecord]:
         """The jobs, when they have finished."""
