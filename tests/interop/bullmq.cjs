@@ -98,6 +98,9 @@ const verbs = {
   pause: (name) => queue(name).pause(),
   resume: (name) => queue(name).resume(),
   retry: async (name, id) => (await queue(name).getJob(id)).retry(),
+  put_back: async (name, id, token) => {
+    await held.get(`${name}:${id}`).moveToWait(token);
+  },
   ask: async (name, id, verb, ...words) => (await queue(name).getJob(id))[verb](...words),
   addMany: async (queueName, jobs) => {
     const added = await queue(queueName).addBulk(jobs.map(([name, data, opts]) => ({ name, data, opts })));

@@ -1,6 +1,6 @@
 // What jobs do under Node, by their names; deeds.py has the same for workers of ours.
 'use strict';
-const { UnrecoverableError, WaitingChildrenError } = require('bullmq');
+const { DelayedError, UnrecoverableError, WaitingChildrenError } = require('bullmq');
 
 const deeds = {
   give: (job) => job.data.value,
@@ -28,6 +28,11 @@ const deeds = {
     }
     if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
     return deeds.sum(job);
+  },
+  later: async (job, token) => {
+    if (job.attemptsStarted > 1) return job.attemptsMade;
+    await job.moveToDelayed(Date.now() + 3_600_000, token);
+    throw new DelayedError();
   },
   hang: async (job) => {
     if (job.attemptsStarted < job.data.until) await new Promise((done) => setTimeout(done, 1 << 30));

@@ -57,6 +57,13 @@ async def grow(app: headrace.App, queue: str) -> dict[str, Any]:
     return await summed()
 
 
+async def later() -> int:
+    lease = headrace.context().job
+    if lease.attempts_started == 1:
+        raise headrace.Later(3_600)
+    return lease.attempts_made
+
+
 async def hang(until: int) -> int:
     started = headrace.context().job.attempts_started
     if started < until:
@@ -65,7 +72,7 @@ async def hang(until: int) -> int:
 
 
 DEEDS: Final[dict[str, Callable[..., Any]]] = {
-    "give": give, "tell": tell, "luck": luck, "fail": fail, "final": final, "sum": summed, "hang": hang,
+    "give": give, "tell": tell, "luck": luck, "fail": fail, "final": final, "sum": summed, "hang": hang, "later": later,
 }  # fmt: skip
 
 

@@ -146,3 +146,78 @@ async def test_a_failure_that_one_side_deferred_is_recorded_by_the_other(across:
     seen = await across.seen(q, job_id)
     assert (seen["failedReason"], seen.get("deferredFailure")) == (reason, None)
     assert across.keys.hget(f"{across.prefix}:{q}:{job_id}", "defa") is None
+
+
+@pytest.mark.parametrize("first", SIDES)
+async def test_what_one_side_puts_off_the_other_promotes_and_runs(across: Across, first: Side) -> None:
+    q = across.queue()
+    (job_id,) = await across.add(other(first), job("later", q))
+    async with across.working(first, q):
+        await across.finished(q, delayed=1)
+    seen, ours = await across.seen(q, job_id), await across.app.get(q, job_id)
+    assert (seen["delay"], seen["attemptsMade"], seen["attemptsStarted"]) == (pytest.approx(3_600_000, abs=500), 0, 1)
+    due_at = (await ours.refresh()).due_at
+    assert due_at is not None
+    assert 0 < due_at - seen["processedOn"] - 3_600_000 + 500 < LATE_MS
+    if first == "ours":
+        await across.node("hand", q, job_id, "promote")
+    else:
+        await ours.promote()
+    async with across.working(other(first), q):
+        (record,) = await across.ended(q, job_id)
+    assert (record.result, record.attempts_made, record.attempts_started) == ("0", 1, 2)
+
+
+async def test_a_job_that_node_completes_though_we_asked_to_cancel_it_is_completed(across: Across) -> None:
+    q = across.queue()
+    await across.add("node", job("give", q, value=1))
+    job_id = await across.node("take", q, "token", 60_000)
+    ours = await across.app.get(q, job_id)
+    assert not await ours.cancel("not wanted")
+    asked = await ours.refresh()
+    assert asked.is_cancel_requested
+    await across.node("complete", q, job_id, "token")
+    record = await ours.refresh()
+    assert (record.state, record.failure, record.result) == ("completed", None, '"late"')
+
+
+async def test_a_job_that_we_asked_to_cancel_is_failed_by_nodes_next_worker(across: Across) -> None:
+    q = across.queue()
+    await across.add("node", job("give", q, value=1))
+    job_id = await across.node("take", q, "token", 60_000)
+    ours = await across.app.get(q, job_id)
+    await ours.cancel("not wanted")
+    await across.node("put_back", q, job_id, "token")
+    async with across.working("node", q):
+        (record,) = await across.ended(q, job_id)
+    assert record.failure is not None
+    assert (record.state, record.failure.reason, record.failure.cause) == ("failed", "not wanted", "cancelled")
+    assert (await across.seen(q, job_id))["failedReason"] == "not wanted"
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 7, {}, {"values": 1}, {"value": {}}])
+async def test_data_of_nodes_that_do_not_fit_a_task_fail_the_job_with_a_reason(across: Across, data: Any) -> None:
+    q = across.queue()
+    (job_id,) = await across.node("add", q, [["double", data, {"attempts": 3}]])
+
+    async def double(value: int) -> int:
+        return 2 * value
+
+    across.app.task(queue=q)(double)
+    async with across.app.worker(q):
+        (record,) = await across.ended(q, job_id)
+    assert record.failure is not None
+    assert (record.state, record.failure.cause, record.attempts_made) == ("failed", "invalid-data", 1)
+    assert "double" in (await across.seen(q, job_id))["failedReason"]
+
+
+async def test_jobs_of_names_that_we_do_not_know_are_left_to_node(across: Across) -> None:
+    q = across.queue()
+    theirs = await across.node("add", q, [["theirs", {}, {}]] * 3)
+    ours = await across.add("node", job("give", q, value=1), job("give", q, value=2))
+    async with across.working("ours", q):
+        await across.ended(q, *ours)
+        await across.finished(q, completed=2, waiting=3)
+        async with across.working("node", q):
+            records = await across.ended(q, *theirs)
+    assert [(record.state, record.attempts_started) for record in records] == [("completed", 1)] * 3

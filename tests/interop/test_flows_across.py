@@ -7,6 +7,8 @@ import pytest
 
 from headrace.core.commands import Node as Branch
 from tests.interop.across import POLICIES, SIDES, Across, Side, Tree, job, other
+from tests.interop.deeds import call
+from tests.interop.node import NodeError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -197,3 +199,42 @@ async def test_children_that_are_not_kept_leave_their_parent_free(across: Across
         (record,) = await across.ended(q, "p")
     assert json.loads(record.result or "") == {"values": [1], "ignored": []}
     await across.finished(r)
+
+
+@pytest.mark.parametrize("repaired_by", SIDES)
+@pytest.mark.parametrize("by", SIDES)
+async def test_a_flow_that_failed_is_repaired_by_either_side(across: Across, by: Side, repaired_by: Side) -> None:
+    q, r = across.queue(), across.queue()
+    leaf = job("luck", r, failures=1, opts={"jobId": "leaf", "failParentOnFailure": True})
+    await across.add(by, job("sum", q, leaf, job("give", r, value=7), opts={"jobId": "root"}))
+    async with across.working("both", q, r):
+        (root,) = await across.ended(q, "root")
+    assert root.state == "failed"
+    ours = await across.app.get(q, "root")
+    await (await across.app.get(r, "leaf")).update({"failures": 0})
+    if repaired_by == "ours":
+        await ours.retry(children=True)
+    else:
+        await across.node("retry", r, "leaf")
+    async with across.working(other(repaired_by), q, r):
+        await across.ended(r, "leaf")
+        if repaired_by == "node":
+            await across.node("retry", q, "root")
+        (root,) = await across.ended(q, "root")
+    made = 1 if repaired_by == "ours" else 2  # Node counts on
+    assert (root.state, json.loads(root.result or "")) == ("completed", {"values": [made, 7], "ignored": []})
+
+
+async def test_a_running_parent_of_nodes_cannot_complete_before_a_child_that_we_gave_it(across: Across) -> None:
+    q, r = across.queue(), across.queue()
+    (job_id,) = await across.add("node", job("give", q, value=1))
+    await across.node("take", q, "token", 60_000)
+    ours = await across.app.get(q, job_id)
+    await ours.add_child(call(across.app, r, "fail", reason="no"), if_failed="fail_parent")
+    with pytest.raises(NodeError, match="pending dependencies"):
+        await across.node("complete", q, job_id, "token")
+    async with across.working("ours", r):
+        await across.finished(r, failed=1)
+    assert (await across.seen(q, job_id))["deferredFailure"] == f"child {across.prefix}:{r}:1 failed"
+    with pytest.raises(NodeError, match="failed child"):
+        await across.node("complete", q, job_id, "token")

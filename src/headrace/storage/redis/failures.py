@@ -25,9 +25,7 @@ _traces: Final = msgspec.json.Decoder(list[str])
 def deferred_of(text: str, since: str | None, asked: str | None, keys: Keys) -> Failure:
     """The failure that a field `defa` stands for; `since` is our field `hrd`, `asked` our `hrc`."""
     at, _, about = (since or "").partition(":")
-    _, request = cancel_of(asked)
-    meant = request if request is not None and request.reason == text else _meant(text, keys)
-    return structs.replace(meant, at=int(at) if about == text else 0)
+    return structs.replace(_meant(text, keys, asked), at=int(at) if about == text else 0)
 
 
 def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
@@ -38,7 +36,10 @@ def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
     return int(run), _history.decode(request)
 
 
-def _meant(text: str, keys: Keys) -> Failure:
+def _meant(text: str, keys: Keys, asked: str | None = None) -> Failure:
+    _, request = cancel_of(asked)
+    if request is not None and request.reason == text:
+        return request
     if text == STALLED_REASON:
         return Failure(text, "stalled")
     if _LATE.fullmatch(text):
@@ -79,7 +80,7 @@ def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
     finished_at = int(fields.get("finishedOn", 0))
     if "hrw" in fields and (ours := _history.decode(fields["hrw"])).at == finished_at:
         return ours
-    theirs = _meant(fields.get("failedReason", ""), keys)
+    theirs = _meant(fields.get("failedReason", ""), keys, fields.get("hrc"))
     if theirs.cause != "error":
         return structs.replace(theirs, at=finished_at)
     traces = _read_traces(fields.get("stacktrace", ""))
