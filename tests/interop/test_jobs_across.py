@@ -47,7 +47,7 @@ async def test_jobs_are_run_in_one_order_whoever_adds_and_whoever_works(across: 
     assert [job_id for job_id in started if job_id != late] == [front, plain, own, first, second, equal]
     delayed = records[2]
     assert delayed.started_at is not None
-    assert 600 <= delayed.started_at - delayed.added_at < 5_000
+    assert 600 <= delayed.started_at - delayed.added_at < 20_000
 
 
 @pytest.mark.parametrize("first", SIDES)

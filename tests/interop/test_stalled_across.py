@@ -14,7 +14,7 @@ from tests.interop.deeds import learn
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LEASE_MS = 800  # of those that are killed
-HEIR_LEASE_S = 2.0
+HEIR_LEASE_S = 4.0
 SHORT_MS = 50
 HOUR_MS = 3_600_000
 
