@@ -238,3 +238,37 @@ async def test_a_running_parent_of_nodes_cannot_complete_before_a_child_that_we_
     assert (await across.seen(q, job_id))["deferredFailure"] == f"child {across.prefix}:{r}:1 failed"
     with pytest.raises(NodeError, match="failed child"):
         await across.node("complete", q, job_id, "token")
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_node_makes_a_child_of_a_job_of_ours_that_is_there(across: Across, is_done: bool) -> None:
+    q, r = across.queue(), across.queue()
+    await across.add("ours", job("give", r, value=5, opts={"jobId": "c"}))
+    if is_done:
+        async with across.working("ours", r):
+            await across.ended(r, "c")
+    await across.add("node", job("sum", q, job("give", r, value=6, opts={"jobId": "c"}), opts={"jobId": "p"}))
+    (child,) = await children(across, q, "p")
+    assert (child.job.id, child.is_pending, child.value) == ("c", not is_done, "5" if is_done else None)
+    async with across.working("ours", q, r):
+        (record,) = await across.ended(q, "p")
+    assert json.loads(record.result or "") == {"values": [5], "ignored": []}
+    assert (await (await across.app.get(r, "c")).refresh()).parent is not None
+
+
+@pytest.mark.parametrize("removed_by", SIDES)
+@pytest.mark.parametrize("by", SIDES)
+async def test_a_flow_of_either_side_is_removed_whole_by_the_other(across: Across, by: Side, removed_by: Side) -> None:
+    q, r = across.queue(), across.queue()
+    mid = job("sum", r, job("give", r, value=1), job("give", q, value=2))
+    await across.add(by, job("sum", q, mid, job("fail", r, reason="no"), opts={"jobId": "p"}))
+    async with across.working("both", r):
+        await across.finished(r, completed=1, failed=1, waiting_children=1)
+    if removed_by == "ours":
+        await (await across.app.get(q, "p")).remove(children=True)
+    else:
+        await across.node("hand", q, "p", "remove")
+    for queue in (q, r):
+        await across.finished(queue)
+    left = [key for queue in (q, r) for key in across.keys.keys(f"{across.prefix}:{queue}:*")]
+    assert {key.rpartition(":")[2] for key in left} <= {"id", "meta", "events", "marker", "stalled-check"}
