@@ -64,6 +64,15 @@ async def test_the_job_of_a_killed_worker_is_run_once_more(across: Across, by: S
     assert across.keys.smembers(f"{across.prefix}:{q}:stalled") == set()
 
 
+async def test_what_node_lost_in_a_queue_that_only_node_has_used_is_given_back_by_us(across: Across) -> None:
+    q = across.queue()
+    (job_id,) = await across.add("node", job("hang", q, until=2))
+    await die_with(across, "node", q, job_id)
+    async with heirs(across, "ours", q):
+        (record,) = await across.ended(q, job_id)
+    assert (record.result, record.stalls) == ("2", 1)
+
+
 @pytest.mark.parametrize("first", SIDES)
 async def test_a_job_that_stalled_too_often_on_both_sides_fails(across: Across, first: Side) -> None:
     q = across.queue()
