@@ -2,6 +2,7 @@
 'use strict';
 const { FlowProducer, Queue, QueueEvents, Worker } = require('bullmq');
 const readline = require('node:readline');
+const deeds = require('./deeds.cjs');
 
 const [host, port, prefix] = process.argv.slice(2);
 const connection = { host, port: Number(port), maxRetriesPerRequest: null };
@@ -17,7 +18,8 @@ function queue(name) {
   return queues.get(name);
 }
 
-async function handle(job) {
+async function handle(job, token) {
+  if (deeds[job.name]) return deeds[job.name](job, token, queue);
   if (job.name === 'fail') throw new Error(job.data.reason || 'boom');
   return { data: job.data, made: job.attemptsMade, started: job.attemptsStarted };
 }
@@ -96,6 +98,26 @@ const verbs = {
   pause: (name) => queue(name).pause(),
   resume: (name) => queue(name).resume(),
   retry: async (name, id) => (await queue(name).getJob(id)).retry(),
+  put_back: async (name, id, token) => {
+    await held.get(`${name}:${id}`).moveToWait(token);
+  },
+  ask: async (name, id, verb, ...words) => (await queue(name).getJob(id))[verb](...words),
+  addMany: async (queueName, jobs) => {
+    const added = await queue(queueName).addBulk(jobs.map(([name, data, opts]) => ({ name, data, opts })));
+    return added.map((job) => job.id);
+  },
+  scan: async (name, maxStalledCount) => {
+    const worker = new Worker(name, null, { connection, prefix, stalledInterval: 50, maxStalledCount });
+    await worker.startStalledCheckTimer();
+    workers.push(worker);
+  },
+  tree: async (queueName, id) => {
+    const producer = new FlowProducer({ connection, prefix });
+    const named = ({ job, children = [] }) => [job.name, job.id, children.map(named).sort()];
+    const found = await producer.getFlow({ queueName, id });
+    await producer.close();
+    return named(found);
+  },
 };
 
 async function close() {

@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 import redis
 
 from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk
+from tests.interop.across import Across
 from tests.interop.node import CannotRun, Node, installed
 
 
@@ -60,3 +62,18 @@ def keys(valkey_url: str) -> Iterator[Any]:
 @pytest.fixture
 def clock() -> FrozenClock:
     return FrozenClock()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def across(bullmq: Path, valkey_url: str) -> AsyncIterator[Across]:
+    """One Node for all tests of a file, each with queues of its own."""
+    address, prefix = urlsplit(valkey_url), f"t{uuid.uuid4().hex[:8]}"
+    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
+    with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+        both = Across(node, valkey_url, prefix, client)
+        try:
+            async with both.app:
+                yield both
+        finally:
+            await node.stop()
+            client.flushdb()

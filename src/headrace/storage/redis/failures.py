@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from headrace.core.jobs import HISTORY_MAX, Failure
+from headrace.core.jobs import HISTORY_MAX, Cause, Failure
 from headrace.core.lifecycle import STALLED_REASON, child_failed
 from headrace.storage.redis.keys import Keys
 
 _LATE: Final = re.compile(r"not started within \S+ s")
 _CHILD: Final = re.compile(r"child (.+) failed", re.DOTALL)
+_UNRECOVERABLE: Final = "UnrecoverableError: "  # as V8 begins the stack of BullMQ's error that ends all attempts
 _history: Final = msgspec.json.Decoder(Failure)
 _traces: Final = msgspec.json.Decoder(list[str])
 
@@ -24,9 +25,7 @@ _traces: Final = msgspec.json.Decoder(list[str])
 def deferred_of(text: str, since: str | None, asked: str | None, keys: Keys) -> Failure:
     """The failure that a field `defa` stands for; `since` is our field `hrd`, `asked` our `hrc`."""
     at, _, about = (since or "").partition(":")
-    _, request = cancel_of(asked)
-    meant = request if request is not None and request.reason == text else _meant(text, keys)
-    return structs.replace(meant, at=int(at) if about == text else 0)
+    return structs.replace(_meant(text, keys, asked), at=int(at) if about == text else 0)
 
 
 def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
@@ -37,7 +36,10 @@ def cancel_of(asked: str | None) -> tuple[int | None, Failure | None]:
     return int(run), _history.decode(request)
 
 
-def _meant(text: str, keys: Keys) -> Failure:
+def _meant(text: str, keys: Keys, asked: str | None = None) -> Failure:
+    _, request = cancel_of(asked)
+    if request is not None and request.reason == text:
+        return request
     if text == STALLED_REASON:
         return Failure(text, "stalled")
     if _LATE.fullmatch(text):
@@ -61,11 +63,16 @@ def trace_of(failure: Failure) -> str:
 
 
 def history_of(fields: dict[str, str]) -> tuple[Failure, ...]:
-    """The failed attempts: ours as recorded, those that ran under Node as far as `stacktrace` tells."""
+    """The failed attempts: ours as recorded, those that ran under Node as far as `stacktrace` tells.
+
+    `stacktrace` has them all in their order. It loses the oldest first, by a bound of Node's, so it is read backwards.
+    """
     ours = [_history.decode(line) for line in fields.get("hrf", "").split("\n") if line]
-    traces = _read_traces(fields.get("stacktrace", ""))
-    theirs = [Failure(trace.partition("\n")[0], trace=trace) for trace in traces[len(ours) :]]
-    return (*ours, *theirs)[-HISTORY_MAX:]
+    found = list[Failure]()
+    for trace in reversed(_read_traces(fields.get("stacktrace", ""))):
+        is_ours = bool(ours) and trace_of(ours[-1]) == trace
+        found.append(ours.pop() if is_ours else Failure(trace.partition("\n")[0], trace=trace))
+    return (*ours, *reversed(found))[-HISTORY_MAX:]
 
 
 def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
@@ -73,9 +80,12 @@ def failure_of(fields: dict[str, str], keys: Keys) -> Failure:
     finished_at = int(fields.get("finishedOn", 0))
     if "hrw" in fields and (ours := _history.decode(fields["hrw"])).at == finished_at:
         return ours
-    theirs = _meant(fields.get("failedReason", ""), keys)
-    attempt = int(fields.get("atm", 0)) if theirs.cause == "error" else 0
-    return structs.replace(theirs, attempt=attempt, at=finished_at)
+    theirs = _meant(fields.get("failedReason", ""), keys, fields.get("hrc"))
+    if theirs.cause != "error":
+        return structs.replace(theirs, at=finished_at)
+    traces = _read_traces(fields.get("stacktrace", ""))
+    cause: Cause = "unrecoverable" if traces and traces[-1].startswith(_UNRECOVERABLE) else "error"
+    return structs.replace(theirs, cause=cause, attempt=int(fields.get("atm", 0)), at=finished_at)
 
 
 def _read_traces(text: str) -> list[str]:

@@ -61,7 +61,7 @@ def sights_of(refs: tuple[JobRef, ...], reply: Any, keys: Keys) -> Sights:
 def _failure(state: State, fields: dict[str, str], keys: Keys) -> Failure | None:
     if state == "failed":
         return failure_of(fields, keys)
-    if "defa" not in fields:
+    if "defa" not in fields or state == "completed":  # under Node, which leaves it there
         return None
     return deferred_of(fields["defa"], fields.get("hrd"), fields.get("hrc"), keys)
 

@@ -14,12 +14,24 @@ local lines, count = cmsgpack.unpack(ARGV[5]), tonumber(ARGV[6])
 local K, id, token, fingerprint, refusal, progress = queue_key(job[1]), job[2], job[3], job[4], job[5], job[6]
 local key = K .. id
 
+-- Node may have asked for fewer, with its option `keepLogs`.
+local function lines_max()
+  local opts = redis.call('HGET', key, 'opts') or ''
+  if not string.find(opts, '"kl"', 1, true) then
+    return LINES_MAX
+  end
+  local is_read, options = pcall(cjson.decode, opts)
+  local asked = is_read and tonumber(options.kl) or 0
+  return asked > 0 and math.min(asked, LINES_MAX) or LINES_MAX
+end
+
 -- `hrg` counts the lines that are gone, so that those which Node writes are counted too.
 local function append()
-  local gone = redis.call('LLEN', key .. ':logs') + count - LINES_MAX
+  local most = lines_max()
+  local gone = redis.call('LLEN', key .. ':logs') + count - most
   redis.call('RPUSH', key .. ':logs', unpack(lines))
   if gone > 0 then
-    redis.call('LTRIM', key .. ':logs', -LINES_MAX, -1)
+    redis.call('LTRIM', key .. ':logs', -most, -1)
     redis.call('HINCRBY', key, 'hrg', gone)
   end
 end

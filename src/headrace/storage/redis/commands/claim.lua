@@ -184,10 +184,18 @@ local function look_ahead(K, ours, of)
   end
 end
 
+-- A queue that Node made: what Node's workers lose in it is given back from now on, though we may have had nothing of it.
+local function meet(K, queue)
+  if redis.call('EXISTS', K .. 'meta') == 1 then
+    know(queue)
+  end
+end
+
 local function serve(source, queue, names)
   local K, ours = queue_key(queue), prefix .. '~:' .. queue .. ':'
   local of = limits_of(K)
   if of.is_paused then
+    meet(K, queue)
     return
   end
   local wanted = limit - #rows
@@ -209,6 +217,9 @@ local function serve(source, queue, names)
     woken[K] = (#started == room and (of.per_key or redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0)) or nil
   end
   if #started < wanted then
+    if #started == 0 then
+      meet(K, queue)
+    end
     look_ahead(K, ours, of)
   end
 end

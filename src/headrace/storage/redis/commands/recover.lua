@@ -52,19 +52,24 @@ local function stalls_max(options)
   return is_read and tonumber(read.max_stalled) or STALLS_MAX
 end
 
+-- As for Node, a job of a scheduler of Node's does not fail for its stalls, which are counted all the same.
+local function is_scheduled(K, rjk)
+  return rjk and (redis.call('EXISTS', K .. 'repeat:' .. rjk) == 1 or redis.call('ZSCORE', K .. 'repeat', rjk))
+end
+
 local function give_back(job)
   local K, id = job.K, job.id
   local key = K .. id
   redis.call('LREM', K .. 'active', -1, id)
   redis.call('SREM', K .. 'stalled', id)
   redis.call('DEL', key .. ':lock')
-  local hash = redis.call('HMGET', key, 'opts', 'priority', 'stc')
+  local hash = redis.call('HMGET', key, 'opts', 'priority', 'stc', 'rjk')
   if not hash[1] then
     return false -- somebody deleted it
   end
   local stalls = (tonumber(hash[3]) or 0) + 1
   redis.call('HSET', key, 'stc', stalls)
-  if stalls > stalls_max(hash[1]) then
+  if stalls > stalls_max(hash[1]) and not is_scheduled(K, hash[4]) then
     defer(key, STALLED, now)
   end
   local priority = tonumber(hash[2]) or 0

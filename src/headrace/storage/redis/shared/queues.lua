@@ -1,5 +1,5 @@
 -- The key prefix of a queue, `P:Q:`, and the queues that this store has met, in that order: a sorted set. Node's are
--- met when they are claimed from.
+-- met when somebody wants to claim from them, if there is anything.
 
 local queue_keys = {}
 local known = {}
