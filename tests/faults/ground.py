@@ -15,6 +15,7 @@ from tests.servers import valkey
 from tests.servers.process import CannotRun
 
 ENGINES = ("sqlite", "redis")
+PAGE = 500
 LASTING = {"appendfsync": "always"}
 """With which a Redis keeps whatever it has acknowledged."""
 
@@ -30,7 +31,7 @@ class Ground:
     async def assert_whole(self, store: Storage) -> None:
         """What is stored contradicts itself nowhere; nobody may be at work."""
         if self.server is not None:
-            await assert_consistent(store)
+            await assert_consistent(store, PAGE)
             return
         with closing(connect(self.url.removeprefix("sqlite:///"), is_read_only=True)) as db:
             assert faults(db) == []
