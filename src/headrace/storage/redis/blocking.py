@@ -12,6 +12,9 @@ from headrace.core.commands import Command
 from headrace.core.errors import CannotOpen, Unavailable
 from headrace.storage.protocol import Storage
 
+ANSWER_S: Final = (
+    5.0  # a connection that died in silence must cost less than what is left of a lease when it is renewed
+)
 CLOSE_S: Final = 5.0  # for the thread to end
 
 
@@ -61,8 +64,11 @@ class Blocking:
 
     async def _answer(self, *commands: Command[Any]) -> Any:
         try:
-            async with self._opening:
-                await self._store.open()
+            async with asyncio.timeout(ANSWER_S):
+                async with self._opening:
+                    await self._store.open()
+                return await self._store.run(*commands)
         except CannotOpen as error:
             raise Unavailable(problem=str(error.fields["problem"])) from None
-        return await self._store.run(*commands)
+        except TimeoutError:
+            raise Unavailable(problem=f"no answer within {ANSWER_S:.0f} s") from None
