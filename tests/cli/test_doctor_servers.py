@@ -125,7 +125,9 @@ def test_doctor_leaves_closed_what_production_refuses(call: Call, far: str, monk
     monkeypatch.setenv("HEADRACE_ENVIRONMENT", "production")
     found = call("doctor", "--url", far, "--json")
     assert [one["check"] for one in found.json["checks"]] == CHECKS
-    assert call("queues", "list", "--url", far).code == 78
+    done = call("queues", "list", "--url", far)
+    assert done.code == 78
+    assert done.err.splitlines()[0] == f"headrace: {far[8:-2]} is not safe for production (unsafe-store):"
 
 
 def test_a_password_is_asked_for_by_coming_without_one(call: Call, server: valkey.Valkey) -> None:
