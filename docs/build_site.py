@@ -40,7 +40,10 @@ HOW_TO: Final = (
     ("Flows", "flows failed-children add-children use-results-of-children repair-a-flow after-a-job clean-up"),
     ("Schedules", "schedules"),
     ("Queues", "pause limits catch-all find-jobs administer events stats tallies"),
-    ("Workers", "workers worker-rate remote-control locks hooks plugins settings sync systemd doctor why bench"),
+    (
+        "Workers",
+        "workers worker-rate remote-control locks hooks plugins settings sync systemd doctor redis-safety why bench",
+    ),
     ("Tests", "test-your-jobs tmp-path"),
 )
 """The groups of the how-to pages, by file name; a page of none is in a group at the end."""

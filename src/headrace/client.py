@@ -12,6 +12,7 @@ from headrace.core.commands import Add, Command
 from headrace.core.commands.jobs import ADD_MAX, Added
 from headrace.core.errors import Misuse, Refused
 from headrace.core.jobs import NewJob
+from headrace.core.servers import refuse_unsafe
 from headrace.core.settings import Settings
 from headrace.engine.home import Home
 from headrace.storage.protocol import Storage
@@ -32,7 +33,7 @@ class Client:
         self.home = Home()
         self.pauses = Pauses()
         self.loaders: dict[tuple[str, str], Callable[[str], Any]] = {}  # the results of known tasks, by queue and name
-        self._make = _maker(settings)
+        self._make = self._make_ours = _maker(settings)
         self._storage = self._make()
         self._is_open = False
         self._opening = asyncio.Lock()
@@ -42,10 +43,11 @@ class Client:
         self.home.on_rebind(self._rebound)
 
     async def open(self) -> Storage:
-        """The store, opened. Idempotent."""
+        """The store, opened. Idempotent. `UnsafeStore` in production, if its server is not fit for that."""
         async with self._opening:
             if not self._is_open:
                 await self._storage.open()
+                await self._refuse_unsafe()
                 self._request_prefix = os.urandom(8).hex()
                 self._is_open = True
         return self._storage
@@ -127,6 +129,17 @@ class Client:
         """Use this store if ours would live in this process alone, where nobody else sees what is in it."""
         if self.settings.url in _IN_PROCESS:
             self.use_store(lambda: store)
+
+    async def _refuse_unsafe(self) -> None:
+        if self.settings.environment != "production" or self._make is not self._make_ours:
+            return
+        try:
+            facts = await storage.inspect_server(self.settings.url or "")
+            if facts is not None:
+                refuse_unsafe(facts)
+        except BaseException:
+            await self._storage.close()
+            raise
 
     def _rebound(self) -> None:
         """The loop has ended, or we are another process now: whatever was bound to it is left behind."""

@@ -42,6 +42,7 @@ from headrace.core.flow_errors import CannotFollow, FamilyTooLarge, InFlow
 from headrace.core.orders import NoAnswer, NoSuchWorker, OrderRefused, OrderWaits
 from headrace.core.results import JobError, JobFailed, ResultTimeout
 from headrace.core.schedule_errors import BadSchedule, NoSuchSchedule, ScheduleChanged
+from headrace.core.servers import UnsafeStore
 from headrace.plugins import PluginFailed
 
 __all__ = [
@@ -94,5 +95,6 @@ __all__ = [
     "TooDeep",
     "TooLarge",
     "Unavailable",
+    "UnsafeStore",
     "WrongState",
 ]

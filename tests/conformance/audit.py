@@ -15,13 +15,13 @@ from .desk import Desk
 PAGE = 7  # small, so that a few jobs make more than one page
 
 
-async def assert_consistent(store: Storage) -> None:
+async def assert_consistent(store: Storage, page: int = PAGE) -> None:
     desk = Desk(store)
     records = (await desk.run(Queues())).queues
     counted = (await desk.run(Count(tuple(queue.name for queue in records)))).queues
     for queue in records:
         assert queue.counts == counted[queue.name]
-        found = {state: await desk.found(queue.name, state, PAGE) for state in STATES}
+        found = {state: await desk.found(queue.name, state, page) for state in STATES}
         assert {state: len(jobs) for state, jobs in found.items()} == queue.counts
         await assert_records(desk, found)
         await assert_families(desk, found["waiting-children"])

@@ -2,13 +2,14 @@ import asyncio
 
 import pytest
 
-from headrace.core.commands import Claim, Configure, Count, Remove
-from headrace.core.errors import Unavailable
+from headrace.core.commands import Acquire, Claim, Configure, Count, Remove
+from headrace.core.errors import StorageFull, Unavailable
 from headrace.core.jobs import JobRef, Keep
 from headrace.engine.hooks import Hooks
 from headrace.engine.janitor import Janitor
 from headrace.engine.leader import Leader
 from headrace.storage.protocol import Storage, granted
+from headrace.testing.faults import Faults, FaultyStore
 from headrace.worker import Worker
 from tests.engine.simulation import simulated
 from tests.engine.workshop import Watched, add, get, memory, registry, run_until_idle
@@ -101,6 +102,24 @@ async def test_after_an_outage_it_recovers_nothing_until_it_was_connected_for_on
     assert (await get(store.inner, ref)).state == "active"
     await asyncio.sleep(5)
     assert (await get(store.inner, ref)).state == "waiting"
+    await mine.stop()
+
+
+@simulated
+async def test_after_a_time_without_room_it_is_as_careful() -> None:
+    """Leases could not be renewed either: whoever lives does so first."""
+    store, faults = await memory(), Faults()
+    mine = janitor(FaultyStore(store, faults))
+    mine.start()
+    await asyncio.sleep(1)
+    ref = await orphan(store, 5_000)
+    faults.refuse(Acquire, refusal=StorageFull(problem="a test says so"), times=None)
+    await asyncio.sleep(60)
+    faults.heal()
+    await asyncio.sleep(9.5)
+    assert (await get(store, ref)).state == "active"
+    await asyncio.sleep(5)
+    assert (await get(store, ref)).state == "waiting"
     await mine.stop()
 
 

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from headrace.core.commands import Claim, Configure, Move, Renew, Settle
-from headrace.core.errors import Unavailable
+from headrace.core.commands import Acquire, Claim, Configure, Move, Renew, Settle
+from headrace.core.errors import StorageFull, Unavailable
 from headrace.core.jobs import Failure
 from headrace.core.outcomes import Later, RateLimited
 from headrace.engine.outbox import TRIES_MAX
 from headrace.engine.pump import HELD_MAX
 from headrace.storage.protocol import granted
+from headrace.testing.faults import Faults, FaultyStore
 from headrace.worker import Worker
 from tests.engine.simulation import now, simulated
 from tests.engine.workshop import Watched, add, get, memory, registry, run_until_idle
@@ -246,6 +247,21 @@ async def test_an_outcome_stays_in_hand_while_the_store_is_away_and_keeps_its_sl
     assert ran == ["1", "2", "3"]
     assert [(await get(store, ref)).state for ref in refs] == ["completed"] * 3
     assert [(await get(store, ref)).attempts_started for ref in refs] == [1] * 3
+
+
+@simulated
+async def test_an_outcome_stays_in_hand_while_the_store_has_no_room() -> None:
+    store, faults = await memory(), Faults()
+    (ref,) = await add(store, "noop")
+    faults.refuse(Acquire, Renew, Settle, refusal=StorageFull(problem="a test says so"), times=None)
+    async with Worker(FaultyStore(store, faults), registry(noop), lease_ms=5_000):
+        await asyncio.sleep(60)
+        assert faults.bites > 2 * TRIES_MAX
+        assert (await get(store, ref)).state == "active"
+        faults.heal()
+        await asyncio.sleep(5)
+        job = await get(store, ref)
+        assert (job.state, job.attempts_started, job.stalls) == ("completed", 1, 0)
 
 
 @simulated

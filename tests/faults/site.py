@@ -1,4 +1,4 @@
-"""Worker processes on one SQLite file, and what its events say about the jobs."""
+"""Worker processes on one store, and what its events say about the jobs."""
 
 import asyncio
 import signal
@@ -18,6 +18,7 @@ from headrace.core.jobs import JobRecord, JobRef, NewJob, Options
 from headrace.core.log import Change
 from headrace.storage import open as open_store
 from headrace.storage.protocol import Storage, granted
+from tests.faults.ground import Ground
 from tests.faults.tower import told
 from tests.history.final import final_of
 from tests.history.history import History
@@ -60,10 +61,10 @@ class Mill:
 
 
 class Site:
-    def __init__(self, store: Storage, folder: Path, url: str, lease_ms: int, facts: Path | None = None) -> None:
+    def __init__(self, store: Storage, ground: Ground, lease_ms: int, facts: Path | None = None) -> None:
         self.store = store
-        self.folder = folder
-        self.url = url
+        self.ground = ground
+        self.folder = ground.folder
         self.lease_ms = lease_ms
         self.facts = facts
         self.mills: list[Mill] = []
@@ -71,7 +72,7 @@ class Site:
         self._position = 0
 
     async def mill(self, concurrency: int = 10) -> Mill:
-        made = Mill(self.url, self.lease_ms, concurrency, self.folder / "mills.log", self.facts)
+        made = Mill(self.ground.url, self.lease_ms, concurrency, self.folder / "mills.log", self.facts)
         self.mills.append(made)
         await made.ready()
         return made
@@ -139,16 +140,15 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, lease_ms: int = 1_000, *, is_recorded: bool = False) -> AsyncIterator[Site]:
+async def site(ground: Ground, lease_ms: int = 1_000, *, is_recorded: bool = False) -> AsyncIterator[Site]:
     """A fresh store with the means to start workers on it; none outlives the block."""
-    url = f"sqlite:///{folder / 'jobs.db'}"
-    store = open_store(url, clock=told())
-    facts = folder / "facts" if is_recorded else None
+    store = open_store(ground.url, clock=told())
+    facts = ground.folder / "facts" if is_recorded else None
     if facts is not None:
         facts.mkdir()
         store = of_process(store, facts, "site")
     await store.open()
-    made = Site(store, folder, url, lease_ms, facts)
+    made = Site(store, ground, lease_ms, facts)
     try:
         yield made
     finally:

@@ -1,6 +1,7 @@
 """The clock of the host is set, forward or back: no job is lost, none begins before its time, each has one outcome."""
 
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from headrace.storage import open as open_store
 from headrace.storage.protocol import Storage
 from headrace.testing import FrozenClock
 from tests.conformance.desk import LEASE_MS, Desk, done, new, ref
+from tests.faults.ground import ENGINES, broken_in
 from tests.history.drive import Drive
 from tests.history.final import final_of
 from tests.history.rules import findings
@@ -21,13 +23,14 @@ def clock() -> FrozenClock:
     return FrozenClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", *ENGINES])
 async def store(request: pytest.FixtureRequest, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Storage]:
-    url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/jobs.db"}[request.param]
-    store = open_store(url, clock=clock)
-    await store.open()
-    yield store
-    await store.close()
+    with ExitStack() as stack:
+        shared = stack.enter_context(broken_in(request.param, tmp_path)) if request.param in ENGINES else None
+        store = open_store("memory://" if shared is None else shared.url, clock=clock)
+        await store.open()
+        yield store
+        await store.close()
 
 
 class Stepping(Drive):

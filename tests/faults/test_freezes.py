@@ -3,10 +3,10 @@
 import asyncio
 import random
 import signal
-from pathlib import Path
 
 import pytest
 
+from tests.faults.ground import Ground
 from tests.faults.site import Site, site
 from tests.faults.test_kill_storm import some_jobs, until_done
 
@@ -37,12 +37,12 @@ async def check(here: Site, added: int, seed: int) -> None:
     assert stalls, f"seed {seed}: no freeze hit a running job; this run says nothing"
 
 
-async def test_frozen_workers_are_fenced_when_they_wake(tmp_path: Path) -> None:
-    async with site(tmp_path, LEASE_MS, is_recorded=True) as here:
+async def test_frozen_workers_are_fenced_when_they_wake(ground: Ground) -> None:
+    async with site(ground, LEASE_MS, is_recorded=True) as here:
         await check(here, await freeze(here, 20261122, times=5, jobs=1_000), 20261122)
 
 
 @pytest.mark.soak
-async def test_workers_frozen_five_hundred_times_are_fenced_when_they_wake(tmp_path: Path) -> None:
-    async with site(tmp_path, LEASE_MS, is_recorded=True) as here:
+async def test_workers_frozen_five_hundred_times_are_fenced_when_they_wake(ground: Ground) -> None:
+    async with site(ground, LEASE_MS, is_recorded=True) as here:
         await check(here, await freeze(here, 1, times=500, jobs=100_000), 1)

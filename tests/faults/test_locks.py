@@ -3,9 +3,9 @@
 import asyncio
 import subprocess
 import sys
-from pathlib import Path
 
 from headrace import App
+from tests.faults.ground import Ground
 
 PATIENCE_S = 60.0
 PROCESSES, TIMES = 4, 15
@@ -33,8 +33,8 @@ with headrace.App(sys.argv[1]) as app, app.lock.sync("held", ttl=float(sys.argv[
 """
 
 
-async def test_processes_take_turns(tmp_path: Path) -> None:
-    url, count = f"sqlite:///{tmp_path}/headrace.db", tmp_path / "count"
+async def test_processes_take_turns(ground: Ground) -> None:
+    url, count = ground.url, ground.folder / "count"
     count.write_text("0")
     async with App(url) as app, asyncio.timeout(PATIENCE_S):
         command = (sys.executable, "-c", COUNTING, url, str(count), str(TIMES))
@@ -44,8 +44,8 @@ async def test_processes_take_turns(tmp_path: Path) -> None:
     assert count.read_text() == str(PROCESSES * TIMES)
 
 
-async def test_the_lock_of_a_killed_process_is_free_when_its_time_is_over(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/headrace.db"
+async def test_the_lock_of_a_killed_process_is_free_when_its_time_is_over(ground: Ground) -> None:
+    url = ground.url
     command = (sys.executable, "-c", HOLDING, url, str(TTL_S))
     async with App(url, settings={"poll": 30.0}) as app, asyncio.timeout(PATIENCE_S):
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)

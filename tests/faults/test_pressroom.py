@@ -17,6 +17,7 @@ from headrace.core import topics
 from headrace.core.commands import Read
 from headrace.storage.protocol import granted
 from tests.faults import pressroom
+from tests.faults.ground import Ground
 from tests.faults.test_process_tasks import gone, is_alive, pids
 from tests.house.source import ROOT
 
@@ -26,11 +27,11 @@ LEASE_S = 1.0
 class Press:
     """A store, and `headrace worker` processes on it."""
 
-    def __init__(self, folder: Path, place: str = "tests.faults.pressroom:app") -> None:
+    def __init__(self, ground: Ground, place: str = "tests.faults.pressroom:app") -> None:
         self._place = place
-        self.url = f"sqlite:///{folder / 'jobs.db'}"
+        self.url = ground.url
         self.app = headrace.App(self.url)
-        self._log = folder / "workers.log"
+        self._log = ground.folder / "workers.log"
         self._workers: list[subprocess.Popen[bytes]] = []
 
     async def worker(self, *more: str) -> subprocess.Popen[bytes]:
@@ -65,8 +66,8 @@ class Press:
 
 
 @pytest.fixture
-async def press(tmp_path: Path) -> AsyncIterator[Press]:
-    made = Press(tmp_path)
+async def press(ground: Ground) -> AsyncIterator[Press]:
+    made = Press(ground)
     async with made.app:
         yield made
         made.kill()

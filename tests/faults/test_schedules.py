@@ -9,7 +9,7 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from headrace.core.commands import PutSchedule, Schedules
 from headrace.core.jobs import JobRecord, JobRef, NewJob, Options
 from headrace.core.schedules import LATE_MAX_MS, CronTiming, EveryTiming, Plan, ScheduleRecord, first_slot
 from headrace.storage.protocol import granted
-from headrace.storage.sql.connect import connect
-from tests.crash.tables import faults
+from tests.faults.ground import Ground
 from tests.faults.site import Mill, Site, site
 from tests.faults.tower import VARIABLE, TowerClock
 
@@ -150,13 +149,12 @@ async def check(here: Site, clock: Tower, seed: int, firsts: dict[str, int]) -> 
     assert known["every"].skipped == known["cron"].skipped == 0
     assert [job for job in made["latest"] if is_late(job, PERIODS["latest"] + SLOW, clock)] == [], f"seed {seed}"
     assert [job for job in made["none"] if is_late(job, LATE_MAX_MS + SLOW, clock)] == [], f"seed {seed}"
-    with closing(connect(str(here.folder / "jobs.db"), is_read_only=True)) as db:
-        assert faults(db) == [], f"seed {seed}"
+    await here.ground.assert_whole(here.store)
 
 
-async def live(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, kills: int) -> None:
-    with tower(folder, monkeypatch) as clock:
-        async with site(folder) as here:
+async def live(ground: Ground, monkeypatch: pytest.MonkeyPatch, seed: int, kills: int) -> None:
+    with tower(ground.folder, monkeypatch) as clock:
+        async with site(ground) as here:
             firsts = await storm(here, clock, seed, kills)
             await until_caught_up(here, clock)
             await check(here, clock, seed, firsts)
@@ -164,14 +162,14 @@ async def live(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, kills: 
 
 @pytest.mark.parametrize("seed", [20261122])
 async def test_each_slot_has_one_end_while_workers_die_and_the_clock_is_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    await live(tmp_path, monkeypatch, seed, kills=4)
+    await live(ground, monkeypatch, seed, kills=4)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", [1])
 async def test_each_slot_has_one_end_in_a_long_storm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    await live(tmp_path, monkeypatch, seed, kills=100)
+    await live(ground, monkeypatch, seed, kills=100)

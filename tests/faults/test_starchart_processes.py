@@ -17,6 +17,7 @@ from examples.starchart.ending import look
 from examples.starchart.fake_dns import FakeDns, Faults
 from examples.starchart.flows import QUEUES
 from examples.starchart.published_scenarios import S1
+from tests.faults.ground import Ground
 from tests.house.source import ROOT
 
 SCALE, LEASE_S = 0.001, 1.0
@@ -26,11 +27,11 @@ NAME = "www.students.example"
 class Crew:
     """The service in this process, which adds and looks, and its workers in others."""
 
-    def __init__(self, folder: Path, dns: FakeDns, acme: str = "http://nobody.invalid") -> None:
+    def __init__(self, folder: Path, dns: FakeDns, acme: str = "http://nobody.invalid", url: str = "") -> None:
         self.dns, self.acme = dns, acme
         self.folder = folder
-        self.records = folder / "headrace.db"  # of the jobs and of the rows
-        self.url = f"sqlite:///{self.records}"
+        self.records = folder / "headrace.db"  # of the rows, and of the jobs unless these are elsewhere
+        self.url = url or f"sqlite:///{self.records}"
         self.service: Starchart = starchart(self.url, records=self.records, dns=dns.url, acme=acme, scale=SCALE)
         self.workers: list[subprocess.Popen[str]] = []
 
@@ -82,9 +83,9 @@ class Crew:
 
 
 @pytest.fixture
-async def crew(tmp_path: Path) -> AsyncIterator[Crew]:
+async def crew(ground: Ground) -> AsyncIterator[Crew]:
     with FakeDns() as dns:
-        made = Crew(tmp_path, dns)
+        made = Crew(ground.folder, dns, url=ground.url)
         async with made.service.app, asyncio.timeout(60):
             yield made
         made.kill()

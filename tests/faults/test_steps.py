@@ -20,6 +20,7 @@ from headrace.core.commands import Read
 from headrace.core.log import Change
 from headrace.errors import NoSuchJob
 from headrace.storage.protocol import granted
+from tests.faults.ground import Ground
 from tests.faults.test_pressroom import Press, until
 
 PATIENCE_S = 40
@@ -78,10 +79,10 @@ class Yard:
 
 
 @pytest.fixture
-async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
-    press = Press(tmp_path, "tests.faults.tidying:app")
+async def yard(ground: Ground) -> AsyncIterator[Yard]:
+    press = Press(ground, "tests.faults.tidying:app")
     async with press.app:
-        yield Yard(tmp_path, press)
+        yield Yard(ground.folder, press)
         press.kill()
 
 

@@ -3,17 +3,17 @@
 import asyncio
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from headrace.core.commands import Move
 from headrace.core.jobs import Failure
+from tests.faults.ground import Ground
 from tests.faults.site import site
 
 
-async def test_a_job_whose_worker_was_killed_runs_again_when_its_lease_has_ended(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_job_whose_worker_was_killed_runs_again_when_its_lease_has_ended(ground: Ground) -> None:
+    async with site(ground) as here:
         first = await here.mill()
         (ref,) = await here.add("nap", '{"ms":60000}')
         await here.until(ref, "active")
@@ -28,8 +28,8 @@ async def test_a_job_whose_worker_was_killed_runs_again_when_its_lease_has_ended
         assert (job.stalls, job.attempts_made) == (1, 0)
 
 
-async def test_a_job_that_survives_a_kill_is_done_once(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_job_that_survives_a_kill_is_done_once(ground: Ground) -> None:
+    async with site(ground) as here:
         first = await here.mill()
         (ref,) = await here.add("nap", '{"ms":700}')
         await here.until(ref, "active")
@@ -41,8 +41,8 @@ async def test_a_job_that_survives_a_kill_is_done_once(tmp_path: Path) -> None:
         assert here.ends(ref.id) == ["completed"]
 
 
-async def test_a_first_sigterm_lets_the_running_job_end_and_takes_no_other(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_first_sigterm_lets_the_running_job_end_and_takes_no_other(ground: Ground) -> None:
+    async with site(ground) as here:
         mill = await here.mill(concurrency=1)
         running, waiting = await here.add("nap", *['{"ms":600}'] * 2)
         await here.until(running, "active")
@@ -54,8 +54,8 @@ async def test_a_first_sigterm_lets_the_running_job_end_and_takes_no_other(tmp_p
 
 
 @pytest.mark.parametrize("kind", ["nap", "doze"])
-async def test_a_second_sigterm_hands_the_job_back_at_once_and_unburnt(tmp_path: Path, kind: str) -> None:
-    async with site(tmp_path, lease_ms=30_000) as here:
+async def test_a_second_sigterm_hands_the_job_back_at_once_and_unburnt(ground: Ground, kind: str) -> None:
+    async with site(ground, lease_ms=30_000) as here:
         mill = await here.mill()
         (ref,) = await here.add(kind, '{"ms":60000}')
         await here.until(ref, "active")
@@ -70,8 +70,8 @@ async def test_a_second_sigterm_hands_the_job_back_at_once_and_unburnt(tmp_path:
         assert mill.process.returncode == 0
 
 
-async def test_a_handler_that_keeps_the_loop_busy_for_three_leases_runs_once(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_handler_that_keeps_the_loop_busy_for_three_leases_runs_once(ground: Ground) -> None:
+    async with site(ground) as here:
         await here.mill()
         await here.mill()
         (ref,) = await here.add("hog", '{"ms":3500}')
@@ -80,8 +80,8 @@ async def test_a_handler_that_keeps_the_loop_busy_for_three_leases_runs_once(tmp
 
 
 @pytest.mark.parametrize("kind", ["nap", "doze"])
-async def test_a_cancellation_reaches_another_process_soon(tmp_path: Path, kind: str) -> None:
-    async with site(tmp_path, lease_ms=300_000) as here:  # by the renewal it would hear of it in a hundred seconds
+async def test_a_cancellation_reaches_another_process_soon(ground: Ground, kind: str) -> None:
+    async with site(ground, lease_ms=300_000) as here:  # by the renewal it would hear of it in a hundred seconds
         await here.mill()
         (ref,) = await here.add(kind, '{"ms":60000}')
         await here.until(ref, "active")
@@ -91,8 +91,8 @@ async def test_a_cancellation_reaches_another_process_soon(tmp_path: Path, kind:
         assert job.failure.cause == "cancelled"
 
 
-async def test_a_frozen_worker_that_wakes_after_its_lease_cannot_record_its_outcome(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_frozen_worker_that_wakes_after_its_lease_cannot_record_its_outcome(ground: Ground) -> None:
+    async with site(ground) as here:
         frozen = await here.mill()
         (ref,) = await here.add("nap", '{"ms":500}')
         await here.until(ref, "active")
@@ -112,8 +112,8 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_cannot_record_its_outc
         assert here.ends(ref.id) == ["completed"]
 
 
-async def test_a_job_that_kills_its_process_fails_after_its_stalls_and_the_others_are_done(tmp_path: Path) -> None:
-    async with site(tmp_path) as here:
+async def test_a_job_that_kills_its_process_fails_after_its_stalls_and_the_others_are_done(ground: Ground) -> None:
+    async with site(ground) as here:
         (pill,) = await here.add("crash", "{}", max_stalled=1)
         others = await here.add("nap", *['{"ms":1}'] * 20)
         for _ in range(2):

@@ -5,6 +5,7 @@ import re
 
 from headrace.core.checks import FILE_CHECKS
 from headrace.core.queuechecks import STORE_CHECKS, janitor
+from headrace.core.servers import SERVER_CHECKS
 from headrace.core.signs import SIGNS
 from headrace.core.signs.absent import ABSENT
 from tests.house.source import ROOT
@@ -24,7 +25,7 @@ def test_the_page_has_a_row_for_each_sign_and_no_other() -> None:
 def test_the_page_of_doctor_has_a_row_for_each_check_and_no_other() -> None:
     text = (ROOT / "docs" / "howto" / "doctor.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (?!check)([\w, ]+?) \|", text, re.MULTILINE)
-    checks = [*FILE_CHECKS, *STORE_CHECKS, janitor.__name__]
+    checks = [*FILE_CHECKS, *SERVER_CHECKS, *STORE_CHECKS, janitor.__name__]
     assert sorted(name for row in rows for name in row.split(", ")) == sorted(checks)
 
 

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from tests.servers.process import CannotRun, Server
 class Valkey(Server):
     name = "Valkey"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
         super().__init__(directory)
         self.binary = binary("valkey-server")
+        self.options = options or {}
 
     @property
     def url(self) -> str:
@@ -32,6 +33,7 @@ class Valkey(Server):
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            **self.options,
         }
         return [self.binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
@@ -56,7 +58,7 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Valkey]:
-    """A Valkey of its own, with an empty store that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory, Valkey(Path(directory)) as server:
+def running(options: Mapping[str, str] | None = None) -> Iterator[Valkey]:
+    """A Valkey of its own, with an empty store that is gone afterwards; `options` of its come over ours."""
+    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as name, Valkey(Path(name), options) as server:
         yield server

@@ -1,6 +1,5 @@
 """`headrace doctor`: facts are gathered here, judged in `core`, and nothing is changed."""
 
-import asyncio
 import time
 from textwrap import wrap
 from typing import Final
@@ -14,12 +13,13 @@ from headrace.cli.failure import Exit
 from headrace.cli.options import SHOWN, Shown
 from headrace.cli.store import ask, opened
 from headrace.cli.text import clean
-from headrace.core import topics
-from headrace.core.checks import Found, Stall, StoreFacts, is_openable, judged
+from headrace.core import servers, topics
+from headrace.core.checks import FileFacts, Found, Stall, StoreFacts, is_openable, judged
 from headrace.core.commands import Find, Get, QueueRecord, Read, Tree, Workers
 from headrace.core.jobs import FINISHED, JobRecord, JobRef, State
 from headrace.core.queuechecks import STORE_CHECKS, janitor
 from headrace.core.schedules import ScheduleRecord
+from headrace.core.servers import ServerFacts
 
 LOOK_MAX: Final = 100  # jobs of one queue and state that are looked at
 PARENTS_MAX: Final = 20  # parents of one queue whose children are looked at
@@ -32,13 +32,13 @@ async def doctor(*, common: Shown = SHOWN) -> int:
     Example: headrace doctor
     """
     app = opened(common)
-    file = await asyncio.to_thread(storage.inspect, app.settings.url or "")
-    found = [] if file is None else judged(file)
-    if file is None or is_openable(file):
+    place = await storage.inspect(app.settings.url or "")
+    found = _judged(place)
+    if _is_openable(place, app):
         async with app:
-            store = await facts(app)
+            store = await facts(app, (isinstance(place, ServerFacts) and place.ahead_ms) or 0)
         found += [Found(name, *check(store)) for name, check in STORE_CHECKS.items()]
-        found.append(Found("janitor", *janitor(store, file)))
+        found.append(Found("janitor", *janitor(store, place if isinstance(place, FileFacts) else None)))
     if common.json:
         output.document({"checks": [structs.asdict(one) for one in found]})
     for one in found if not common.json else ():
@@ -46,8 +46,21 @@ async def doctor(*, common: Shown = SHOWN) -> int:
     return Exit.FAILED if any(one.verdict == "fail" for one in found) else Exit.OK
 
 
-async def facts(app: App) -> StoreFacts:
-    """What the store says of its queues, workers and flows, some of each."""
+def _judged(place: FileFacts | ServerFacts | None) -> list[Found]:
+    if isinstance(place, ServerFacts):
+        return servers.judged(place)
+    return [] if place is None else judged(place)
+
+
+def _is_openable(place: FileFacts | ServerFacts | None, app: App) -> bool:
+    """Whether opening the store would be allowed, and would leave it as it was."""
+    if isinstance(place, ServerFacts):
+        return not place.problem and not (app.settings.environment == "production" and servers.unsafe(place))
+    return place is None or is_openable(place)
+
+
+async def facts(app: App, ahead_ms: int = 0) -> StoreFacts:
+    """What the store says of its queues, workers and flows, some of each; its clock may be ahead of ours."""
     wall, even = time.time_ns(), time.monotonic_ns()
     queues = await app.queues()
     workers = (await ask(app, Workers())).workers
@@ -55,7 +68,7 @@ async def facts(app: App) -> StoreFacts:
     schedules = await app.schedules.list()
     latest = [await _last_event(app, queue.name) for queue in queues]
     found = StoreFacts(
-        now=time.time_ns() // 1_000_000,
+        now=time.time_ns() // 1_000_000 + ahead_ms,
         drift_ms=0,
         latest=max([*latest, *(worker.seen_at for worker in workers)], default=0),
         queues=tuple(queues),

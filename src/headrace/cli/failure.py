@@ -70,7 +70,7 @@ def exit_of(error: HeadraceError) -> Exit:
 def complain(message: str, code: str | None = None) -> None:
     """Say on stderr what went wrong."""
     first, line_end, rest = message.partition("\n")
-    sentence, colon, _ = first.partition(":") if line_end and first.endswith(":") else (first, "", "")
+    sentence, colon = (first[:-1], ":") if line_end and first.endswith(":") else (first, "")
     say(f"{sentence} ({code}){colon}{line_end}{rest}" if code else message)
 
 

@@ -2,8 +2,9 @@
 
 One per store is enough.
 
-After an outage of the store every lease may have ended while its worker lives. So a janitor that lost the store
-recovers nothing until it has itself been connected for the time of one lease: by then the living have renewed.
+After an outage of the store every lease may have ended while its worker lives; likewise when it had no room meanwhile.
+So a janitor that lost the store recovers nothing until it has itself been connected for the time of one lease: by then
+the living have renewed.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from headrace.core.commands import Queues, Recover, Remove
-from headrace.core.errors import Unavailable
+from headrace.core.errors import StorageFull, Unavailable
 from headrace.core.jobs import JobRef, Keep, State
 from headrace.engine.leader import Leader
 from headrace.engine.ticker import Ticker
@@ -65,7 +66,7 @@ class Janitor:
         """One round: be elected, recover, and sweep if it is time."""
         try:
             await self._round()
-        except Unavailable:
+        except (Unavailable, StorageFull):
             self._was_away = True
             raise
 

@@ -1,14 +1,18 @@
 """Where jobs live. `open(url)` alone knows the engines by name, and imports only the one it needs."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
 from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
+from headrace.core.servers import ServerFacts
 from headrace.storage.protocol import Clock, Storage
 
 COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
 """The engines on which every command has its home."""
+
+_SERVERS: Final = ("redis", "valkey")
 
 
 def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> Storage:
@@ -42,14 +46,23 @@ def file_of(url: str) -> str | None:
     return None if path in (url, ":memory:") else path
 
 
-def inspect(url: str) -> FileFacts | None:
-    """What can be learned of the file at `url` without opening the store, None for a store that has no file."""
+async def inspect(url: str) -> FileFacts | ServerFacts | None:
+    """What can be learned of the file or the server at `url` without opening the store; None where there is neither."""
     path = file_of(url)
-    if path is None:
-        return None
-    from headrace.storage.sql.inspect import inspect
+    if path is not None:
+        from headrace.storage.sql.inspect import inspect
 
-    return inspect(path)
+        return await asyncio.to_thread(inspect, path)
+    return await inspect_server(url)
+
+
+async def inspect_server(url: str) -> ServerFacts | None:
+    """The same of a server, None for a store that has none."""
+    if not url.startswith(_SERVERS):
+        return None
+    from headrace.storage.redis.inspect import inspect
+
+    return await inspect(url)
 
 
 def rows_per_second(folder: Path, rows: int) -> float:

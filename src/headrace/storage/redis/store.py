@@ -1,7 +1,9 @@
 """The store on Redis and Valkey: a pipeline a call, a script a command."""
 
 import asyncio
+import weakref
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, Final
 
 from redis.asyncio.connection import SSLConnection, parse_url
@@ -10,6 +12,7 @@ from headrace.core.commands import Command
 from headrace.core.errors import BadUrl, CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.bell import Bell
+from headrace.storage.redis.blocking import Blocking
 from headrace.storage.redis.call import CHANGED, Call, Considered
 from headrace.storage.redis.calls import CALLS, SCRIPTS
 from headrace.storage.redis.keys import Keys
@@ -38,6 +41,8 @@ class RedisStore:
         self._links: Links | None = None
         self._bell: Bell | None = None
         self._scripts: dict[str, Script] = {}
+        self._blocking: Blocking | None = None
+        self._another = partial(RedisStore, url, prefix=prefix, clock=clock)
 
     async def open(self) -> None:
         if self._links is not None:
@@ -50,10 +55,14 @@ class RedisStore:
         except Unavailable as error:
             await self.close()
             raise CannotOpen(path=str(self._address), problem=error.problem) from None
+        self._blocking = Blocking(self._another())
+        weakref.finalize(self, self._blocking.end)  # of a store that nobody closed
 
     async def close(self) -> None:
         links, bell = self._links, self._bell
         self._links = self._bell = None
+        if self._blocking is not None:
+            self._blocking.end()
         if bell is not None:
             await bell.close()
         if links is not None:
@@ -70,6 +79,12 @@ class RedisStore:
             else:
                 replies += await self._ask(self._links, together)
         return replies[0] if len(replies) == 1 else tuple(replies)
+
+    def run_blocking(self, *commands: Command[Any]) -> Any:
+        """As `run`, from any thread that has no event loop to keep alive: leases are renewed this way."""
+        if self._blocking is None:
+            raise Unavailable(problem="it is not open")
+        return self._blocking.run(*commands)
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
         if self._bell is None:

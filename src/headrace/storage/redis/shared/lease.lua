@@ -18,6 +18,8 @@ end
 local function lock(key, token, lease_ms, is_frozen)
   if is_frozen then
     redis.call('SET', key .. ':lock', token)
+  elseif lease_ms <= 0 then -- let go: Redis refuses a lock that ends at once
+    redis.call('DEL', key .. ':lock')
   else
     redis.call('SET', key .. ':lock', token, 'PX', lease_ms)
   end

@@ -1,0 +1,124 @@
+"""A look at the server of a store, for `headrace doctor` and for production: nothing is changed.
+
+A managed server, or an ACL, may forbid any of the questions. What is not told is None.
+"""
+
+import time
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from headrace.core.errors import Unavailable
+from headrace.core.servers import ServerFacts
+from headrace.storage.redis.link import Address, Links, ReplyError, packed
+from headrace.storage.redis.store import address_of
+
+ASK_S: Final = 5.0
+
+_QUESTIONS: Final = (("INFO",), ("CONFIG", "GET", "appendfsync"), ("CONFIG", "GET", "save"))
+_CREDENTIALS: Final = frozenset({"username", "password"})
+
+
+async def inspect(url: str) -> ServerFacts:
+    """What there is to know of the server at `url`; `problem` says what kept us from asking."""
+    address = address_of(url)
+    known: dict[str, Any] = {
+        "address": str(address),
+        "is_local": _is_local(address),
+        "is_encrypted": address.is_encrypted,
+    }
+    try:
+        told, ahead_ms = await _asked(address)
+    except Unavailable as error:
+        return ServerFacts(**known, problem=str(error.fields["problem"]))
+    info, fsync, snapshots = told
+    return ServerFacts(
+        **known,
+        **_from_info(_lines(info)),
+        fsync=_setting(fsync),
+        snapshots=_setting(snapshots),
+        is_open=await _is_open(url),
+        ahead_ms=ahead_ms,
+    )
+
+
+async def _asked(address: Address) -> tuple[list[Any], int | None]:
+    links = Links(address, 1)
+    try:
+        told = await links.ask(b"".join(packed(*words) for words in _QUESTIONS), len(_QUESTIONS), ASK_S)
+        before = time.time_ns()
+        (now,) = await links.ask(packed("TIME"), 1, ASK_S)
+        ours = (before + time.time_ns()) // 2_000
+    finally:
+        links.close()
+    if isinstance(now, ReplyError):
+        return told, None
+    seconds, micros = map(int, now)
+    return told, (seconds * 1_000_000 + micros - ours) // 1_000
+
+
+async def _is_open(url: str) -> bool | None:
+    """Whether it lets in whoever has no password; asked by coming as such."""
+    links = Links(address_of(_anonymous(url)), 1)
+    try:
+        (reply,) = await links.ask(packed("PING"), 1, ASK_S)
+    except Unavailable as error:
+        return False if "NOAUTH" in str(error) else None
+    finally:
+        links.close()
+    return not isinstance(reply, ReplyError)
+
+
+def _anonymous(url: str) -> str:
+    """The URL without the name and the password in it."""
+    parts = urlsplit(url)
+    options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=urlencode(options)))
+
+
+def _is_local(address: Address) -> bool:
+    if address.path or address.host == "localhost":
+        return True
+    try:
+        return ip_address(address.host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _lines(info: Any) -> dict[str, str]:
+    """What INFO says, by name; nothing if it may not be asked."""
+    if isinstance(info, ReplyError):
+        return {}
+    pairs = (line.partition(":") for line in str(info).splitlines())
+    return {name: value for name, sign, value in pairs if sign}
+
+
+def _from_info(info: dict[str, str]) -> dict[str, Any]:
+    if not info:
+        return {}
+    is_valkey = "valkey_version" in info
+    version = info.get("valkey_version") or info.get("redis_version", "")
+    return {
+        "product": "Valkey" if is_valkey else "Redis",
+        "version": tuple(int(part) for part in version.split(".") if part.isdigit()) or None,
+        "eviction": info.get("maxmemory_policy"),
+        "has_log": _is_set(info.get("aof_enabled")),
+        "memory": _number(info.get("used_memory")),
+        "memory_max": _number(info.get("maxmemory")),
+        "role": info.get("role"),
+        "replicas": _number(info.get("connected_slaves")),
+        "awaits_replicas": "min_slaves_good_slaves" in info,  # said only where some are wanted
+    }
+
+
+def _is_set(text: str | None) -> bool | None:
+    return None if text is None else text == "1"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _setting(reply: Any) -> str | None:
+    """A setting's value; None where CONFIG is forbidden, or does not tell."""
+    return str(reply[1]) if isinstance(reply, list) and len(reply) == 2 else None

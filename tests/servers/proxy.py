@@ -1,0 +1,96 @@
+"""A network between a server and whoever uses it that is slow, cuts connections, or loses all that they carry."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+CHUNK = 1 << 16
+
+
+class Proxy:
+    """Listens on a loopback port of its own, in a thread, and passes everything on to `port`, later by `delay_s`."""
+
+    def __init__(self, port: int) -> None:
+        self.delay_s = 0.0
+        self.port = 0
+        self._behind = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._deaf: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def cut(self) -> None:
+        """End every connection that there is, in the middle of whatever it carries."""
+        self._soon(lambda: [writer.transport.abort() for writer in self._writers])
+
+    def deafen(self) -> None:
+        """Lose from now on what the present connections carry, without a word; new ones are as they should be."""
+        self._soon(lambda: self._deaf.update(self._writers))
+
+    def _soon(self, act: Callable[[], object]) -> None:
+        done = threading.Event()
+        self._loop.call_soon_threadsafe(lambda: (act(), done.set()))
+        assert done.wait(10)
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            server = runner.run(asyncio.start_server(self._come, "127.0.0.1", 0))
+            self.port = server.sockets[0].getsockname()[1]
+            self._ready.set()
+            runner.get_loop().run_forever()
+            server.close()
+            for writer in self._writers:
+                writer.transport.abort()
+
+    async def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, inner_writer}
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(self._carry(reader, inner_writer), self._carry(inner_reader, writer))
+        self._writers -= {writer, inner_writer}
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What comes is under way at the same time: a slow network is not a narrow one."""
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        deliver = asyncio.create_task(self._deliver(under_way, writer))
+        with suppress(ConnectionError):
+            while data := await reader.read(CHUNK):
+                under_way.put_nowait((self._loop.time() + self.delay_s, data))
+        under_way.put_nowait((self._loop.time() + self.delay_s, b""))
+        await deliver
+
+    async def _deliver(self, under_way: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+        while True:
+            due, data = await under_way.get()
+            await asyncio.sleep(due - self._loop.time())
+            if writer in self._deaf:
+                continue
+            if not data:
+                writer.close()
+                return
+            writer.write(data)
+
+
+@contextmanager
+def between(port: int) -> Iterator[Proxy]:
+    """A proxy before the server on this port."""
+    proxy = Proxy(port)
+    proxy.start()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
