@@ -55,7 +55,11 @@ if redis.call('HEXISTS', K .. 'meta', 'max') == 0 then -- starts are counted onl
 end
 limits[K] = nil -- they are others now
 if redis.call('HGET', K .. 'meta', 'hrkey') ~= before then
-  disband(K)
+  if before then
+    disband(K)
+  else
+    forget_lines(K) -- of a queue of this name that Node obliterated
+  end
   enroll_all(K)
 end
 if limits_of(K).per_key then

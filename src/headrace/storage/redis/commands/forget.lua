@@ -27,9 +27,7 @@ number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
 redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
   ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
-for _, name in ipairs(PARKED) do
-  redis.call('DEL', ours .. name)
-end
+forget_lines(K)
 local minute = math.floor(clock(ARGV[2]) / 60000)
 for past = 0, 24 * 60 + 1 do
   redis.call('DEL', string.format('%stally:%.0f', ours, minute - past))
