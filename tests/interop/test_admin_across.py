@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from headrace import App
 from headrace.core.commands import Configure, Read, Remove
 from headrace.core.jobs import Dedup, Follow, JobRef
 from headrace.core.limits import Capacity, Rate
@@ -200,3 +201,82 @@ async def test_parked_jobs_when_node_looks_for_orphans(look: Node, desk: Desk, k
     removed = await look("queue", "q", "removeOrphanedJobs")
     await goes_on(desk)
     assert removed + len(await desk.ids("completed")) == 5
+
+
+async def theirs(look: Node) -> None:
+    """Jobs of Node's in most states."""
+    await look("queue", "q", "addBulk", [
+        {"name": "a", "data": {}, "opts": {"jobId": "a"}},
+        {"name": "fail", "data": {}, "opts": {"jobId": "fail"}},
+    ])  # fmt: skip
+    await look("work", "q", {"concurrency": 1})
+    await look("listen", "q")
+    await look("told", "failed", 1, WAIT_MS)
+    await look("rest")
+    await look("queue", "q", "addBulk", [
+        {"name": "w", "data": {}, "opts": {"jobId": "w"}},
+        {"name": "low", "data": {}, "opts": {"jobId": "low", "priority": 9}},
+        {"name": "late", "data": {}, "opts": {"jobId": "late", "delay": HOUR}},
+        {"name": "later", "data": {}, "opts": {"jobId": "later", "delay": 2 * HOUR, "priority": 2}},
+    ])  # fmt: skip
+    leaf = {"name": "leaf", "queueName": "r", "opts": {"jobId": "leaf"}}
+    await look("flow", "add", {"name": "root", "queueName": "q", "opts": {"jobId": "root"}, "children": [leaf]})
+
+
+async def node_goes_on(look: Node, desk: Desk, count: int) -> None:
+    """Node's workers go on until so many jobs of `q` have ended."""
+    await assert_consistent(desk.store)
+    for queue in ("q", "r"):
+        await look("work", queue, {"concurrency": 1})
+    async with asyncio.timeout(WAIT_MS / 1000):
+        while len(await desk.ids("completed")) + len(await desk.ids("failed")) < count:
+            await asyncio.sleep(0.02)
+    await look("rest")
+    await assert_consistent(desk.store)
+
+
+async def test_node_goes_on_after_we_have_changed_single_jobs(look: Node, desk: Desk) -> None:
+    await theirs(look)
+    await desk.move("retry", ref("fail"))
+    await desk.move("promote", ref("late"), ref("later"))
+    await desk.move("prioritise", ref("w"), priority=3)
+    await desk.annotate(ref("low"), data='{"n":1}', progress="7", lines=("ours",))
+    await desk.remove(ref("a"))
+    await node_goes_on(look, desk, 6)
+    low = await look("queue", "q", "getJob", "low")
+    assert (low["returnvalue"], low["progress"]) == ({"data": {"n": 1}}, 50)
+    order = [job["id"] for job in await look("queue", "q", "getJobs", ["completed"], 0, -1, True)]
+    assert [name for name in order if name in {"later", "w", "low"}] == ["later", "w", "low"]
+
+
+@pytest.mark.parametrize(
+    ("states", "count"),
+    [
+        (("waiting",), 4),  # a, fail, low and root have ended then; late and later stay
+        (("prioritized",), 4),
+        (("delayed",), 5),
+        (("completed", "failed"), 3),
+        (("waiting-children",), 4),
+        (("waiting", "prioritized", "delayed"), 3),
+    ],
+)
+async def test_node_goes_on_after_we_have_removed_by_description(
+    look: Node, desk: Desk, states: tuple[Any, ...], count: int
+) -> None:
+    await theirs(look)
+    await desk.run(Remove(queue="q", states=states, limit=100))
+    await node_goes_on(look, desk, count)
+
+
+async def test_node_begins_anew_after_we_have_obliterated(
+    look: Node, desk: Desk, keys: Any, prefix: str, valkey_url: str
+) -> None:
+    await theirs(look)
+    async with App(valkey_url, prefix=prefix) as app:
+        await app.queue("q").obliterate()
+    assert [key for key in keys.scan_iter(f"{prefix}:q:*") if not key.endswith(":q:id")] == []
+    assert await look("queue", "q", "getJobCounts", "waiting", "delayed", "completed") == {
+        "waiting": 0, "delayed": 0, "completed": 0,
+    }  # fmt: skip
+    await look("queue", "q", "add", "again", {}, {})
+    await node_goes_on(look, desk, 1)
