@@ -39,6 +39,16 @@ local function look_again()
   end
 end
 
+-- Jobs that a pause of BullMQ 5 moved away; they are older than those that wait.
+local function take_back_paused()
+  repeat
+    local page = redis.call('LPOP', K .. 'paused', 1000) or {}
+    if #page > 0 then
+      redis.call('RPUSH', K .. 'wait', unpack(page))
+    end
+  until #page == 0
+end
+
 know(queue)
 told[K] = true -- `meta` is there from now on
 local before = redis.call('HGET', K .. 'meta', 'hrkey')
@@ -69,6 +79,7 @@ if paused == '1' and redis.call('HSETNX', K .. 'meta', 'paused', 1) == 1 then
   redis.call('DEL', K .. 'marker')
   announce('paused')
 elseif paused == '0' and redis.call('HDEL', K .. 'meta', 'paused') == 1 then
+  take_back_paused()
   announce('resumed')
   look_again()
 end
