@@ -96,7 +96,7 @@ for i = 1, math.min(limit, #overdue) do
   end
 end
 local expired, is_more = expire(limit, now)
-tell_missed(now)
+is_more = tell_missed(now) and 1 or is_more
 write_tallies(now)
 trim_events()
 wake()
