@@ -7,7 +7,7 @@ import pytest
 
 from headrace import App
 from headrace.core.commands import Configure, Read, Remove
-from headrace.core.jobs import Dedup, Follow, JobRef
+from headrace.core.jobs import Dedup, Follow
 from headrace.core.limits import Capacity, Rate
 from tests.conformance.audit import assert_consistent
 from tests.conformance.desk import Desk, child, done, failed, ids, new, parent, ref
@@ -74,14 +74,24 @@ async def goes_on(desk: Desk) -> None:
         (
             ("trimEvents", 0),
             {
-                "active": 1, "completed": 2, "failed": 1, "waiting": 3, "prioritized": 1, "delayed": 2,
+                "active": 1,
+                "completed": 2,
+                "failed": 1,
+                "waiting": 3,
+                "prioritized": 1,
+                "delayed": 2,
                 "waiting-children": 2,
             },
         ),
         (
             ("removeOrphanedJobs",),
             {
-                "active": 1, "completed": 2, "failed": 1, "waiting": 3, "prioritized": 1, "delayed": 2,
+                "active": 1,
+                "completed": 2,
+                "failed": 1,
+                "waiting": 3,
+                "prioritized": 1,
+                "delayed": 2,
                 "waiting-children": 2,
             },
         ),

@@ -29,7 +29,7 @@ def packages() -> Path:
 
 @pytest.fixture
 async def board(packages: Path, valkey_url: str, prefix: str) -> AsyncIterator[Board]:
-    """Ask for a path of the board of the queues q and r: `await board("GET", "/queues")`."""
+    """What asks a board of the queues q and r, by a method and a path."""
     address = urlsplit(valkey_url)
     program = Path(__file__).with_name("board.cjs")
     node = await Node.start(packages, address.hostname or "", address.port or 0, prefix, program)
@@ -91,7 +91,12 @@ async def test_one_job_its_lines_and_its_flow(board: Board, desk: Desk) -> None:
     await everywhere(desk)
     found = await board("GET", "/queues/q/1")
     job = found["job"]
-    assert (found["status"], job["name"], job["progress"], job["returnValue"]) == ("completed", "task", 50, {"ok": True})
+    assert (found["status"], job["name"], job["progress"], job["returnValue"]) == (
+        "completed",
+        "task",
+        50,
+        {"ok": True},
+    )
     assert (job["attempts"], job["processedBy"], job["isFailed"]) == (1, "w", False)
     job = (await board("GET", "/queues/q/2"))["job"]
     assert (job["isFailed"], job["failedReason"], job["stacktrace"], job["data"]) == (True, "no", ["no"], {"n": 1})

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from headrace import App
-from headrace.core.commands import Configure, Fire, Forget
+from headrace.core.commands import Configure, Fire
 from headrace.core.jobs import Dedup
 from headrace.core.names import RESERVED_IDS
 from headrace.errors import InvalidId
@@ -63,9 +63,7 @@ async def test_a_drain_takes_what_waits_and_leaves_the_chain_of_a_job_scheduler(
 
 
 @pytest.mark.parametrize("job_id", [*sorted(RESERVED_IDS), "0:1", "1:logs"])
-async def test_an_id_that_is_the_name_of_a_key_is_refused(
-    valkey_url: str, prefix: str, keys: Any, job_id: str
-) -> None:
+async def test_an_id_that_is_the_name_of_a_key_is_refused(valkey_url: str, prefix: str, keys: Any, job_id: str) -> None:
     async with App(valkey_url, prefix=prefix) as app:
         with pytest.raises(InvalidId):
             await app.queue("q").add("x", job_id=job_id)

@@ -6,10 +6,11 @@ import pytest
 
 from headrace.core.commands import Configure
 from headrace.core.limits import Rate
-from tests.conformance.desk import Desk, child, done, failed, new, parent, put_back, ref
+from tests.conformance.desk import Desk, child, done, failed, new, parent, put_back
 from tests.interop.node import Node
 
 HOUR: Final = 3_600_000
+WAIT_MS: Final = 8_000
 PLACES: Final = {  # the states in BullMQ's words, and who is there, as it comes next or came first
     "waiting": ["13", "11", "12"],
     "prioritized": ["8", "7"],
@@ -63,7 +64,7 @@ async def test_jobs_of_every_state_in_ranges_both_ways(look: Node, desk: Desk) -
         assert await ids(look, [state], 0, -1, False) == jobs[::-1], state
         assert await ids(look, [state], 1, 1, True) == jobs[1:2], state
         assert [await look("queue", "q", "getJobState", job_id) for job_id in jobs] == [state] * len(jobs)
-    assert sorted(await ids(look, list(PLACES))) == sorted(sum(PLACES.values(), []))
+    assert sorted(await ids(look, list(PLACES))) == sorted(job_id for jobs in PLACES.values() for job_id in jobs)
     assert await look("queue", "q", "getJobState", "no such") == "unknown"
     assert await look("queue", "q", "getJob", "no such") is None
 
@@ -167,11 +168,45 @@ async def test_schedules_of_ours_are_no_job_schedulers(look: Node, desk: Desk) -
 
 
 @pytest.mark.parametrize("state", ["completed", "failed"])
-async def test_without_being_asked_we_keep_no_metrics(look: Node, desk: Desk, state: str) -> None:
+async def test_metrics_that_no_worker_of_nodes_keeps_are_not_kept(
+    look: Node, desk: Desk, keys: Any, state: str
+) -> None:
     await desk.add(new())
     lease = await desk.claim_one()
     await desk.settle(done(lease) if state == "completed" else failed(lease))
     assert await look("queue", "q", "getMetrics", state) == {
         "meta": {"count": 0, "prevTS": 0, "prevCount": 0}, "data": [], "count": 0,
     }  # fmt: skip
-    assert (await desk.record(ref("1"))).state == state
+    assert not keys.keys("*:metrics:*")
+
+
+@pytest.mark.parametrize("name", ["task", "fail"])
+async def test_metrics_that_a_worker_of_nodes_keeps_count_our_jobs_as_its_own(
+    look: Node, desk: Desk, keys: Any, prefix: str, name: str
+) -> None:
+    """The same jobs in two queues, by Node in one, by us in the other when it has begun; minutes pass between them."""
+    state = "completed" if name == "task" else "failed"
+    ended = 0
+    for minutes, count in ((0, 2), (0, 1), (1, 3), (4, 2), (30, 1)):
+        for queue in ("theirs", "ours"):
+            if minutes:
+                key = f"{prefix}:{queue}:metrics:{state}"
+                keys.hset(key, "prevTS", int(keys.hget(key, "prevTS")) - minutes * 60_000)
+            await desk.add(*(new(name, queue=queue) for _ in range(count)))
+        by_node = ["theirs"] if ended else ["theirs", "ours"]
+        for queue in by_node:
+            await look("listen", queue)
+            await look("work", queue, {"metrics": {"maxDataPoints": 60}})
+        ended += count * len(by_node)
+        await look("told", state, ended, WAIT_MS)
+        await look("rest")
+        leases = await desk.claim("ours")
+        await desk.settle(*(done(lease) if name == "task" else failed(lease) for lease in leases))
+    theirs, ours = [await look("queue", queue, "getMetrics", state) for queue in ("theirs", "ours")]
+    assert theirs["meta"]["count"] == 9
+    assert [ours["meta"][word] for word in ("count", "prevCount")] == [
+        theirs["meta"][word] for word in ("count", "prevCount")
+    ]
+    assert abs(ours["meta"]["prevTS"] - theirs["meta"]["prevTS"]) < 60_000
+    assert ours["data"] == theirs["data"]
+    assert sorted(ours["data"]) == [0] * 32 + [2, 3, 3]
