@@ -41,6 +41,18 @@ async def node(bullmq: Path, valkey_url: str, prefix: str) -> AsyncIterator[Node
 
 
 @pytest.fixture
+async def look(bullmq: Path, valkey_url: str, prefix: str) -> AsyncIterator[Node]:
+    """A Node that can be asked all that BullMQ's queues, jobs and flows can, by look.cjs."""
+    address = urlsplit(valkey_url)
+    program = Path(__file__).with_name("look.cjs")
+    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix, program)
+    try:
+        yield node
+    finally:
+        await node.stop()
+
+
+@pytest.fixture
 async def desk(valkey_url: str, prefix: str, keys: Any) -> AsyncIterator[Desk]:
     """Our store, by the real clock, since Node knows no other."""
     store = RedisStore(valkey_url, prefix=prefix)

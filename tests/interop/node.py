@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("bullmq@6.7.0", "ioredis@5.11.1")  # BullMQ asks for a client beside it
+BOARD = ("@bull-board/api@9.10.1", "@bull-board/ui@9.10.1", "@bull-board/express@9.10.1", "express@5.3.0")
 INSTALL_S = 120
 ANSWER_S = 20
 PROGRAM = Path(__file__).with_name("bullmq.cjs")
@@ -31,16 +32,17 @@ def root() -> Path:
     return Path(spec.origin).parent
 
 
-def installed() -> Path:
+def installed(*more: str) -> Path:
     """The folder with BullMQ in it; installed under another name and renamed, so that it is there whole or not."""
-    folder = Path(tempfile.gettempdir()) / f"headrace-node-{os.getuid()}" / "-".join(PACKAGES)
+    packages = (*PACKAGES, *more)
+    folder = Path(tempfile.gettempdir()) / f"headrace-node-{os.getuid()}" / "-".join(packages).replace("/", "+")
     if (folder / "node_modules").exists():
         return folder
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent))
     npm = root() / "lib/node_modules/npm/bin/npm-cli.js"
     flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", building)
-    command: list[str | Path] = [root() / "bin/node", npm, "install", *flags, *PACKAGES]
+    command: list[str | Path] = [root() / "bin/node", npm, "install", *flags, *packages]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S, stdin=subprocess.DEVNULL)
         building.rename(folder)
@@ -48,20 +50,20 @@ def installed() -> Path:
         shutil.rmtree(building, ignore_errors=True)
         if not (folder / "node_modules").exists():  # another run may have been first
             words = getattr(error, "stderr", None) or error
-            raise CannotRun(f"npm cannot install {' '.join(PACKAGES)}: {words}") from None
+            raise CannotRun(f"npm cannot install {' '.join(packages)}: {words}") from None
     return folder
 
 
 class Node:
-    """A running Node that does what it is told, one verb of bullmq.cjs at a time."""
+    """A running Node that does what it is told, one verb of its program at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
-    async def start(cls, folder: Path, host: str, port: int, prefix: str) -> "Node":
+    async def start(cls, folder: Path, host: str, port: int, prefix: str, program: Path = PROGRAM) -> "Node":
         process = await asyncio.create_subprocess_exec(
-            *(str(root() / "bin/node"), str(PROGRAM), host, str(port), prefix),
+            *(str(root() / "bin/node"), str(program), host, str(port), prefix),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "NODE_PATH": str(folder / "node_modules")},

@@ -21,7 +21,7 @@ from headrace.engine.ticker import Ticker
 from headrace.storage.protocol import Storage, granted
 
 PAGE: Final = 500  # jobs in one Recover or Remove
-BEAT_MAX_S: Final = 1.0  # an orphan waits at most this much longer than its lease
+BEAT_MAX_S: Final = 0.75  # an orphan waits at most this much longer than its lease
 SWEEP_S: Final = 30.0
 TTL_MAX_MS: Final = 10_000  # of the lock: shorter than a lease, so that a new janitor is there when leases end
 

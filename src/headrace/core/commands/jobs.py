@@ -190,7 +190,7 @@ class Recovered(Struct, frozen=True):
     """The jobs that were given back after their lease had ended. As many as the limit: there may be more.
 
     `expired` are the jobs that have failed because nobody had started them in time; `is_more` says that as many
-    deadlines as the limit were looked at, or that there may be more old answers to forget.
+    deadlines as the limit were looked at, or that there may be more of what else is done here.
     """
 
     jobs: tuple[JobRef, ...] = ()

@@ -39,9 +39,13 @@ def read(command: Read, _: Keys) -> tuple[Word, ...]:
 
 
 def entries(command: Read, reply: Any, _: Keys) -> Entries:
+    """Up to the next gap: who reads on after that is told of it."""
     rows, first, last = reply
-    gap = Gap(command.after + 1, first - 1) if command.after + 1 < first else None
-    return Entries(tuple([_entry(*row) for row in rows]), last, gap)
+    found = [_entry(*row) for row in rows]
+    end = next((at for at in range(1, len(found)) if found[at].position > found[at - 1].position + 1), len(found))
+    missing = command.after + 1
+    kept = found[0].position if found else first if command.limit <= 0 else last + 1
+    return Entries(tuple(found[:end]), last, Gap(missing, kept - 1) if missing < kept else None)
 
 
 def commit(command: Commit, _: Keys) -> tuple[Word, ...]:

@@ -39,6 +39,16 @@ local function look_again()
   end
 end
 
+-- Jobs that a pause of BullMQ 5 moved away; they are older than those that wait.
+local function take_back_paused()
+  repeat
+    local page = redis.call('LPOP', K .. 'paused', 1000) or {}
+    if #page > 0 then
+      redis.call('RPUSH', K .. 'wait', unpack(page))
+    end
+  until #page == 0
+end
+
 know(queue)
 told[K] = true -- `meta` is there from now on
 local before = redis.call('HGET', K .. 'meta', 'hrkey')
@@ -55,7 +65,11 @@ if redis.call('HEXISTS', K .. 'meta', 'max') == 0 then -- starts are counted onl
 end
 limits[K] = nil -- they are others now
 if redis.call('HGET', K .. 'meta', 'hrkey') ~= before then
-  disband(K)
+  if before then
+    disband(K)
+  else
+    forget_lines(K) -- of a queue of this name that Node obliterated
+  end
   enroll_all(K)
 end
 if limits_of(K).per_key then
@@ -65,6 +79,7 @@ if paused == '1' and redis.call('HSETNX', K .. 'meta', 'paused', 1) == 1 then
   redis.call('DEL', K .. 'marker')
   announce('paused')
 elseif paused == '0' and redis.call('HDEL', K .. 'meta', 'paused') == 1 then
+  take_back_paused()
   announce('resumed')
   look_again()
 end

@@ -25,11 +25,13 @@ forget_keys(queue, EVER, -1)
 local channel = 'jobs/' .. queue
 number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
-redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
-  ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
-for _, name in ipairs(PARKED) do
-  redis.call('DEL', ours .. name)
+for _, id in ipairs(redis.call('ZRANGE', K .. 'repeat', 0, -1)) do
+  redis.call('DEL', K .. 'repeat:' .. id) -- a job scheduler without a job adds none any more
 end
+redis.call('DEL', K .. 'repeat', K .. 'metrics:completed', K .. 'metrics:failed', K .. 'metrics:completed:data',
+  K .. 'metrics:failed:data', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
+  ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
+forget_lines(K)
 local minute = math.floor(clock(ARGV[2]) / 60000)
 for past = 0, 24 * 60 + 1 do
   redis.call('DEL', string.format('%stally:%.0f', ours, minute - past))

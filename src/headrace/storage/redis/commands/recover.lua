@@ -35,7 +35,11 @@ end
 local function look_at(queue)
   local K = queue_key(queue)
   local ids = redis.call('LRANGE', K .. 'active', 0, -1)
-  woken[K] = limits_of(K).per_key and true or nil -- Node may have taken all that was dealt, and added
+  if limits_of(K).per_key then
+    woken[K] = true -- Node may have taken all that was dealt, and added
+  elseif redis.call('EXISTS', ours_key(K, 'parked'), ours_key(K, 'keyed')) > 0 then
+    forget_lines(K) -- Node has obliterated the queue
+  end
   for first = 1, #ids, CHUNK do
     local keys = {}
     for i = first, math.min(first + CHUNK - 1, #ids) do
@@ -97,7 +101,7 @@ for i = 1, math.min(limit, #overdue) do
   end
 end
 local expired, is_more = expire(limit, now)
-tell_missed(now)
+is_more = tell_missed(now) and 1 or is_more
 write_tallies(now)
 trim_events()
 wake()

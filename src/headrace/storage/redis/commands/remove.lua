@@ -113,7 +113,11 @@ for i, job in ipairs(named) do
   refusals[i] = refusal(job[1], job[2], job[4])
 end
 if #description > 0 then
+  local before = #gone
   remove_described(unpack(description, 1, 7))
+  if #gone > before then
+    tell(queue_key(description[1]), 'event', 'cleaned', 'count', #gone - before)
+  end
 end
 trim_events()
 wake()

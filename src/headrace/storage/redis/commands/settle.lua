@@ -1,5 +1,5 @@
 -- uses: clock queues place events wake parents retain lease failure tally dedup
--- rarely: cancel
+-- rarely: cancel metrics
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -26,7 +26,7 @@ local awaiting, keyed, bounded = {}, {}, {}
 local function queue_of(K)
   local queue = queues[K]
   if not queue then
-    queue = { gone = {}, locks = {}, completed = {}, failed = {} }
+    queue = { gone = {}, locks = {}, completed = {}, failed = {}, ended = { completed = 0, failed = 0 } }
     if redis.call('LLEN', K .. 'active') > LONG then
       local oldest = redis.call('LINDEX', K .. 'active', -1)
       queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
@@ -73,6 +73,7 @@ end
 local function finish(K, queue, key, settlement, job, made, reason)
   local id, target = settlement[2], settlement[4]
   local value = reason or settlement[9]
+  queue.ended[target] = queue.ended[target] + 1
   if target == 'completed' then
     redis.call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', made)
     emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
@@ -180,6 +181,19 @@ local function write_together(K, queue)
   end
 end
 
+-- Of a queue of which a worker of Node's keeps metrics.
+local function write_metrics(K, ended)
+  if ended.completed + ended.failed == 0
+    or redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') == 0 then
+    return
+  end
+  for target, count in pairs(ended) do
+    if count > 0 then
+      rarely('count_metrics')(K, target, count, now)
+    end
+  end
+end
+
 -- Neighbours with the same bounds are one: nothing was added between them.
 local function retain_all()
   local last
@@ -220,6 +234,7 @@ for i, settlement in ipairs(settlements) do
 end
 for K, queue in pairs(queues) do
   write_together(K, queue)
+  write_metrics(K, queue.ended)
 end
 write_tallies(now)
 drop(tell_completed(ties_of(children.completed), now), now)

@@ -68,14 +68,18 @@ local function followers_of(key)
   return there
 end
 
--- Lets one job wait for another that is not its child; the first bond stays.
+-- Lets one job wait for another that is not its child; the first bond stays. Ties of jobs with these ids that Node removed
+-- are forgotten.
 local function follow(follower_key, key, bond, now)
-  local followers = ties_key(key, 'followers')
+  local followers, follows = ties_key(key, 'followers'), ties_key(follower_key, 'follows')
   local name, is_followed = unpack(redis.call('HMGET', key, 'name', 'hrq'), 1, 2)
+  if redis.call('HEXISTS', follower_key, 'hrm') == 0 then
+    redis.call('DEL', follows)
+  end
   if not is_followed then
-    redis.call('DEL', followers) -- of one with this id that Node removed
+    redis.call('DEL', followers)
     redis.call('HSET', key, 'hrq', 1)
-  elseif redis.call('ZSCORE', followers, follower_key) then
+  elseif redis.call('HEXISTS', follows, key) == 1 then
     return
   end
   local last = redis.call('ZRANGE', followers, -1, -1, 'WITHSCORES')

@@ -73,6 +73,13 @@ local function rehead_all(K, keys)
   end
 end
 
+-- There are no limits per key any more.
+local function forget_lines(K)
+  for _, name in ipairs(PARKED) do
+    redis.call('DEL', ours_key(K, name))
+  end
+end
+
 local function park(K, id, key, score)
   redis.call('ZADD', ours_key(K, 'parked'), digits(score), id)
   redis.call('ZADD', ours_key(K, 'lines'), 0, key .. '\0' .. digits(score) .. id)

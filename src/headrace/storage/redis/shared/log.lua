@@ -17,10 +17,11 @@ local function last_position(channel)
   return tonumber(redis.call('HGET', POSITIONS, channel) or 0)
 end
 
--- The position before the first entry that is kept, and the last.
+-- The position before the first entry that is kept, and the last. Between entries of job events there may be gaps.
 local function bounds_of(channel)
   local last = last_position(channel)
-  return last - redis.call('XLEN', log_key(channel)), last
+  local first = redis.call('XRANGE', log_key(channel), '-', '+', 'COUNT', 1)[1]
+  return first and tonumber(string.match(first[1], '^%d+')) - 1 or last, last
 end
 
 local function put_entry(channel_key, position, at, key, body)

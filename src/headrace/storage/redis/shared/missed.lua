@@ -3,6 +3,7 @@
 -- longest not looked at first, and tells who waits.
 
 local LOOKED_AT_MAX = 1000 -- jobs that are followed, each time
+local UNSEEN_MAX_MS = 5000 -- for longer none of them is left alone, however many there are
 local ENDED_REST_MS = 60 * 60 * 1000 -- until one that has ended is looked at again: it may have been removed
 
 -- Who knew of this failure, and was retried, waits for another end.
@@ -17,6 +18,7 @@ local function untold(ties)
   return found
 end
 
+-- Whether others are to be looked at now.
 local function tell_missed(now)
   local completed, failed, gone = {}, {}, {}
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', FOLLOWED, '-inf', now, 'LIMIT', 0, LOOKED_AT_MAX)) do
@@ -34,4 +36,5 @@ local function tell_missed(now)
   local ties = ties_of(gone)
   forget_followers(gone)
   drop(tell_removed(ties, now), now)
+  return redis.call('ZCOUNT', FOLLOWED, '-inf', now - UNSEEN_MAX_MS) > 0
 end

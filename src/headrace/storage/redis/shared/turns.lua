@@ -167,9 +167,7 @@ local function disband(K)
     local rank = math.floor(rest[i + 1] / CLASS) * CLASS + redis.call('INCR', K .. 'pc') % CLASS
     redis.call('ZADD', K .. 'prioritized', rank, rest[i])
   end
-  for _, name in ipairs(PARKED) do
-    redis.call('DEL', ours_key(K, name))
-  end
+  forget_lines(K)
 end
 
 -- All unfinished jobs count for their keys.
