@@ -1,0 +1,94 @@
+"""One run of a sequence of operations on both sides, compared after each step."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from headrace.core.errors import HeadraceError
+from tests.interop.node import NodeError
+from tests.interop.twins.differences import Difference, Meant, compared
+from tests.interop.twins.ours import Ours
+from tests.interop.twins.picture import PREFIX, UNIT_MS, Camera, states
+from tests.interop.twins.player import LATER, QUEUES, Operation
+from tests.interop.twins.theirs import Theirs
+
+AGES = ("timestamp", "processedOn", "finishedOn")
+
+
+class Stage:
+    """Both sides with their databases, and which deliberate differences were seen."""
+
+    def __init__(self, theirs: tuple[Theirs, Any], ours: tuple[Ours, Any], meant: Sequence[Meant]) -> None:
+        self._theirs, self._their_db = theirs
+        self._ours, self._our_db = ours
+        self._meant = meant
+        self.used: set[Meant] = set()
+        began_ms = _now_ms()
+        self._their_camera, self._our_camera = (Camera(each, began_ms) for each in (self._their_db, self._our_db))
+
+    async def play(self, operation: Operation) -> list[Difference]:
+        """The differences after this step that are not meant. Where there is any, the databases are made equal."""
+        name, words = operation
+        if name == LATER:
+            for db in (self._their_db, self._our_db):
+                make_older(db, words[0])
+            return []
+        answers = [await self._answer(side, name, words) for side in (self._theirs, self._ours)]
+        found = compared(self._their_camera.take(), self._our_camera.take())
+        if (answers[0] == "done") != (answers[1] == "done"):
+            found.insert(0, Difference("the answer", "", *answers))
+        amiss = []
+        for difference in found:
+            fitting = [each for each in self._meant if each.covers(difference, name)]
+            self.used.update(fitting)
+            if not fitting:
+                amiss.append(difference)
+        for difference in found:
+            self._adopt(difference)
+        return amiss
+
+    async def _answer(self, side: Theirs | Ours, name: str, words: Sequence[Any]) -> str:
+        began_ms = _now_ms()
+        try:
+            await getattr(side, name)(*words)
+            return "done"
+        except (NodeError, HeadraceError) as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            while _now_ms() == began_ms:  # what is done in turn has its own millisecond
+                pass
+
+    def _adopt(self, difference: Difference) -> None:
+        """Let ours be as theirs there, so that later steps are compared for themselves."""
+        key = difference.key.removesuffix(" (ttl)")
+        theirs, ours = self._their_camera.keys.get(key), self._our_camera.keys.get(key)
+        if theirs is None and ours is None or key.endswith("events"):
+            return
+        if theirs is None or ours is None or self._our_db.type(ours) != "hash":
+            if ours is not None:
+                self._our_db.delete(ours)
+            if theirs is not None:
+                self._their_db.copy(theirs, theirs, self._our_db.get_connection_kwargs()["db"], replace=True)
+        elif (value := self._their_db.hget(theirs, difference.field)) is not None:
+            self._our_db.hset(ours, difference.field, value)
+        else:
+            self._our_db.hdel(ours, difference.field)
+
+
+def make_older(db: Any, units: int) -> None:
+    """As if so much time had passed: of each queue the jobs, and what is ordered by time."""
+    for queue in QUEUES:
+        start = f"{PREFIX}:{queue}:"
+        for state, ids in states(db, queue).items():
+            for id in ids:
+                if state == "delayed":
+                    db.zincrby(start + state, -units * UNIT_MS * 4096, id)
+                elif state in ("completed", "failed"):
+                    db.zincrby(start + state, -units * UNIT_MS, id)
+                for field in AGES:
+                    if db.hexists(start + id, field):
+                        db.hincrby(start + id, field, -units * UNIT_MS)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
