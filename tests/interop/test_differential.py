@@ -69,7 +69,7 @@ def told(seed: int, played: list[Operation], amiss: list[Any]) -> str:
 @pytest.mark.parametrize("seed", chosen()[0])
 async def test_it_is_the_same_after_every_step(seed: int, valkey_url: str, bullmq: Path) -> None:
     async with stage(valkey_url, bullmq) as (both, theirs):
-        player, played = Player(seed, theirs), []
+        player, played = Player(seed, theirs, both.began_ms), []
         for _ in range(chosen()[1]):
             played.append(player.operation())
             amiss = await both.play(played[-1])

@@ -17,15 +17,19 @@ State: TypeAlias = dict[str, list[str]]
 
 
 class Player:
-    def __init__(self, seed: int, theirs: Any) -> None:
+    def __init__(self, seed: int, theirs: Any, began_ms: int) -> None:
         self._draw = random.Random(seed)
         self._theirs = theirs
+        self._first_slot_ms = began_ms + 2 * UNIT_MS
         self._count = 0
+        self._next: list[Operation] = []
         self._queue = QUEUES[0]
         self._found: State = {}
 
     def operation(self) -> Operation:
         """The next one; another is drawn as long as there is nothing that it could be done to."""
+        if self._next:
+            return self._next.pop()
         kinds: list[tuple[int, Callable[[], Operation | None]]] = [
             (10, self._add), (2, self._bulk), (4, self._flow), (2, self._child), (14, self._fetch), (14, self._settle),
             (4, self._note), (3, self._change), (2, self._promote), (3, self._retry), (3, self._remove),
@@ -101,7 +105,12 @@ class Player:
         return "add", (self._queue, self._spec())
 
     def _bulk(self) -> Operation:
-        return "add_bulk", (self._queue, [self._spec() for _ in range(self._draw.randint(2, 4))])
+        """Either all have ids of their own, or all numbers, which a duplicate would draw in BullMQ only."""
+        specs = [self._spec() for _ in range(self._draw.randint(2, 4))]
+        if any("jobId" in opts or "deduplication" in opts for _, _, opts in specs):
+            for _, _, opts in specs:
+                opts.setdefault("jobId", self._new_id())
+        return "add_bulk", (self._queue, specs)
 
     def _flow(self) -> Operation:
         return "flow", (self._tree(2),)
@@ -197,13 +206,16 @@ class Player:
         is_set = self._theirs.hexists(f"{PREFIX}:{self._queue}:meta", field)
         return kind, (self._queue, None if is_set else self._draw.randint(1, 3))
 
-    def _sweep(self) -> Operation:
+    def _sweep(self) -> Operation | None:
         draw, queue = self._draw, self._queue
+        if not self._theirs.exists(f"{PREFIX}:{queue}:meta"):
+            return None
         state = draw.choice(["completed", "failed", "delayed", "waiting", "prioritized"])
+        most = draw.choice([2, 100]) if state in ("completed", "failed") else 100
         return draw.choices(
             [
                 ("drain", (queue, draw.random() < 0.5)),
-                ("clean", (queue, state, draw.choice([0, UNIT_MS]), draw.choice([2, 100]))),
+                ("clean", (queue, state, draw.choice([0, UNIT_MS]), most)),
                 ("retry_all", (queue, draw.choice(["failed", "completed"]))),
                 ("promote_all", (queue,)),
                 ("obliterate", (queue, draw.random() < 0.7)),
@@ -215,8 +227,11 @@ class Player:
         draw, id = self._draw, self._draw.choice("st")
         if draw.random() < 0.3:
             return "unschedule", (self._queue, id)
-        repeat = draw.choice([{"every": 3 * UNIT_MS}, {"pattern": "0 0 1 1 *", "tz": "UTC"}])
+        every = {"every": 3 * UNIT_MS, "startDate": self._first_slot_ms}  # the same slots on both sides
+        repeat = draw.choice([every, {"pattern": "0 0 1 1 *", "tz": "UTC"}])
         return "schedule", (self._queue, id, repeat, {"name": "tick", "data": {"s": id}, "opts": {"attempts": 1}})
 
     def _later(self) -> Operation:
+        """Then it is fetched from both: else the retry of a job would let those that are due stand before it in BullMQ."""
+        self._next = [("fetch", (queue, f"token {self._count} {queue}")) for queue in QUEUES]
         return LATER, (self._draw.randint(1, 3),)

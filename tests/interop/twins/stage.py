@@ -23,8 +23,8 @@ class Stage:
         self._ours, self._our_db = ours
         self._meant = meant
         self.used: set[Meant] = set()
-        began_ms = _now_ms()
-        self._their_camera, self._our_camera = (Camera(each, began_ms) for each in (self._their_db, self._our_db))
+        self.began_ms = _now_ms()
+        self._their_camera, self._our_camera = (Camera(each, self.began_ms) for each in (self._their_db, self._our_db))
 
     async def play(self, operation: Operation) -> list[Difference]:
         """The differences after this step that are not meant. Where there is any, the databases are made equal."""

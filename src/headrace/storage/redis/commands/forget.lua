@@ -27,6 +27,12 @@ number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
 redis.call('DEL', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',
   ours .. 'settings', ours .. 'rest', ours .. 'starts', ours .. 'numbered')
+-- Of BullMQ: its job schedulers, whose next jobs are gone, and its counts.
+for _, scheduler in ipairs(redis.call('ZRANGE', K .. 'repeat', 0, -1)) do
+  redis.call('DEL', K .. 'repeat:' .. scheduler)
+end
+redis.call('DEL', K .. 'repeat', K .. 'metrics:completed', K .. 'metrics:completed:data', K .. 'metrics:failed',
+  K .. 'metrics:failed:data')
 for _, name in ipairs(PARKED) do
   redis.call('DEL', ours .. name)
 end
