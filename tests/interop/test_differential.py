@@ -1,12 +1,13 @@
 """The same operations through BullMQ and through Headrace, by a seed, leave the same bytes after each of them.
 
-What differs on purpose stands in `differences.toml`. A sequence that fails is printed; `HEADRACE_TEST_SEEDS=7:25` plays the
-first 25 operations of seed 7 alone, `HEADRACE_TEST_SEEDS=100-200` many seeds.
+What differs on purpose stands in `differences.toml`. A sequence that fails is printed, and is as short as it can be cut
+at its end: each step is compared. `HEADRACE_TEST_SEEDS=7` plays a seed again, `HEADRACE_TEST_SEEDS=100-199` a hundred.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ import headrace
 from headrace.storage.redis import RedisStore
 from tests.conformance.desk import Desk
 from tests.interop.node import Node
-from tests.interop.twins.differences import meant
+from tests.interop.twins.differences import Difference, Meant, meant
 from tests.interop.twins.ours import Ours
 from tests.interop.twins.picture import PREFIX
 from tests.interop.twins.player import Operation, Player
@@ -26,55 +27,86 @@ from tests.interop.twins.stage import Stage
 from tests.interop.twins.theirs import Theirs
 
 SEEDS: Final = range(6)
+SOAK_SEEDS: Final = range(1_000, 1_060)
 STEPS: Final = 150
+SHOWN: Final = 40  # operations that a failure prints, the last ones
 DATABASES: Final = (1, 2)  # BullMQ's and ours
+LAYOUT: Final = Path(__file__).parents[2] / "docs/internals/redis-layout.md"
 
 
-def chosen() -> tuple[range, int]:
-    """The seeds, and how many operations of each."""
-    words, _, steps = os.environ.get("HEADRACE_TEST_SEEDS", "").partition(":")
-    first, _, last = words.partition("-")
-    seeds = range(int(first), int(last or first) + 1) if first else SEEDS
-    return seeds, int(steps or STEPS)
+def chosen() -> Sequence[int]:
+    first, _, last = os.environ.get("HEADRACE_TEST_SEEDS", "").partition("-")
+    return range(int(first), int(last or first) + 1) if first else SEEDS
 
 
 @asynccontextmanager
-async def stage(valkey_url: str, bullmq: Path) -> AsyncIterator[tuple[Stage, Any]]:
+async def staged(valkey_url: str, bullmq: Path, seed: int) -> AsyncIterator[tuple[Stage, Player]]:
     address = urlsplit(valkey_url)
     urls = [address._replace(path=f"/{db}").geturl() for db in DATABASES]
-    dbs = [redis.Redis.from_url(url, decode_responses=True) for url in urls]
-    for db in dbs:
-        db.flushdb()
-    nodes = [await Node.start(bullmq, address.hostname or "", address.port or 0, PREFIX, db) for db in DATABASES]
-    store = RedisStore(urls[1], prefix=PREFIX)
-    await store.open()
-    try:
-        async with headrace.App(urls[1], prefix=PREFIX) as app:
-            ours = Ours(Desk(store), app, nodes[1])
-            yield Stage((Theirs(nodes[0]), dbs[0]), (ours, dbs[1]), meant()), dbs[0]
-    finally:
-        await store.close()
-        for node in nodes:
-            await node.stop()
+    async with AsyncExitStack() as stack:
+        dbs = [stack.enter_context(redis.Redis.from_url(url, decode_responses=True)) for url in urls]
         for db in dbs:
-            db.close()
+            db.flushdb()
+        nodes = []
+        for number in DATABASES:
+            nodes.append(await Node.start(bullmq, address.hostname or "", address.port or 0, PREFIX, number))
+            stack.push_async_callback(nodes[-1].stop)
+        store = RedisStore(urls[1], prefix=PREFIX)
+        await store.open()
+        stack.push_async_callback(store.close)
+        app = await stack.enter_async_context(headrace.App(urls[1], prefix=PREFIX))
+        stage = Stage((Theirs(nodes[0]), dbs[0]), (Ours(Desk(store), app, nodes[1]), dbs[1]), meant())
+        yield stage, Player(seed, dbs[0], stage.began_ms)
 
 
-def told(seed: int, played: list[Operation], amiss: list[Any]) -> str:
-    lines = [f"{step:4} {name} {' '.join(map(str, words))}" for step, (name, words) in enumerate(played)]
-    where = f"HEADRACE_TEST_SEEDS={seed}:{len(played)}, after the last of these operations"
-    return "\n".join([where, *lines[-40:], *map(str, amiss)])
+def told(seed: int, played: Sequence[Operation], amiss: Sequence[Difference]) -> str:
+    steps = list(enumerate(played))[-SHOWN:]
+    lines = [f"{step:4} {name} {' '.join(map(str, words))}" for step, (name, words) in steps]
+    return "\n".join([f"seed {seed} differs after step {len(played) - 1}:", *lines, *map(str, amiss)])
 
 
-@pytest.mark.parametrize("seed", chosen()[0])
-async def test_it_is_the_same_after_every_step(seed: int, valkey_url: str, bullmq: Path) -> None:
-    async with stage(valkey_url, bullmq) as (both, theirs):
-        player, played = Player(seed, theirs, both.began_ms), []
-        for _ in range(chosen()[1]):
+async def play(seed: int, valkey_url: str, bullmq: Path) -> Counter[Meant]:
+    """Which deliberate differences were seen, and after how many steps."""
+    async with staged(valkey_url, bullmq, seed) as (stage, player):
+        played: list[Operation] = []
+        for _ in range(STEPS):
             played.append(player.operation())
-            amiss = await both.play(played[-1])
-            if amiss and os.environ.get("SURVEY"):
-                print("@@", seed, len(played), played[-1][0], *played[-1][1])
-                for each in amiss: print("@", played[-1][0], "|", each.key, "|", each.field, "|", each.theirs, "|", each.ours)
-                continue
+            amiss = await stage.play(played[-1])
             assert not amiss, told(seed, played, amiss)
+        return stage.used
+
+
+@pytest.fixture(scope="module")
+def seen() -> dict[int, Counter[Meant]]:
+    """What each seed that was played has used of the list."""
+    return {}
+
+
+@pytest.mark.parametrize("seed", chosen())
+async def test_it_is_the_same_after_every_step(
+    seed: int, valkey_url: str, bullmq: Path, seen: dict[int, Counter[Meant]]
+) -> None:
+    seen[seed] = await play(seed, valkey_url, bullmq)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", SOAK_SEEDS)
+async def test_it_is_the_same_for_many_seeds(seed: int, valkey_url: str, bullmq: Path) -> None:
+    await play(seed, valkey_url, bullmq)
+
+
+def test_every_difference_on_the_list_was_seen(bullmq: Path, seen: dict[int, Counter[Meant]]) -> None:
+    if not {*SEEDS} <= {*seen}:
+        pytest.skip("only after all of the seeds")
+    used = Counter[Meant]()
+    for each in seen.values():
+        used += each
+    unused = [each.told for each in meant() if each not in used]
+    if os.environ.get("SURVEY"): print(*((n, len([1 for s in seen.values() if m in s]), m.told) for m, n in used.most_common()), sep="\n")
+    assert not unused, "strike these from differences.toml, or choose seeds that meet them"
+
+
+def test_every_difference_on_the_list_is_told_in_the_documentation() -> None:
+    page = LAYOUT.read_text()
+    untold = [each.told for each in meant() if f"| {each.told} | {each.reason} |" not in page]
+    assert not untold, "these want a row in docs/internals/redis-layout.md, with the reason of differences.toml"

@@ -12,6 +12,8 @@ UNIT_MS: Final = 1_000_000
 PREFIX: Final = "d"
 OURS: Final = "hr"  # fields of ours begin so
 
+TIES: Final = (":waiting-children", ":unsuccessful")  # jobs of one Add, or one call, come here in the same millisecond
+
 _INSTANT: Final = re.compile(r"\b[12][0-9]{12}\b")  # milliseconds since 1970, from 2001 to 2065
 _OFFSET: Final = re.compile(r'("offset": )\d+')  # of a scheduler: the milliseconds within its first slot
 _DELAY: Final = re.compile(r'("delay": )\d+')
@@ -46,7 +48,7 @@ class Camera:
                 self._seen[key] = value[-1][0]
             name = self._label(key.removeprefix(f"{PREFIX}:"))
             self.keys[name] = key
-            found[name] = (kind, self._value(kind, value))
+            found[name] = (kind, self._value(key, kind, value))
             if ttl > 0:
                 found[f"{name} (ttl)"] = ("ttl", "is there")
         return found
@@ -66,7 +68,7 @@ class Camera:
             case _:
                 pipe.hgetall(key)
 
-    def _value(self, kind: str, value: Any) -> Any:
+    def _value(self, key: str, kind: str, value: Any) -> Any:
         match kind:
             case "string":
                 return self._label(value)
@@ -75,7 +77,8 @@ class Camera:
             case "set":
                 return sorted(self._label(each) for each in value)
             case "zset":
-                return {self._label(member): self._score(score) for member, score in value}
+                rows = [(self._label(member), self._score(score)) for member, score in value]
+                return dict(sorted(rows) if key.endswith(TIES) else rows)
             case "stream":
                 return [self._event(fields) for _, fields in value]
             case _:

@@ -8,7 +8,9 @@ from tests.interop.twins.ours import POLICIES
 from tests.interop.twins.picture import PREFIX, UNIT_MS, states
 from tests.interop.twins.theirs import Spec, Tree
 
-QUEUES: Final = ("q", "r")
+FAMILIES: Final = ("q", "r")  # queues with flows, across both
+PLAIN: Final = "p"  # the queue that is emptied: what BullMQ does to the parents of jobs that it drains, we do not
+QUEUES: Final = (*FAMILIES, PLAIN)
 LATER: Final = "let_time_pass"  # the one operation that is no side's: it makes what both databases hold older
 UNIT_S: Final = UNIT_MS // 1000
 
@@ -122,7 +124,7 @@ class Player:
             opts["priority"] = draw.randint(1, 3)
         if draw.random() < 0.2:
             opts["delay"] = UNIT_MS
-        tree = {"name": draw.choice("ab"), "queueName": draw.choice(QUEUES), "data": {"n": depth}, "opts": opts}
+        tree = {"name": draw.choice("ab"), "queueName": draw.choice(FAMILIES), "data": {"n": depth}, "opts": opts}
         if depth == 2 or (depth and draw.random() < 0.3):
             tree["children"] = [self._tree(depth - 1, self._policy()) for _ in range(draw.randint(1, 3))]
         return tree
@@ -133,12 +135,12 @@ class Player:
 
     def _child(self) -> Operation | None:
         parent = self._one_of("active", "waiting-children")
-        if parent is None:
+        if parent is None or self._queue == PLAIN:
             return None
         name, data, opts = self._spec()
         opts = {word: value for word, value in opts.items() if word != "deduplication"}
         opts |= {"jobId": self._new_id(), "parent": {"id": parent, "queue": f"{PREFIX}:{self._queue}"}}
-        return "add", (self._draw.choice(QUEUES), (name, data, opts | self._policy()))
+        return "add", (self._draw.choice(FAMILIES), (name, data, opts | self._policy()))
 
     def _fetch(self) -> Operation:
         self._count += 1
@@ -210,18 +212,20 @@ class Player:
         draw, queue = self._draw, self._queue
         if not self._theirs.exists(f"{PREFIX}:{queue}:meta"):
             return None
-        state = draw.choice(["completed", "failed", "delayed", "waiting", "prioritized"])
-        most = draw.choice([2, 100]) if state in ("completed", "failed") else 100
-        return draw.choices(
-            [
+        finished = draw.choice(["completed", "failed"])
+        kinds: list[Operation] = [
+            ("clean", (queue, finished, draw.choice([0, UNIT_MS]), draw.choice([2, 100]))),
+            ("retry_all", (queue, finished)),
+            ("promote_all", (queue,)),
+        ]
+        if queue == PLAIN:
+            state = draw.choice(["delayed", "waiting", "prioritized"])
+            kinds += [
+                ("clean", (queue, state, draw.choice([0, UNIT_MS]), 100)),
                 ("drain", (queue, draw.random() < 0.5)),
-                ("clean", (queue, state, draw.choice([0, UNIT_MS]), most)),
-                ("retry_all", (queue, draw.choice(["failed", "completed"]))),
-                ("promote_all", (queue,)),
                 ("obliterate", (queue, draw.random() < 0.7)),
-            ],
-            [2, 3, 2, 2, 1],
-        )[0]
+            ]
+        return draw.choice(kinds)
 
     def _schedule(self) -> Operation:
         draw, id = self._draw, self._draw.choice("st")

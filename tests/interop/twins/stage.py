@@ -1,6 +1,7 @@
 """One run of a sequence of operations on both sides, compared after each step."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ class Stage:
         self._theirs, self._their_db = theirs
         self._ours, self._our_db = ours
         self._meant = meant
-        self.used: set[Meant] = set()
+        self.used: Counter[Meant] = Counter()
         self.began_ms = _now_ms()
         self._their_camera, self._our_camera = (Camera(each, self.began_ms) for each in (self._their_db, self._our_db))
 
@@ -59,26 +60,28 @@ class Stage:
                 pass
 
     def _adopt(self, difference: Difference) -> None:
-        """Let ours be as theirs there, so that later steps are compared for themselves."""
+        """Let theirs be as ours there, so that later steps are compared for themselves."""
         key = difference.key.removesuffix(" (ttl)")
         theirs, ours = self._their_camera.keys.get(key), self._our_camera.keys.get(key)
-        if theirs is None and ours is None or key.endswith("events"):
+        if (theirs is None and ours is None) or key.endswith("events"):
             return
         if theirs is None or ours is None or self._our_db.type(ours) != "hash":
-            if ours is not None:
-                self._our_db.delete(ours)
             if theirs is not None:
-                self._their_db.copy(theirs, theirs, self._our_db.get_connection_kwargs()["db"], replace=True)
-        elif (value := self._their_db.hget(theirs, difference.field)) is not None:
-            self._our_db.hset(ours, difference.field, value)
+                self._their_db.delete(theirs)
+            if ours is not None:
+                self._our_db.copy(ours, ours, self._their_db.get_connection_kwargs()["db"], replace=True)
+        elif (value := self._our_db.hget(ours, difference.field)) is not None:
+            self._their_db.hset(theirs, difference.field, value)
         else:
-            self._our_db.hdel(ours, difference.field)
+            self._their_db.hdel(theirs, difference.field)
 
 
 def make_older(db: Any, units: int) -> None:
     """As if so much time had passed: of each queue the jobs, and what is ordered by time."""
     for queue in QUEUES:
         start = f"{PREFIX}:{queue}:"
+        if db.zscore(f"{start}marker", "1") is not None:
+            db.zincrby(f"{start}marker", -units * UNIT_MS, "1")
         for state, ids in states(db, queue).items():
             for id in ids:
                 if state == "delayed":
