@@ -1,4 +1,4 @@
-"""A queue with a job scheduler of BullMQ is emptied by us: drained the scheduler goes on, obliterated nothing is left."""
+"""We empty a queue with a job scheduler of BullMQ: after a drain it goes on, of an obliterated queue nothing is left."""
 
 from typing import Any
 

@@ -64,9 +64,9 @@ def _of_key(key: str, theirs: Any, ours: Any) -> Iterator[Difference]:
     if theirs and ours and theirs[0] != ours[0]:
         yield Difference(key, "", theirs[0], ours[0])
     elif kind in ("hash", "zset"):
-        yield from _of_maps(key, theirs and theirs[1] or {}, ours and ours[1] or {})
+        yield from _of_maps(key, theirs[1] if theirs else {}, ours[1] if ours else {})
     elif kind in ("list", "set", "stream"):
-        yield from _of_rows(key, theirs and theirs[1] or [], ours and ours[1] or [], kind)
+        yield from _of_rows(key, theirs[1] if theirs else [], ours[1] if ours else [], kind)
     else:
         yield Difference(key, "", theirs[1] if theirs else NOTHING, ours[1] if ours else NOTHING)
 

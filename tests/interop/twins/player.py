@@ -46,11 +46,11 @@ class Player:
                 return operation
 
     def _one_of(self, *names: str) -> str | None:
-        ids = [id for name in names for id in self._found[name]]
+        ids = [job_id for name in names for job_id in self._found[name]]
         return self._draw.choice(ids) if ids else None
 
-    def _hash(self, id: str, field: str) -> Any:
-        return self._theirs.hget(f"{PREFIX}:{self._queue}:{id}", field)
+    def _hash(self, job_id: str, field: str) -> Any:
+        return self._theirs.hget(f"{PREFIX}:{self._queue}:{job_id}", field)
 
     def _new_id(self) -> str:
         self._count += 1
@@ -147,14 +147,14 @@ class Player:
         return "fetch", (self._queue, f"token {self._count}")
 
     def _settle(self) -> Operation | None:
-        draw, id = self._draw, self._one_of("active")
-        if id is None:
+        draw, job_id = self._draw, self._one_of("active")
+        if job_id is None:
             return None
-        token = self._theirs.get(f"{PREFIX}:{self._queue}:{id}:lock")
-        hold = (self._queue, id, token)
-        if (reason := self._hash(id, "defa")) is not None:
+        token = self._theirs.get(f"{PREFIX}:{self._queue}:{job_id}:lock")
+        hold = (self._queue, job_id, token)
+        if (reason := self._hash(job_id, "defa")) is not None:
             return "fail", (*hold, reason, True)
-        pending = self._theirs.scard(f"{PREFIX}:{self._queue}:{id}:dependencies")
+        pending = self._theirs.scard(f"{PREFIX}:{self._queue}:{job_id}:dependencies")
         if pending:
             return draw.choice([("await_children", hold), ("fail", (*hold, "given up", True)), ("put_back", hold)])
         return draw.choices(
@@ -168,14 +168,14 @@ class Player:
         )[0]
 
     def _note(self) -> Operation | None:
-        draw, id = self._draw, self._one_of(*self._found)
-        if id is None:
+        draw, job_id = self._draw, self._one_of(*self._found)
+        if job_id is None:
             return None
         return draw.choice(
             [
-                ("progress", (self._queue, id, draw.choice([50, {"done": [1]}]))),
-                ("log", (self._queue, id, f"line {draw.randint(0, 9)}")),
-                ("update_data", (self._queue, id, {"changed": draw.randint(0, 9)})),
+                ("progress", (self._queue, job_id, draw.choice([50, {"done": [1]}]))),
+                ("log", (self._queue, job_id, f"line {draw.randint(0, 9)}")),
+                ("update_data", (self._queue, job_id, {"changed": draw.randint(0, 9)})),
             ]
         )
 
@@ -183,21 +183,21 @@ class Player:
         draw, late = self._draw, self._one_of("delayed")
         if late is not None and draw.random() < 0.4:
             return "change_delay", (self._queue, late, draw.randint(1, 4) * UNIT_MS)
-        id = self._one_of("waiting", "prioritized", "delayed", "waiting-children")
-        return None if id is None else ("change_priority", (self._queue, id, draw.randint(0, 3)))
+        job_id = self._one_of("waiting", "prioritized", "delayed", "waiting-children")
+        return None if job_id is None else ("change_priority", (self._queue, job_id, draw.randint(0, 3)))
 
     def _promote(self) -> Operation | None:
-        id = self._one_of("delayed")
-        return None if id is None else ("promote", (self._queue, id))
+        job_id = self._one_of("delayed")
+        return None if job_id is None else ("promote", (self._queue, job_id))
 
     def _retry(self) -> Operation | None:
         state = self._draw.choice(["failed", "failed", "completed"])
-        id = self._one_of(state)
-        return None if id is None else ("retry", (self._queue, id, state))
+        job_id = self._one_of(state)
+        return None if job_id is None else ("retry", (self._queue, job_id, state))
 
     def _remove(self) -> Operation | None:
-        id = self._one_of(*self._found)
-        return None if id is None else ("remove", (self._queue, id, self._draw.random() < 0.5))
+        job_id = self._one_of(*self._found)
+        return None if job_id is None else ("remove", (self._queue, job_id, self._draw.random() < 0.5))
 
     def _pause(self) -> Operation:
         is_paused = self._theirs.hexists(f"{PREFIX}:{self._queue}:meta", "paused")
@@ -228,14 +228,19 @@ class Player:
         return draw.choice(kinds)
 
     def _schedule(self) -> Operation:
-        draw, id = self._draw, self._draw.choice("st")
+        draw, job_id = self._draw, self._draw.choice("st")
         if draw.random() < 0.3:
-            return "unschedule", (self._queue, id)
+            return "unschedule", (self._queue, job_id)
         every = {"every": 3 * UNIT_MS, "startDate": self._first_slot_ms}  # the same slots on both sides
         repeat = draw.choice([every, {"pattern": "0 0 1 1 *", "tz": "UTC"}])
-        return "schedule", (self._queue, id, repeat, {"name": "tick", "data": {"s": id}, "opts": {"attempts": 1}})
+        return "schedule", (
+            self._queue,
+            job_id,
+            repeat,
+            {"name": "tick", "data": {"s": job_id}, "opts": {"attempts": 1}},
+        )
 
     def _later(self) -> Operation:
-        """Then it is fetched from both: else the retry of a job would let those that are due stand before it in BullMQ."""
+        """Then all is fetched from: BullMQ promotes what is due before a retry, and we with the next claim."""
         self._next = [("fetch", (queue, f"token {self._count} {queue}")) for queue in QUEUES]
         return LATER, (self._draw.randint(1, 3),)

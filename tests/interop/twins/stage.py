@@ -1,7 +1,6 @@
 """One run of a sequence of operations on both sides, compared after each step."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ class Stage:
         self._theirs, self._their_db = theirs
         self._ours, self._our_db = ours
         self._meant = meant
-        self.used: Counter[Meant] = Counter()
+        self.used: set[Meant] = set()
         self.began_ms = _now_ms()
         self._their_camera, self._our_camera = (Camera(each, self.began_ms) for each in (self._their_db, self._our_db))
 
@@ -47,6 +46,11 @@ class Stage:
         for difference in found:
             self._adopt(difference)
         return amiss
+
+    def clear(self) -> None:
+        """Begin anew, with empty databases."""
+        for db in (self._their_db, self._our_db):
+            db.flushdb()
 
     async def _answer(self, side: Theirs | Ours, name: str, words: Sequence[Any]) -> str:
         began_ms = _now_ms()
@@ -83,14 +87,14 @@ def make_older(db: Any, units: int) -> None:
         if db.zscore(f"{start}marker", "1") is not None:
             db.zincrby(f"{start}marker", -units * UNIT_MS, "1")
         for state, ids in states(db, queue).items():
-            for id in ids:
+            for job_id in ids:
                 if state == "delayed":
-                    db.zincrby(start + state, -units * UNIT_MS * 4096, id)
+                    db.zincrby(start + state, -units * UNIT_MS * 4096, job_id)
                 elif state in ("completed", "failed"):
-                    db.zincrby(start + state, -units * UNIT_MS, id)
+                    db.zincrby(start + state, -units * UNIT_MS, job_id)
                 for field in AGES:
-                    if db.hexists(start + id, field):
-                        db.hincrby(start + id, field, -units * UNIT_MS)
+                    if db.hexists(start + job_id, field):
+                        db.hincrby(start + job_id, field, -units * UNIT_MS)
 
 
 def _now_ms() -> int:
