@@ -1,4 +1,4 @@
-"""We empty a queue with a job scheduler of BullMQ: after a drain it goes on, of an obliterated queue nothing is left."""
+"""We empty a queue with a job scheduler of BullMQ: drained, it goes on; obliterated, nothing of it is left."""
 
 from typing import Any
 

@@ -78,6 +78,10 @@ def _flow(tree: Tree) -> list[NewJob]:
     return jobs
 
 
+class NotHeld(Exception):
+    """The job was not fetched; so it is where operations before were left out."""
+
+
 class Ours:
     """Headrace. Schedulers are Node's on either side: ours are another thing."""
 
@@ -100,8 +104,14 @@ class Ours:
         for lease in await self._desk.claim(queue, limit=1, token=token, worker="node", lease_ms=LOCK_MS):
             self._leases[JobRef(lease.queue, lease.id)] = lease
 
+    def _lease(self, queue: str, id: str) -> Lease:
+        lease = self._leases.pop(JobRef(queue, id), None)
+        if lease is None:
+            raise NotHeld(f"{queue}/{id}")
+        return lease
+
     async def _settle(self, queue: str, id: str, outcome: Outcome) -> None:
-        lease = self._leases.pop(JobRef(queue, id))
+        lease = self._lease(queue, id)
         await self._checked(await self._desk.settle(lifecycle.settle(lease, outcome, 0.0)))
 
     async def _checked(self, refusals: Sequence[Refused | None]) -> None:
@@ -110,17 +120,16 @@ class Ours:
                 raise refusal
 
     async def complete(self, queue: str, id: str, token: str, result: Any) -> None:
-        lease = self._leases.pop(JobRef(queue, id))
+        lease = self._lease(queue, id)
         await self._checked(await self._desk.settle(done(lease, encode(result))))
 
     async def fail(self, queue: str, id: str, token: str, reason: str, is_final: bool) -> None:
-        lease = self._leases[JobRef(queue, id)]
+        lease = self._lease(queue, id)
         if lease.deferred is not None:
-            del self._leases[JobRef(queue, id)]
             await self._checked(await self._desk.settle(lifecycle.settle_deferred(lease, lease.deferred)))
             return
-        failure = Failure(reason, attempt=lease.attempts_made + 1)
-        await self._settle(queue, id, Failed(failure, not is_final))
+        outcome = Failed(Failure(reason, attempt=lease.attempts_made + 1), not is_final)
+        await self._checked(await self._desk.settle(lifecycle.settle(lease, outcome, 0.0)))
 
     async def postpone(self, queue: str, id: str, token: str, delay_ms: int) -> None:
         await self._settle(queue, id, Postponed(delay_ms))

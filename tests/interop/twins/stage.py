@@ -7,7 +7,7 @@ from typing import Any
 from headrace.core.errors import HeadraceError
 from tests.interop.node import NodeError
 from tests.interop.twins.differences import Difference, Meant, compared
-from tests.interop.twins.ours import Ours
+from tests.interop.twins.ours import NotHeld, Ours
 from tests.interop.twins.picture import PREFIX, UNIT_MS, Camera, states
 from tests.interop.twins.player import LATER, QUEUES, Operation
 from tests.interop.twins.theirs import Theirs
@@ -47,6 +47,11 @@ class Stage:
             self._adopt(difference)
         return amiss
 
+    async def fails(self, operations: Sequence[Operation]) -> bool:
+        """Whether there is a difference that is not meant, in databases that are empty before."""
+        self.clear()
+        return any([await self.play(operation) for operation in operations])
+
     def clear(self) -> None:
         """Begin anew, with empty databases."""
         for db in (self._their_db, self._our_db):
@@ -57,7 +62,7 @@ class Stage:
         try:
             await getattr(side, name)(*words)
             return "done"
-        except (NodeError, HeadraceError) as error:
+        except (NodeError, HeadraceError, NotHeld) as error:
             return f"{type(error).__name__}: {error}"
         finally:
             while _now_ms() == began_ms:  # what is done in turn has its own millisecond
@@ -95,6 +100,21 @@ def make_older(db: Any, units: int) -> None:
                 for field in AGES:
                     if db.hexists(start + job_id, field):
                         db.hincrby(start + job_id, field, -units * UNIT_MS)
+
+
+async def shrunk(stage: Stage, operations: Sequence[Operation]) -> Sequence[Operation]:
+    """What is needed of a sequence that fails, the last operation always."""
+    size = len(operations) // 2
+    while size:
+        start = 0
+        while start + size < len(operations):
+            fewer = [*operations[:start], *operations[start + size :]]
+            if await stage.fails(fewer):
+                operations = fewer
+            else:
+                start += size
+        size //= 2
+    return operations
 
 
 def _now_ms() -> int:
