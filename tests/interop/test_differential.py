@@ -73,7 +73,7 @@ async def play(seed: int, valkey_url: str, bullmq: Path) -> None:
             played.append(player.operation())
             amiss = await stage.play(played[-1])
             if amiss and os.environ.get("HEADRACE_TEST_SHRINK"):
-                played = [*await shrunk(stage, played)]
+                played = [*await shrunk(stage, played, amiss)]
             assert not amiss, told(f"seed {seed}", played, amiss)
 
 

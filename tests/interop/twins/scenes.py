@@ -69,6 +69,15 @@ def replace_one_that_is_ready(_: int) -> list[Operation]:
     return [("add", ("p", job("a", deduplication={"id": "k"}))), ("add", ("p", job("b", deduplication=other)))]
 
 
+def remove_one_that_has_the_key_for_a_time(_: int) -> list[Operation]:
+    return [
+        ("add", ("p", job("a", deduplication={"id": "k", "ttl": UNIT_MS}))),
+        ("fetch", ("p", "t")),
+        ("complete", ("p", "a", "t", None)),
+        ("remove", ("p", "a", False)),
+    ]
+
+
 def fail_a_parent_that_has_a_delay(_: int) -> list[Operation]:
     return [
         family({"failParentOnFailure": True}, delay=UNIT_MS),
@@ -169,6 +178,7 @@ SCENES: Final[tuple[Scene, ...]] = (
     replace_one_that_has_the_key_for_a_time,
     extend_a_key_that_has_no_time,
     replace_one_that_is_ready,
+    remove_one_that_has_the_key_for_a_time,
     fail_a_parent_that_has_a_delay,
     retry_the_child_of_a_parent_that_went_on,
     remove_the_parent,

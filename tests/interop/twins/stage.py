@@ -47,10 +47,11 @@ class Stage:
             self._adopt(difference)
         return amiss
 
-    async def fails(self, operations: Sequence[Operation]) -> bool:
-        """Whether there is a difference that is not meant, in databases that are empty before."""
+    async def fails(self, operations: Sequence[Operation], places: set[tuple[str, str]]) -> bool:
+        """Whether the last operation makes a difference at these places, in databases that were empty before."""
         self.clear()
-        return any([await self.play(operation) for operation in operations])
+        amiss = [await self.play(operation) for operation in operations][-1]
+        return places <= {(each.key, each.field) for each in amiss}
 
     def clear(self) -> None:
         """Begin anew, with empty databases."""
@@ -102,14 +103,15 @@ def make_older(db: Any, units: int) -> None:
                         db.hincrby(start + job_id, field, -units * UNIT_MS)
 
 
-async def shrunk(stage: Stage, operations: Sequence[Operation]) -> Sequence[Operation]:
-    """What is needed of a sequence that fails, the last operation always."""
+async def shrunk(stage: Stage, operations: Sequence[Operation], amiss: Sequence[Difference]) -> Sequence[Operation]:
+    """What is needed of a sequence whose last operation makes these differences."""
+    places = {(each.key, each.field) for each in amiss}
     size = len(operations) // 2
     while size:
         start = 0
         while start + size < len(operations):
             fewer = [*operations[:start], *operations[start + size :]]
-            if await stage.fails(fewer):
+            if await stage.fails(fewer, places):
                 operations = fewer
             else:
                 start += size
