@@ -172,10 +172,12 @@ class Queue:
 
     @blocking
     async def drain(self, *, delayed: bool = False, progress: Progress | None = None) -> Swept:
-        """Remove the jobs that are ready to run, and with `delayed` those that will be; see `Selection.remove`."""
-        return await self.select("waiting,prioritized,delayed" if delayed else "waiting,prioritized").remove(
-            progress=progress
-        )
+        """Remove the jobs that are ready to run, and with `delayed` those that will be; see `clean`.
+
+        On Redis the next job of a job scheduler of BullMQ stays, so that the scheduler goes on.
+        """
+        states: tuple[Removable, ...] = ("waiting", "prioritized", "delayed") if delayed else ("waiting", "prioritized")
+        return await clean(self._client, self.name, states, 0, COUNT_MAX, progress)
 
     @blocking
     async def clean(
@@ -195,7 +197,7 @@ class Queue:
             raise InvalidOption(f"clean() removes jobs that are {', '.join(REMOVABLE)}, not {state}")
         older_ms = span_ms("older_than", older_than, AGE_MAX_MS)
         most = COUNT_MAX if limit is None else count_of("limit", limit, 1, COUNT_MAX)
-        return await clean(self._client, self.name, state, older_ms, most, progress)
+        return await clean(self._client, self.name, (state,), older_ms, most, progress)
 
     @blocking
     async def obliterate(self, *, force: bool = False, progress: Progress | None = None) -> None:

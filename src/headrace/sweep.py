@@ -81,15 +81,15 @@ async def sweep(
 
 
 async def clean(
-    client: Client, queue: str, state: Removable, older_ms: int, limit: int, progress: Progress | None
+    client: Client, queue: str, states: tuple[Removable, ...], older_ms: int, limit: int, progress: Progress | None
 ) -> Swept:
-    """Remove the jobs in a state, the oldest first."""
+    """Remove the jobs in some states, the oldest of each first."""
     _check(progress)
-    places = await sections(client, Query((Text("queue", (queue,)),)), (state,), None)
+    places = await sections(client, Query((Text("queue", (queue,)),)), states, None)
     swept = Swept(sum(count for _, count in places))
     while swept.done < limit:
         size = min(STEP, limit - swept.done)
-        gone = (await client.run(Remove(queue=queue, states=(state,), older_ms=older_ms, limit=size))).jobs
+        gone = (await client.run(Remove(queue=queue, states=states, older_ms=older_ms, limit=size))).jobs
         swept = _after_step(swept, len(gone), [None] * len(gone), None)
         await _tell(swept, progress)
         if len(gone) < size:

@@ -1,17 +1,18 @@
 // BullMQ as a test speaks to it: a line of JSON [verb, arguments…] on stdin, a line of JSON [error, answer] on stdout.
 'use strict';
-const { FlowProducer, Queue, QueueEvents, Worker } = require('bullmq');
+const { FlowProducer, Queue, QueueEvents, UnrecoverableError, Worker } = require('bullmq');
 const readline = require('node:readline');
 const deeds = require('./deeds.cjs');
 
-const [host, port, prefix] = process.argv.slice(2);
-const connection = { host, port: Number(port), maxRetriesPerRequest: null };
+const [host, port, prefix, db] = process.argv.slice(2);
+const connection = { host, port: Number(port), db: Number(db), maxRetriesPerRequest: null };
 const queues = new Map();
 const workers = [];
 const ended = [];
 const listeners = [];
 const told = [];
 const held = new Map();
+const hands = new Map(); // of each queue a worker that runs nothing by itself
 
 function queue(name) {
   if (!queues.has(name)) queues.set(name, new Queue(name, { connection, prefix }));
@@ -117,6 +118,30 @@ const verbs = {
     const found = await producer.getFlow({ queueName, id });
     await producer.close();
     return named(found);
+  },
+  bulk: async (name, jobs) =>
+    (await queue(name).addBulk(jobs.map(([title, data, opts]) => ({ name: title, data, opts })))).map((job) => job.id),
+  fetch: async (name, token, lockDuration) => {
+    if (!hands.has(name)) {
+      hands.set(name, new Worker(name, null, { connection, prefix, lockDuration, name: 'node' }));
+      workers.push(hands.get(name));
+    }
+    hands.get(name).limitUntil = 0; // what it remembers of a limit that was lifted since
+    const job = await hands.get(name).getNextJob(token, { block: false });
+    if (job) held.set(`${name}:${job.id}`, job);
+    return job && job.id;
+  },
+  held: async (name, id, verb, ...words) => {
+    await held.get(`${name}:${id}`)[verb](...words);
+  },
+  fail: async (name, id, token, reason, isFinal) => {
+    await held.get(`${name}:${id}`).moveToFailed(new (isFinal ? UnrecoverableError : Error)(reason), token, false);
+  },
+  postpone: async (name, id, token, delay) => {
+    await held.get(`${name}:${id}`).moveToDelayed(Date.now() + delay, token);
+  },
+  queue: async (name, verb, ...words) => {
+    await queue(name)[verb](...words);
   },
 };
 

@@ -61,9 +61,11 @@ class Node:
         self._process = process
 
     @classmethod
-    async def start(cls, folder: Path, host: str, port: int, prefix: str, program: Path = PROGRAM) -> "Node":
+    async def start(
+        cls, folder: Path, host: str, port: int, prefix: str, program: Path = PROGRAM, db: int = 0
+    ) -> "Node":
         process = await asyncio.create_subprocess_exec(
-            *(str(root() / "bin/node"), str(program), host, str(port), prefix),
+            *(str(root() / "bin/node"), str(program), host, str(port), prefix, str(db)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "NODE_PATH": str(folder / "node_modules")},

@@ -31,7 +31,10 @@ async def drain(
     async with opened(common) as store:
         await known(store, [queue])
         selection = store.queue(queue).select("waiting,prioritized,delayed" if delayed else "waiting,prioritized")
-        return await act_on(selection, "remove", "removed", lambda found, told: found.remove(progress=told), common)
+        emptied = store.queue(queue)
+        return await act_on(
+            selection, "remove", "removed", lambda _, told: emptied.drain(delayed=delayed, progress=told), common
+        )
 
 
 async def clean(

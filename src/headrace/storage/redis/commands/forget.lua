@@ -25,8 +25,9 @@ forget_keys(queue, EVER, -1)
 local channel = 'jobs/' .. queue
 number(channel)
 redis.call('XTRIM', log_key(channel), 'MAXLEN', 0)
-for _, id in ipairs(redis.call('ZRANGE', K .. 'repeat', 0, -1)) do
-  redis.call('DEL', K .. 'repeat:' .. id) -- a job scheduler without a job adds none any more
+-- Of BullMQ: its job schedulers, whose next jobs are gone, and its counts.
+for _, scheduler in ipairs(redis.call('ZRANGE', K .. 'repeat', 0, -1)) do
+  redis.call('DEL', K .. 'repeat:' .. scheduler)
 end
 redis.call('DEL', K .. 'repeat', K .. 'metrics:completed', K .. 'metrics:failed', K .. 'metrics:completed:data',
   K .. 'metrics:failed:data', K .. 'events', K .. 'meta', K .. 'marker', K .. 'limiter', K .. 'pc', K .. 'stalled', K .. 'stalled-check',

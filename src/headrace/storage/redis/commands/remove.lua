@@ -65,7 +65,7 @@ end
 -- The oldest by their add. The next job of a scheduler of Node's stays, as it does when Node drains a queue.
 local function added_before_instant(K, state, count, instant, surplus)
   local all, jobs = {}, {}
-  local ids = state_ids(K, state, count > SORTED_MAX and surplus or count)
+  local ids = state_ids(K, state, count > SORTED_MAX and surplus + redis.call('ZCARD', K .. 'repeat') or count)
   for i, number in ipairs(numbers_of(K, ids)) do
     all[i] = { tonumber(redis.call('HGET', K .. ids[i], 'timestamp') or 0), number, ids[i] }
   end

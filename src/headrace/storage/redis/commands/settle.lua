@@ -101,6 +101,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
       key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = settlement[10],
     })
   end
+  queue.is_finishing = true
   if settlement[13] ~= 0 then
     local list = queue[target]
     list[#list + 1], list[#list + 2] = now, id
@@ -172,7 +173,6 @@ local function write_together(K, queue)
   for _, target in ipairs({ 'completed', 'failed' }) do
     if #queue[target] > 0 then
       redis.call('ZADD', K .. target, unpack(queue[target]))
-      queue.is_finishing = true
     end
   end
   if #queue.gone > 0 then
