@@ -1,4 +1,4 @@
-"""An app and a program in Node on the same queues, as docs/howto/share-with-node.md tells; and what of ours Node goes past."""
+"""An app and a program in Node on one queue, as docs/howto/share-with-node.md tells; and what Node goes past."""
 
 import asyncio
 from collections.abc import AsyncIterator
