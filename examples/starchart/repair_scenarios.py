@@ -42,7 +42,7 @@ async def s13(stage: Stage) -> Ending:
 
 
 async def command(stage: Stage, *words: str) -> None:
-    """Call `headrace` as a shell does, in a process of its own, so the jobs must not be in memory; show what it says."""
+    """Call `headrace` as a shell does, in another process, so the jobs must not be in memory; show what it says."""
     say(stage.console, f"$ headrace {' '.join(words)}", "bold")
     settings = stage.service.app.settings
     tokens = [sys.executable, "-m", "headrace", *words, "--url", str(settings.url)]

@@ -34,12 +34,7 @@ from .stage import Facts, Play, Scenario, Stage
 
 DEMO = ("S1", "S4")
 LONG = ("S19",)  # half a minute; the tests play a short form of it
-OF_THEIR_OWN = (
-    "S1B",
-    "S6B",
-    "S19",
-    "S22",
-)  # need the jobs in a SQLite file: in a transaction of ours, or beside a process
+OF_THEIR_OWN = ("S1B", "S6B", "S14", "S19", "S20", "S22")  # the jobs are in a SQLite file, with the rows or apart
 DEMO_SCALE = 0.01  # slow enough to watch: a pause of 15 s takes 150 ms
 
 SCENARIOS: Mapping[str, tuple[Scenario[Any], Play]] = {

@@ -58,3 +58,11 @@ async def test_apps_of_different_prefixes_do_not_see_each_other(valkey_url: str)
 def test_a_prefix_that_could_be_taken_for_something_else_is_refused(prefix: str) -> None:
     with pytest.raises((BadUrl, Misuse), match="prefix"):
         headrace.App(settings=headrace.Settings(url="redis://127.0.0.1:1/0", prefix=prefix))
+
+
+async def test_there_are_no_transactions_of_yours_and_the_password_is_not_told(valkey_url: str) -> None:
+    url = valkey_url.replace("redis://", "redis://me:secret@")
+    app = headrace.App(settings=headrace.Settings(url=url))
+    with pytest.raises(Misuse, match="SQLite can") as caught:
+        app.within(object())
+    assert "me:***@" in str(caught.value)
