@@ -8,8 +8,8 @@ from headrace.client import Client, check_number
 from headrace.core.commands import Add, Added
 from headrace.core.errors import Misuse
 from headrace.core.jobs import NewJob
-from headrace.engine.home import Home
 from headrace.core.settings import masked
+from headrace.engine.home import Home
 from headrace.storage.protocol import Storage, Transactional, granted
 
 R = TypeVar("R")
