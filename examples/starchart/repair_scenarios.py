@@ -1,6 +1,7 @@
 """S13: a flow that has failed, healed from the command line."""
 
 import asyncio
+import os
 import sys
 
 from .ending import Ending, Step, look
@@ -41,10 +42,12 @@ async def s13(stage: Stage) -> Ending:
 
 
 async def command(stage: Stage, *words: str) -> None:
-    """Call `headrace` as a shell does, in a process of its own, so the jobs must be in a file; show what it says."""
+    """Call `headrace` as a shell does, in another process, so the jobs must not be in memory; show what it says."""
     say(stage.console, f"$ headrace {' '.join(words)}", "bold")
-    tokens = [sys.executable, "-m", "headrace", *words, "--url", str(stage.service.app.settings.url)]
-    process = await asyncio.create_subprocess_exec(*tokens, stdout=asyncio.subprocess.PIPE)
+    settings = stage.service.app.settings
+    tokens = [sys.executable, "-m", "headrace", *words, "--url", str(settings.url)]
+    environ = os.environ | ({"HEADRACE_PREFIX": settings.prefix} if settings.prefix else {})
+    process = await asyncio.create_subprocess_exec(*tokens, stdout=asyncio.subprocess.PIPE, env=environ)
     out, _ = await process.communicate()
     say(stage.console, out.decode())
     assert process.returncode == 0, f"it ended with {process.returncode}"

@@ -8,6 +8,7 @@ from headrace.client import Client, check_number
 from headrace.core.commands import Add, Added
 from headrace.core.errors import Misuse
 from headrace.core.jobs import NewJob
+from headrace.core.settings import masked
 from headrace.engine.home import Home
 from headrace.storage.protocol import Storage, Transactional, granted
 
@@ -26,7 +27,9 @@ class Within(Adding):
         """`Misuse` if the store has no such transactions, or the connection is not to the store."""
         store = client.store
         if not isinstance(store, Transactional):
-            raise Misuse(f"jobs at {client.settings.url} cannot be added in a transaction of yours; SQLite can")
+            raise Misuse(
+                f"jobs at {masked(client.settings.url or '')} cannot be added in a transaction of yours; SQLite can"
+            )
         self._client = client
         self._store: Storage = store.within(connection)
 

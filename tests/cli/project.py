@@ -8,15 +8,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
+from types import MappingProxyType
 from typing import Any
+
+import pytest
 
 from headrace import App, Event, Job
 
 PATIENCE_S = 20.0
+ON_EACH = pytest.mark.parametrize("project", ["sqlite", "redis"], indirect=True)
+"""Marks tests that are played on each store that has more than one process."""
 COMMAND = (sys.executable, "-m", "headrace")
 
 CODE = '''
@@ -132,11 +137,12 @@ def _workers(text: str) -> list[int]:
 
 
 class Project:
-    """A folder with jobs.py, whose store is in its headrace.db."""
+    """A folder with jobs.py, whose store is in its headrace.db, or where the environment says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         self.folder = folder
-        self.url = f"sqlite:///{folder / 'headrace.db'}"
+        self.environ = environ
+        self.url = environ.get("HEADRACE_URL", f"sqlite:///{folder / 'headrace.db'}")
         self.code = folder / "jobs.py"
         self.code.write_text(CODE)
         (folder / "pyproject.toml").write_text("")
@@ -167,9 +173,13 @@ class Project:
         finally:
             running.close()
 
+    def bare(self) -> App:
+        """An app on the project's store."""
+        return App(self.url, prefix=self.environ.get("HEADRACE_PREFIX"))
+
     def app(self) -> App:
         """An app on the project's store with tasks of its own."""
-        app = App(self.url)
+        app = self.bare()
 
         async def greet(name: str = "you") -> str:
             await asyncio.sleep(0)
@@ -233,14 +243,14 @@ class Project:
 
     def _with(self, act: Callable[[App], Any]) -> Any:
         async def done() -> Any:
-            async with App(self.url) as app:
+            async with self.bare() as app:
                 return await act(app)
 
         return asyncio.run(done())
 
     def _environ(self, more: dict[str, str]) -> dict[str, str]:
         left = {name: value for name, value in os.environ.items() if not name.startswith(("HEADRACE_", "COLUMNS"))}
-        return left | more
+        return left | dict(self.environ) | more
 
 
 def lines(text: str) -> Sequence[str]:

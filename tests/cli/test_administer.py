@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from headrace import App, Swept
-from headrace.cli.sweeps import bar
-from tests.cli.project import Ended, Project
+from headrace import App
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 @pytest.fixture
@@ -205,16 +205,3 @@ def test_a_queue_whose_jobs_run_is_obliterated_by_force_only(project: Project, c
         assert refused.err.endswith("are running (1); let them end, cancel them, or use force (queue-busy)\n")
         assert call("queues", "obliterate", "default", "--yes", "--force").out == "default obliterated\n"
         project.gate.touch()
-
-
-def test_a_person_sees_a_bar_and_a_program_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    for stream, is_drawn in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setattr("sys.stderr", stream)
-        with bar("retry") as progress:
-            progress(Swept(total=10, looked=5))
-            progress(Swept(total=10, looked=12))
-        assert ("12/12" in stream.getvalue()) == is_drawn

@@ -46,6 +46,12 @@ def test_a_store_without_a_file_is_measured_among_temporary_files(
     assert call("bench", "--json", "--url", "memory://").json["folder"] == str(tmp_path)
 
 
+def test_a_server_is_not_measured(call: Call) -> None:
+    done = call("bench", "--url", "redis://me:secret@127.0.0.1:1/0")
+    assert (done.code, done.out) == (2, "")
+    assert "it measures SQLite, and no server such as redis://me:***@127.0.0.1:1/0" in done.err
+
+
 def test_a_folder_that_is_not_there_is_said(call: Call, project: Project) -> None:
     done = call("bench", "--url", f"sqlite:///{project.folder}/none/x.db")
     assert done.code == 3

@@ -61,3 +61,12 @@ def test_a_store_that_cannot_be_opened_is_unreachable(call: Call, project: Proje
     done = call("jobs", "list")
     assert (done.code, done.out) == (69, "")
     assert done.err.count("\n") == 1
+
+
+def test_the_password_of_a_server_is_never_shown(call: Call) -> None:
+    url = "redis://me:secret@127.0.0.1:1/0"
+    assert call("config", "show", "--url", url, "--json").json["url"]["value"] == "redis://me:***@127.0.0.1:1/0"
+    done = call("jobs", "list", "--url", url)
+    assert done.code == 69
+    assert "127.0.0.1:1" in done.err
+    assert "secret" not in done.err

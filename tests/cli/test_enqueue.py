@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from headrace.core.commands import Claim, Source
-from headrace.storage import open as open_store
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 APP = """
 from datetime import datetime
@@ -138,7 +138,7 @@ def test_a_slip_in_app_or_task_gets_a_suggestion(
 
 
 def test_an_app_that_names_its_store_cannot_be_moved(call: Call, project: Project) -> None:
-    (project.folder / "fixed_store.py").write_text("import headrace\napp = headrace.App('memory://')\n")
+    (project.folder / "fixed_store.py").write_text(f"import headrace\napp = headrace.App({project.url + 'x'!r})\n")
     done = call("enqueue", "fixed_store:app", "x", "--url", project.url)
     assert done.code == 2
     assert "names its own store in the code" in done.err
@@ -166,10 +166,8 @@ def test_a_duplicate_is_named_and_not_added(call: Call, typed: str) -> None:
 
 def test_what_is_kept_for_the_end_of_a_running_job_is_said_to_be(call: Call, typed: str, project: Project) -> None:
     async def claim() -> None:
-        store = open_store(project.url)
-        await store.open()
-        await store.run(Claim((Source("typed"),), 1, "token", 60_000))
-        await store.close()
+        async with project.bare() as app:
+            await app.storage.run(Claim((Source("typed"),), 1, "token", 60_000))
 
     ask = ("enqueue", typed, "typed", "--dedup", "a", "--keep-last")
     assert call(*ask, "--json").json["is_kept"] is False

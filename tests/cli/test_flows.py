@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from headrace import App, Job
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 @pytest.fixture

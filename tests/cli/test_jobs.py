@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from headrace import App
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_why_gives_sentences(call: Call, worked: Project) -> None:
 def test_why_says_what_is_known_of_a_job_that_is_not_there(call: Call, worked: Project) -> None:
     done = call("jobs", "why", "mial/1")
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("headrace: there is no job mial/1: the store sqlite:///")
+    assert done.err.startswith(f"headrace: there is no job mial/1: the store {worked.url} ")
     assert "has no queue mial; did you mean mail, or another store" in done.err
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def test_limits_are_set_shown_and_lifted(call: Call, project: Project) -> None:

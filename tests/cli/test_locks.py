@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from headrace import App
 from headrace.core.commands import Acquire, Command, Locks
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def ask(project: Project, *commands: Command[Any]) -> list[Any]:
     async def asked() -> list[Any]:
-        async with App(project.url) as app:
+        async with project.bare() as app:
             return [await app.storage.run(command) for command in commands]
 
     return asyncio.run(asked())

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 
 from headrace import App, Dedup
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def test_list_counts_by_state(call: Call, project: Project) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.project import PATIENCE_S, Ended, Project, Running
+from tests.cli.project import ON_EACH, PATIENCE_S, Ended, Project, Running
 from tests.cli.test_workers import ready, seen
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 @pytest.fixture

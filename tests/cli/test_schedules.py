@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import headrace
 from headrace import App
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def put(project: Project, *names: str) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from headrace import App
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def test_there_is_a_line_for_each_queue_and_one_for_all(call: Call, project: Project) -> None:
@@ -32,7 +33,7 @@ def test_there_is_a_line_for_each_queue_and_one_for_all(call: Call, project: Pro
 
 def test_there_may_be_no_queue(call: Call, project: Project) -> None:
     async def opened() -> None:
-        async with App(project.url):
+        async with project.bare():
             pass
 
     asyncio.run(opened())

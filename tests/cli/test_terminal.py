@@ -1,11 +1,15 @@
 """In a terminal: tables that fit it, colours unless NO_COLOR, and nothing of a job's that steers it."""
 
+import io
 import os
 import pty
 import re
 import subprocess
 
-from headrace import App
+import pytest
+
+from headrace import App, Swept
+from headrace.cli.sweeps import bar
 from tests.cli.project import COMMAND, Project
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
@@ -65,3 +69,16 @@ def test_what_why_says_fits_and_breaks_no_id(project: Project) -> None:
     lines = drawn(project, "jobs", "why", f"post/{job}").splitlines()
     assert max(map(len, lines)) <= 80
     assert any(f"post/{job}" in line for line in lines)
+
+
+def test_a_person_sees_a_bar_and_a_program_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for stream, is_drawn in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", stream)
+        with bar("retry") as progress:
+            progress(Swept(total=10, looked=5))
+            progress(Swept(total=10, looked=12))
+        assert ("12/12" in stream.getvalue()) == is_drawn

@@ -3,7 +3,9 @@
 import signal
 from pathlib import Path
 
-from tests.cli.project import Project
+from tests.cli.project import ON_EACH, Project
+
+pytestmark = ON_EACH
 
 
 def test_a_worker_says_what_it_serves_and_runs_jobs(project: Project) -> None:
@@ -57,7 +59,7 @@ def test_queues_and_concurrency_can_be_chosen(project: Project) -> None:
 
 
 def test_a_url_on_the_command_line_is_the_store_of_the_app(project: Project, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'else.db'}"
+    url = f"sqlite:///{tmp_path / 'else.db'}" if project.url.startswith("sqlite") else project.url[:-1] + "1"
     assert project.run("enqueue", "jobs:app", "greet", "name=x", "--url", url).code == 0
     with project.running("worker", "jobs:app", "--url", url) as worker:
         worker.ready()

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.project import Ended, Project, Running
+from tests.cli.project import ON_EACH, Ended, Project, Running
 
 Call = Callable[..., Ended]
+pytestmark = ON_EACH
 
 
 def ready(running: Running) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ REFERENCE = "reference"
 """The folder whose shell lines tell no story that could be played from an empty folder."""
 
 
+LOCAL = "redis://127.0.0.1:6379/0"
+"""The server of the pages; in a test it is one of the test's."""
+
+
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
@@ -25,19 +30,24 @@ def title(story: tuple[Path, ...]) -> str:
 
 
 @pytest.mark.parametrize("story", TOLD, ids=title)
-def test_a_page_does_what_it_says(story: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_does_what_it_says(
+    story: tuple[Path, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(os, "environ", os.environ.copy())  # a block may set variables
     for variable in ("HEADRACE_URL", "HEADRACE_PREFIX"):
         os.environ.pop(variable, None)
+    played = [block for page in story for block in blocks(page)]
+    if any(LOCAL in block.text for block in played):
+        served = request.getfixturevalue("valkey_url")
+        played = [replace(block, text=block.text.replace(LOCAL, served)) for block in played]
     known = set(sys.modules)
     stage = Stage(tmp_path, is_reference=REFERENCE in story[0].parts)
     try:
-        for page in story:
-            for block in blocks(page):
-                stage.play(block)
+        for block in played:
+            stage.play(block)
     finally:
         print("\n".join(stage.log))
         for module in set(sys.modules) - known:

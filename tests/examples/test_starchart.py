@@ -271,7 +271,7 @@ def test_the_demo_says_no_when_something_is_not_as_expected(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--engine", "redis"], "redis comes with a later release"),
+        (["--url", "redis://127.0.0.1:1", "S1", "S6B"], "S6B cannot be played on a server"),
         (["S99"], "there is no scenario S99; there are S1, S4, S1B, S6B, "),
     ],
 )

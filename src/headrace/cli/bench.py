@@ -15,6 +15,7 @@ from headrace.cli import measures, output
 from headrace.cli.failure import Exit, Stop
 from headrace.cli.options import SHOWN, Shown
 from headrace.config import settle
+from headrace.core.settings import masked
 
 TASKS: Final = 100  # that add jobs at the same time
 COUNTS: Final[Mapping[str, int]] = {
@@ -88,8 +89,11 @@ async def _raw(place: Path, rows: int) -> float:
 
 def _folder(url: str | None) -> Path:
     """The folder of the store, or that of temporary files for a store without a file."""
-    path = storage.file_of(settle(None, url=url, prefix=None).settings.url or "")
+    place = settle(None, url=url, prefix=None).settings.url or ""
+    path = storage.file_of(place)
     if path is None:
+        if not place.startswith(("memory:", "sqlite:")):
+            raise Stop(f"it measures SQLite, and no server such as {masked(place)}; name a file with --url sqlite:///…")
         return Path(gettempdir())
     folder = Path(path).absolute().parent
     if not folder.is_dir():

@@ -7,6 +7,7 @@ from typing import Final
 from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
 from headrace.core.servers import ServerFacts
+from headrace.core.settings import masked
 from headrace.storage.protocol import Clock, Storage
 
 COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
@@ -32,12 +33,10 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
         case "redis" | "rediss" | "valkey" | "valkeys":
             return _redis(url, prefix, clock)
         case "postgresql" | "postgres":
-            raise BadUrl(
-                url=_masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///"
-            )
+            raise BadUrl(url=masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///")
         case _:
             known = "memory, sqlite, redis, rediss, valkey, valkeys"
-            raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
+            raise BadUrl(url=masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
 
 
 def file_of(url: str) -> str | None:
@@ -101,12 +100,7 @@ def _redis(url: str, prefix: str | None, clock: Clock | None) -> Storage:
     try:
         from headrace.storage.redis import RedisStore
     except ModuleNotFoundError as missing:
-        problem = f"needs the package {missing.name}; install it with: pip install 'headrace[redis]'"
-        raise BadUrl(url=_masked(url), problem=problem) from None
+        package = (missing.name or "redis").partition(".")[0]
+        problem = f"needs the package {package}; install it with: pip install 'headrace[redis]'"
+        raise BadUrl(url=masked(url), problem=problem) from None
     return RedisStore(url, clock=clock) if prefix is None else RedisStore(url, prefix=prefix, clock=clock)
-
-
-def _masked(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    user, sign, host = rest.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}:***@{host}" if sign and ":" in user else url

@@ -6,7 +6,7 @@ leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole
     prefix~::queues           zset    the queues that were added to or asked for jobs, in that order
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
-    prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, ours in `hr…`
+    prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, of ours `hrmax` and `hrkey`
     prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua
     prefix~:<queue>:parked    zset    ready jobs of a queue with limits per key; with it `lines`, `heads`, `turns`,
                                       `emptied`, `dealt` and `keyed`, see shared/lines.lua

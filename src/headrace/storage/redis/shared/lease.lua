@@ -18,10 +18,10 @@ end
 local function lock(key, token, lease_ms, is_frozen)
   if is_frozen then
     redis.call('SET', key .. ':lock', token)
-  elseif lease_ms <= 0 then -- let go: Redis refuses a lock that ends at once
-    redis.call('DEL', key .. ':lock')
-  else
+  elseif tonumber(lease_ms) > 0 then
     redis.call('SET', key .. ':lock', token, 'PX', lease_ms)
+  else -- a lease that ends now; a time to live of nothing would be an error
+    redis.call('DEL', key .. ':lock')
   end
 end
 
