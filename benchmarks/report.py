@@ -108,6 +108,8 @@ def _goal(goal: Goal | None) -> str:
         return ""
     if goal.kind == "of the limit at least":
         return f">= {100 * goal.bound:.0f} %"
+    if goal.kind == "of the limit at most":
+        return f"<= {goal.bound:.1f} x"
     return f"{'>=' if goal.kind == 'at least' else '<='} {goal.bound:,g}"
 
 
@@ -123,7 +125,7 @@ def _number(value: float) -> str:
 
 
 def _short(unit: str) -> str:
-    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B"}.get(unit, unit.split(maxsplit=1)[0])
+    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B", "commands": ""}.get(unit, unit.split(maxsplit=1)[0])
 
 
 def printed(figures: list[Figure]) -> str:
