@@ -35,9 +35,11 @@ def script(command: str) -> Script:
     """The script of a command, by the command's name in snake_case."""
     own = _read("commands", command)
     pieces = _pieces(own, USES, [])
-    text = _rare(own, pieces) + own
+    rare = _rare([*pieces, own], pieces)
+    text = rare + own
     for piece in reversed(pieces):
-        text = f"{_rare(piece, pieces)}{_enclosed(piece, later=text)}\n{text}"
+        text = f"{_enclosed(piece, later=text)}\n{text}"
+    text = f"local rarely\n{text}" if rare else text
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -52,10 +54,15 @@ def _pieces(text: str, mark: str, found: list[str]) -> list[str]:
     return found
 
 
-def _rare(text: str, there: list[str]) -> str:
-    """The function `rarely`, for a text that asks it: around the pieces that are named so and not there anyhow."""
-    found = _pieces(text, RARELY, list(there))[len(there) :]
-    names = dict.fromkeys(_ASKED.findall(text))
+def _rare(texts: list[str], there: list[str]) -> str:
+    """The function `rarely`, if one of these texts asks it: around the pieces that are named so and not there anyhow."""
+    known, asking = list(there), list(texts)
+    for text in asking:  # what is found may name more
+        before = len(known)
+        _pieces(text, RARELY, known)
+        asking += known[before:]
+    found = known[len(there) :]
+    names = dict.fromkeys(name for text in asking for name in _ASKED.findall(text))
     body = f"rare = {{ {', '.join(f'{name} = {name}' for name in names)} }}"
     for piece in reversed(found):
         body = f"{_enclosed(piece, later=body)}\n{body}"

@@ -1,4 +1,4 @@
--- uses: adding schedules
+-- uses: adding schedules state
 -- Fire: the job of a slot and the step to the next slot, both or neither.
 --
 -- ARGV: as for Add, of the job, if there is a slot; and last, as MessagePack: name, the version that the schedule is to

@@ -1,5 +1,5 @@
--- uses: clock queues place state events wake parents store receive follow capacity
--- rarely: cancel family leased
+-- uses: clock queues place events wake store limits
+-- rarely: state parents receive follow capacity cancel family leased
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- ARGV begins as that of Add: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as
@@ -41,7 +41,7 @@ local function parent_problem(job)
   local key = K .. job[11]
   local state = new[key] and first_state(new[key]) or parents[key]
   if state == nil then
-    state = redis.call('EXISTS', key) == 1 and state_of(K, job[11]) or false
+    state = redis.call('EXISTS', key) == 1 and rarely('state_of')(K, job[11]) or false
     parents[key] = state
   end
   if not state then
@@ -124,11 +124,11 @@ end
 -- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
 local function owner_of(position, job)
   local above = owner_above(job)
-  local key = not above and job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)
+  local key = not above and job[DEDUP] and rarely('taken_key')(job[1], job[DEDUP][1], now)
   if not key then
     return above
   end
-  local does, number = receive(key, job, next_number, now)
+  local does, number = rarely('receive')(key, job, next_number, now)
   if does == 'replaces' then
     replaced[#replaced + 1] = { position - 1, key.owner }
     return nil, number, key
@@ -156,7 +156,7 @@ local function enter(position, job)
   id = id or number
   store_job(K, id, job, number, now)
   if job[DEDUP] then
-    give_new_key(job, id, before, now)
+    rarely('give_new_key')(job, id, before, now)
   end
   if job[9] then
     flows[#flows + 1] = { K = K, id = id, key = K .. id, follows = job[FOLLOWS] }
@@ -167,12 +167,12 @@ end
 local ended = { completed = {}, failed = {} } -- ties of new followers to jobs that have ended
 
 local function tie(follower, job, bond)
-  follow(follower.key, job.key, bond, now)
-  local state = state_of(job.K, job.id)
+  rarely('follow')(follower.key, job.key, bond, now)
+  local state = rarely('state_of')(job.K, job.id)
   if ended[state] then
-    local value = state == 'failed' and reason_of(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
+    local value = state == 'failed' and rarely('reason_of')(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
     local child = { key = job.key, value = value }
-    table.insert(ended[state], { child = child, parent = follower_of(follower.key), is_followed = true })
+    table.insert(ended[state], { child = child, parent = rarely('follower_of')(follower.key), is_followed = true })
   end
 end
 
@@ -191,8 +191,8 @@ local function tie_followers()
       end
     end
   end
-  drop(tell_completed(ended.completed, now), now)
-  local free = tell_failed(ended.failed, now)
+  rarely('drop')(rarely('tell_completed')(ended.completed, now), now)
+  local free = rarely('tell_failed')(ended.failed, now)
   if #free > 0 then
     rarely('call_off')(free, now)
   end
@@ -212,7 +212,7 @@ local function add()
       return refusal
     end
   end
-  local refusal = full(jobs, existing, needed, now)
+  local refusal = is_bounded(needed) and rarely('full')(jobs, existing, now)
   if refusal then
     return refusal
   end
@@ -232,9 +232,11 @@ local function add()
       names[position], ids[position] = enter(position, job)
     end
   end
-  tie_followers()
+  if #flows > 0 then
+    tie_followers()
+  end
   for _, parent in ipairs(flows) do
-    release_if_free(parent, now) -- nothing to wait for
+    rarely('release_if_free')(parent, now) -- nothing to wait for
   end
   trim_events()
   wake()

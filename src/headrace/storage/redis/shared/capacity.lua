@@ -1,5 +1,5 @@
 -- uses: queues keys counts limits turns state
--- Whether new jobs fit into queues that bound what waits. Of a queue without limits, `meta` is read and no more.
+-- Whether new jobs fit into queues that bound what waits.
 
 local IS_OVER = { completed = true, failed = true, gone = true }
 
@@ -76,15 +76,8 @@ local function refusal_of(job, counts)
 end
 
 -- {'queue-full', queue, most, member, key} of the first job whose queue or key has no room for all that are new, or nil.
-local function full(jobs, existing, needed, now)
-  local is_limited, counts = false, {}
-  for K in pairs(needed) do
-    local of = limits_of(K)
-    is_limited = is_limited or of.max_waiting or (of.per_key and of.per_key.waiting)
-  end
-  if not is_limited then
-    return nil
-  end
+local function full(jobs, existing, now)
+  local counts = {}
   local new = newcomers(jobs, existing, now)
   for _, job in ipairs(new) do
     local K = queue_key(job[1])

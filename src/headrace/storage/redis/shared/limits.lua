@@ -26,3 +26,13 @@ local function limits_of(K)
   end
   return limits[K]
 end
+
+-- Whether any of these queues bounds what waits.
+local function is_bounded(queue_keys)
+  for K in pairs(queue_keys) do
+    local of = limits_of(K)
+    if of.max_waiting or (of.per_key and of.per_key.waiting) then
+      return true
+    end
+  end
+end
