@@ -183,6 +183,11 @@ local function write_together(K, queue)
   end
 end
 
+local function is_any_to_go(K, target, count, age_ms)
+  return count and redis.call('ZCARD', K .. target) > count
+    or age_ms and #redis.call('ZRANGEBYSCORE', K .. target, '-inf', now - age_ms, 'LIMIT', 0, 1) > 0
+end
+
 -- Neighbours with the same bounds are one: nothing was added between them.
 local function retain_all()
   local last
@@ -192,7 +197,7 @@ local function retain_all()
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
       rarely('erase')({ K .. settlement[2] }, now)
-    elseif rule ~= last then
+    elseif rule ~= last and is_any_to_go(K, target, count, age_ms) then
       rarely('retain')(K, target, count, age_ms, now)
     end
     last = rule
