@@ -48,7 +48,9 @@ end
 if asked and overlap ~= 'allow' and is_overlapping() then
   return overlap == 'queue' and { 'waiting' } or pass_over(1)
 end
-local answer = add()
+local answer = add(3)
+trim_events()
+wake()
 if answer[1] ~= 'ok' then
   return answer
 end

@@ -54,4 +54,5 @@ local function trim_events()
     end
     redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', bound)
   end
+  told = {}
 end

@@ -68,6 +68,8 @@ local function followers_of(key)
   return there
 end
 
+local has_followed -- whether any job of the store is followed; looked up once a command, where a child is added
+
 -- Lets one job wait for another that is not its child; the first bond stays.
 local function follow(follower_key, key, bond, now)
   local followers = ties_key(key, 'followers')
@@ -81,6 +83,7 @@ local function follow(follower_key, key, bond, now)
   local last = redis.call('ZRANGE', followers, -1, -1, 'WITHSCORES')
   redis.call('ZADD', followers, (tonumber(last[2]) or 0) + 1, follower_key)
   redis.call('ZADD', FOLLOWED, now, key)
+  has_followed = true
   local place = redis.call('HINCRBY', follower_key, 'hrk', 1)
   mark_edge(follower_key, key, { place, bond, name or '' }, 'pending')
 end
@@ -89,8 +92,6 @@ local function is_waiting(key)
   local queue, id = ref_of(key)
   return redis.call('ZSCORE', queue_key(queue) .. 'waiting-children', id)
 end
-
-local has_followed -- whether any job of the store is followed; looked up once a command, where a child is added
 
 -- A new child: who waits for the end of its parent, and of all below that, waits for it too.
 local function follow_below(parent_key, key, now)

@@ -32,4 +32,5 @@ local function wake()
       redis.call('ZADD', K .. 'marker', due, '1')
     end
   end
+  woken, postponed = {}, {}
 end
