@@ -150,9 +150,16 @@ def as_json(figures: list[Figure], repeat: int, folder: Path) -> str:
 
 
 def write_docs(figures: list[Figure], folder: Path, path: Path = DOCS) -> None:
-    """Put the table into the page about benchmarks, in the place of the last one of a disk, or of memory."""
+    """Put the tables into the page about benchmarks: that of a disk or of memory, and that of Redis."""
+    on_redis = [figure for figure in figures if figure.name.startswith("redis-")]
+    others = [figure for figure in figures if figure not in on_redis]
+    for kind, found in (("memory" if is_in_memory(folder) else "disk", others), ("redis", on_redis)):
+        if found:
+            _write_table(found, kind, folder, path)
+
+
+def _write_table(figures: list[Figure], kind: str, folder: Path, path: Path) -> None:
     text = path.read_text("utf-8")
-    kind = "memory" if is_in_memory(folder) else "disk"
     place = re.compile(rf"(<!-- table: {kind} -->\n).*?(<!-- end of table -->)", re.DOTALL)
     today = date.today().isoformat()  # noqa: DTZ011 - as above
     block = f"{machine(folder)}, {today}.\n\n```\n{printed(figures)}\n```\n"
