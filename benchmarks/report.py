@@ -125,7 +125,9 @@ def _number(value: float) -> str:
 
 
 def _short(unit: str) -> str:
-    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B", "commands": ""}.get(unit, unit.split(maxsplit=1)[0])
+    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B", "commands": ""}.get(
+        unit, unit.split(maxsplit=1)[0]
+    )
 
 
 def printed(figures: list[Figure]) -> str:

@@ -53,7 +53,9 @@ def port() -> Peer:
     folder = Path(tempfile.gettempdir()) / f"headrace-bench-{os.getuid()}" / PORT_PACKAGE
     if not folder.exists():
         _install(folder)
-    return Peer(PORT_PACKAGE.replace("bullmq==", "its Python port "), (str(folder / "bin/python"), str(HERE / "port.py")))
+    return Peer(
+        PORT_PACKAGE.replace("bullmq==", "its Python port "), (str(folder / "bin/python"), str(HERE / "port.py"))
+    )
 
 
 def _install(folder: Path) -> None:

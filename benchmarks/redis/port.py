@@ -1,4 +1,4 @@
-"""BullMQ for Python as a peer, by the protocol of bullmq.cjs. It runs in an environment of its own, without Headrace."""
+"""BullMQ for Python as a peer, by the protocol of bullmq.cjs, in an environment of its own without Headrace."""
 
 import asyncio
 import json

@@ -5,12 +5,11 @@ from typing import Any
 
 from headrace.core import lifecycle
 from headrace.core.commands import Add, Added, Claim, Configure, Settle, Source
-from headrace.core.errors import NoSuchParent
-from headrace.core.limits import QueueFull
+from headrace.core.errors import NoSuchParent, QueueFull
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
 from headrace.storage.redis.crowd import BYTES_MAX, TOGETHER_MAX
-from tests.conformance.desk import Desk, ids, new, ref
+from tests.conformance.desk import Desk, child, ids, new, ref
 
 
 def scripts_called(keys: Any) -> int:
@@ -28,7 +27,7 @@ async def test_an_add_is_refused_alone(desk: Desk) -> None:
     granted(await desk.store.run(Configure("q", max_waiting=2)))
     good, orphan, last, full = await asyncio.gather(
         desk.store.run(Add((new(),))),
-        desk.store.run(Add((new(parent="nobody"),))),
+        desk.store.run(Add((child("nobody"),))),
         desk.store.run(Add((new(),))),
         desk.store.run(Add((new(),))),
     )

@@ -5,7 +5,8 @@ there as it would alone. Whoever is cancelled while it waits leaves the others a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from headrace.storage.redis.link import ReplyError, Word
@@ -23,10 +24,10 @@ _Asked: TypeAlias = tuple[Errand, "asyncio.Future[Any]"]
 class Crowd:
     """Calls of one turn of the loop, sent together by `send`, which answers each errand."""
 
-    def __init__(self, send: Callable[[Sequence[Errand]], Awaitable[list[Any]]]) -> None:
+    def __init__(self, send: Callable[[Sequence[Errand]], Coroutine[Any, Any, list[Any]]]) -> None:
         self._send = send
         self._asked: list[_Asked] = []
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: set[asyncio.Future[list[Any]]] = set()
 
     async def run(self, errand: Errand) -> Any:
         """What the script answers."""
@@ -39,24 +40,19 @@ class Crowd:
 
     def _start(self) -> None:
         asked, self._asked = self._asked, []
-        task = asyncio.get_running_loop().create_task(self._go(_groups(asked)))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        groups = _groups(asked)
+        sending = asyncio.ensure_future(self._send([_joined(group) for group in groups]))
+        self._sending.add(sending)
+        sending.add_done_callback(partial(self._sent, groups))
 
-    async def _go(self, groups: list[list[_Asked]]) -> None:
-        try:
-            replies = await self._send([_joined(group) for group in groups])
-        except BaseException as error:
-            for group in groups:
+    def _sent(self, groups: list[list[_Asked]], sending: "asyncio.Future[list[Any]]") -> None:
+        self._sending.discard(sending)
+        error = None if sending.cancelled() else sending.exception()
+        for place, group in enumerate(groups):
+            if sending.cancelled() or error is not None:
                 _fail(group, error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for group, reply in zip(groups, replies, strict=True):
-            answers = [reply] * len(group) if isinstance(reply, ReplyError) else _parted(group, reply)
-            for (_, future), answer in zip(group, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            else:
+                _answer(group, sending.result()[place])
 
 
 def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
@@ -94,11 +90,19 @@ def _parted(group: list[_Asked], reply: Any) -> list[Any]:
     return [reply] if len(group) == 1 else reply
 
 
-def _fail(group: list[_Asked], error: BaseException) -> None:
+def _answer(group: list[_Asked], reply: Any) -> None:
+    answers = [reply] * len(group) if isinstance(reply, ReplyError) else _parted(group, reply)
+    for (_, future), answer in zip(group, answers, strict=True):
+        if not future.done():
+            future.set_result(answer)
+
+
+def _fail(group: list[_Asked], error: BaseException | None) -> None:
+    """Without an error it was cancelled."""
     for _, future in group:
         if future.done():
             continue
-        if isinstance(error, asyncio.CancelledError):
+        if error is None:
             future.cancel()
         else:
             future.set_exception(error)

@@ -1,7 +1,6 @@
-"""The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes. One text
-runs others, each as a function of its ARGV.
+"""The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes.
 
-Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
+One text runs others, each as a function of its ARGV. Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
 declared outside that a later text has, too.
 """
 
@@ -66,7 +65,7 @@ def _named(text: str, mark: str) -> list[str]:
 
 
 def _rare(texts: list[str], there: list[str]) -> str:
-    """The function `rarely`, if one of these texts asks it: around the pieces that are named so and not there anyhow."""
+    """The function `rarely`, if a text asks it: around the pieces that are named so and not there anyhow."""
     known, asking = list(there), list(texts)
     for text in asking:  # what is found may name more
         before = len(known)
