@@ -1,7 +1,7 @@
 """The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes.
 
-One text runs others, each as a function of its ARGV. Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
-declared outside that a later text has, too.
+One text runs others, each as a function of its ARGV. Lua allows 200 names in one block. So a shared piece stands in a
+block of its own, and only those of its names are declared outside that a later text has, too.
 """
 
 import hashlib
