@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks import adding, footprint, machine, processing, report, waiting
 from benchmarks.bench import Bench, Measure
 from benchmarks.figure import Figure
+from benchmarks.redis import beside
 
 REPEAT: Final = 5
 BENCHES: Final[Mapping[str, Measure]] = {
@@ -29,6 +30,7 @@ BENCHES: Final[Mapping[str, Measure]] = {
     "memory": footprint.memory,
     "start": footprint.starting,
     "import": footprint.importing,
+    "redis": beside.beside_bullmq,
 }
 
 

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any, Final, Literal, TypeAlias
 
 Unit: TypeAlias = Literal[
-    "jobs/s", "bytes", "ms", "% of a core", "MiB", "% more", "% less", "commits/s", "rows/s", "µs"
+    "jobs/s", "bytes", "ms", "% of a core", "MiB", "% more", "% less", "commits/s", "rows/s", "µs", "commands"
 ]
 
 RATES: Final = frozenset({"jobs/s", "commits/s", "rows/s"})
@@ -16,12 +16,14 @@ class Goal:
     """What is promised of a median, or of the median ratio to the machine's limit."""
 
     bound: float
-    kind: Literal["at least", "at most", "of the limit at least"] = "at least"
+    kind: Literal["at least", "at most", "of the limit at least", "of the limit at most"] = "at least"
 
     def is_reached(self, value: float, ratio: float | None) -> bool:
         """Whether the promise is kept."""
         if self.kind == "at most":
             return value <= self.bound
+        if self.kind == "of the limit at most":
+            return ratio is not None and ratio <= self.bound
         return (value if self.kind == "at least" else ratio or 0.0) >= self.bound
 
 

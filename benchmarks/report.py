@@ -108,6 +108,8 @@ def _goal(goal: Goal | None) -> str:
         return ""
     if goal.kind == "of the limit at least":
         return f">= {100 * goal.bound:.0f} %"
+    if goal.kind == "of the limit at most":
+        return f"<= {goal.bound:.1f} x"
     return f"{'>=' if goal.kind == 'at least' else '<='} {goal.bound:,g}"
 
 
@@ -123,7 +125,9 @@ def _number(value: float) -> str:
 
 
 def _short(unit: str) -> str:
-    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B"}.get(unit, unit.split(maxsplit=1)[0])
+    return {"jobs/s": "/s", "rows/s": "/s", "commits/s": "/s", "bytes": "B", "commands": ""}.get(
+        unit, unit.split(maxsplit=1)[0]
+    )
 
 
 def printed(figures: list[Figure]) -> str:
@@ -148,9 +152,16 @@ def as_json(figures: list[Figure], repeat: int, folder: Path) -> str:
 
 
 def write_docs(figures: list[Figure], folder: Path, path: Path = DOCS) -> None:
-    """Put the table into the page about benchmarks, in the place of the last one of a disk, or of memory."""
+    """Put the tables into the page about benchmarks: that of a disk or of memory, and that of Redis."""
+    on_redis = [figure for figure in figures if figure.name.startswith("redis-")]
+    others = [figure for figure in figures if figure not in on_redis]
+    for kind, found in (("memory" if is_in_memory(folder) else "disk", others), ("redis", on_redis)):
+        if found:
+            _write_table(found, kind, folder, path)
+
+
+def _write_table(figures: list[Figure], kind: str, folder: Path, path: Path) -> None:
     text = path.read_text("utf-8")
-    kind = "memory" if is_in_memory(folder) else "disk"
     place = re.compile(rf"(<!-- table: {kind} -->\n).*?(<!-- end of table -->)", re.DOTALL)
     today = date.today().isoformat()  # noqa: DTZ011 - as above
     block = f"{machine(folder)}, {today}.\n\n```\n{printed(figures)}\n```\n"

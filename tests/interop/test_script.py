@@ -1,6 +1,30 @@
 """How the Lua texts are put together."""
 
-from headrace.storage.redis.script import script
+import re
+from importlib import resources
+
+import pytest
+
+from headrace.storage.redis.calls import SCRIPTS
+from headrace.storage.redis.script import PACKAGE, script
+
+RARE = re.compile(r"\nlocal rare\n.*?\n  return rare\[name\]\nend", re.DOTALL)
+QUOTED = re.compile(r"'[^'\n]*'|--.*")
+DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
+FUNCTION = re.compile(r"\bfunction (\w+)")
+GIVEN = re.compile(r"\bfunction ?\w*\(([^)]*)\)")
+WORD = re.compile(r"(?<![.\w:])[A-Za-z_]\w*")
+
+
+def names_in(text: str) -> set[str]:
+    """What is declared somewhere in a text."""
+    groups = [*DECLARED.findall(text), *FUNCTION.findall(text), *GIVEN.findall(text)]
+    return {name.strip() for group in groups for name in group.split(",")}
+
+
+def shared_names() -> set[str]:
+    texts = (resources.files(PACKAGE) / "shared").iterdir()
+    return {name for text in texts for name in re.findall(r"(?m)^local (?:function )?(\w+)", text.read_text("utf-8"))}
 
 
 def test_a_shared_text_comes_once_and_after_what_it_uses() -> None:
@@ -18,9 +42,15 @@ def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
 
 
 def test_what_is_needed_rarely_is_made_when_it_is_asked_for() -> None:
-    usual, rare = script("fire").text.split("local function rarely(")
+    usual, rare = script("fire").text.split("\nfunction rarely(")
     for part in ("function call_off(", "function family_of(", "function leased("):
         assert part not in usual
         assert rare.count(part) == 1
-    assert "rare = { leased = leased, family_of = family_of, call_off = call_off }" in rare
-    assert "rarely" not in script("claim").text
+    assert all(f" {name} = {name}" in rare for name in ("call_off", "family_of", "leased", "arrange", "watch_deadline"))
+    assert "rarely" not in script("renew").text
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_what_a_script_uses_plainly_is_there_from_the_start(name: str) -> None:
+    text = QUOTED.sub("''", RARE.sub("", script(name).text))
+    assert set(WORD.findall(text)) & shared_names() <= names_in(text)

@@ -19,6 +19,10 @@ REFUSALS: Final[dict[str, type[Refused]]] = {
 }
 
 
+def first_added(command: Add, reply: Any, keys: Keys) -> Added | Refused:
+    return added(command, reply[0], keys)
+
+
 def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     code, *rest = reply
     if code == "queue-full":
@@ -80,7 +84,7 @@ def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys:
 _FRESH: Final = (None,) * 5
 
 READERS: Final[dict[type, Reader]] = {
-    Add: added,
+    Add: first_added,
     Claim: claimed,
     Settle: settled,
     Recover: recovered,

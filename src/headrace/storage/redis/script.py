@@ -1,7 +1,7 @@
 """The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes.
 
-Lua allows 200 names in one block. So a shared piece stands in a block of its own, and only those of its names are
-declared outside that a later text has, too.
+One text runs others, each as a function of its ARGV. Lua allows 200 names in one block. So a shared piece stands in a
+block of its own, and only those of its names are declared outside that a later text has, too.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 USES: Final = "-- uses: "
 RARELY: Final = "-- rarely: "
+RUNS: Final = "-- runs: "
 PACKAGE: Final = "headrace.storage.redis"
 
 _LOCAL: Final = re.compile(r"^local (?P<function>function )?(?P<names>\w+(?:, \w+)*)(?P<end>\(| =)?", re.MULTILINE)
@@ -34,17 +35,23 @@ class Script(Struct, frozen=True):
 def script(command: str) -> Script:
     """The script of a command, by the command's name in snake_case."""
     own = _read("commands", command)
-    pieces = _pieces(own, USES, [])
-    text = _rare(own, pieces) + own
+    parts = [_read("commands", name) for name in _named(own, RUNS)] or [own]
+    pieces: list[str] = []
+    for part in parts:
+        _pieces(part, USES, pieces)
+    text = rare = _rare([*pieces, *parts], pieces)
+    for name in _named(own, RUNS):
+        text += f"local function {name}(ARGV)\n{_read('commands', name)}\nend\n"
+    text += own
     for piece in reversed(pieces):
-        text = f"{_rare(piece, pieces)}{_enclosed(piece, later=text)}\n{text}"
+        text = f"{_enclosed(piece, later=text)}\n{text}"
+    text = f"local rarely\n{text}" if rare else text
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _pieces(text: str, mark: str, found: list[str]) -> list[str]:
     """The shared texts that the line of `text` with this mark names, each once and after those that it needs itself."""
-    lines = [line for line in text.splitlines()[:2] if line.startswith(mark)]
-    for name in " ".join(lines).removeprefix(mark).split():
+    for name in _named(text, mark):
         piece = _read("shared", name)
         _pieces(piece, USES, found)
         if piece not in found:
@@ -52,10 +59,20 @@ def _pieces(text: str, mark: str, found: list[str]) -> list[str]:
     return found
 
 
-def _rare(text: str, there: list[str]) -> str:
-    """The function `rarely`, for a text that asks it: around the pieces that are named so and not there anyhow."""
-    found = _pieces(text, RARELY, list(there))[len(there) :]
-    names = dict.fromkeys(_ASKED.findall(text))
+def _named(text: str, mark: str) -> list[str]:
+    lines = [line for line in text.splitlines()[:2] if line.startswith(mark)]
+    return " ".join(lines).removeprefix(mark).split()
+
+
+def _rare(texts: list[str], there: list[str]) -> str:
+    """The function `rarely`, if a text asks it: around the pieces that are named so and not there anyhow."""
+    known, asking = list(there), list(texts)
+    for text in asking:  # what is found may name more
+        before = len(known)
+        _pieces(text, RARELY, known)
+        asking += known[before:]
+    found = known[len(there) :]
+    names = dict.fromkeys(name for text in asking for name in _ASKED.findall(text))
     body = f"rare = {{ {', '.join(f'{name} = {name}' for name in names)} }}"
     for piece in reversed(found):
         body = f"{_enclosed(piece, later=body)}\n{body}"

@@ -15,6 +15,7 @@ from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.blocking import Blocking
 from headrace.storage.redis.call import CHANGED, Call, Considered
 from headrace.storage.redis.calls import CALLS, SCRIPTS
+from headrace.storage.redis.crowd import GATHERED, Crowd, Errand
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Address, Links, ReplyError, Word, packed
 from headrace.storage.redis.records import AT_JOBS
@@ -43,6 +44,7 @@ class RedisStore:
         self._scripts: dict[str, Script] = {}
         self._blocking: Blocking | None = None
         self._another = partial(RedisStore, url, prefix=prefix, clock=clock)
+        self._crowd = Crowd(self._together)
 
     async def open(self) -> None:
         if self._links is not None:
@@ -94,9 +96,17 @@ class RedisStore:
     async def _ask(self, links: Links, commands: Sequence[Command[Any]]) -> list[Any]:
         calls = [(CALLS[type(command)], command) for command in commands]
         errands = [(call.script, call.arguments(command, self._keys)) for call, command in calls]
-        replies = await self._errands(links, errands)
+        if len(errands) == 1 and errands[0][0] in GATHERED:
+            replies = [await self._crowd.run(errands[0])]
+        else:
+            replies = await self._errands(links, errands)
         await self._finish(links, [(call, reply) for (call, _), reply in zip(calls, replies, strict=True)])
         return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def _together(self, errands: Sequence[Errand]) -> list[Any]:
+        if self._links is None:
+            raise Unavailable(problem="it is not open")
+        return await self._errands(self._links, errands)
 
     async def _finish(self, links: Links, answered: Sequence[tuple[Call | Considered, Any]]) -> None:
         """Do what is still to be done after some answers."""

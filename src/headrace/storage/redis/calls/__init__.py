@@ -21,6 +21,7 @@ from headrace.storage.redis.calls import (
     tree,
     workers,
 )
+from headrace.storage.redis.crowd import TURN
 from headrace.storage.redis.replies import READERS
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
@@ -43,4 +44,4 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **schedules.CALLS,
 }
 
-SCRIPTS: Final = frozenset({call.script for call in CALLS.values()} | {schedulers.ADVANCE})
+SCRIPTS: Final = frozenset({call.script for call in CALLS.values()} | {schedulers.ADVANCE, TURN})

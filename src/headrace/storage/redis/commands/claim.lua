@@ -1,9 +1,10 @@
--- uses: clock queues place events wake lease rest rate defer deadlines schedulers
+-- uses: clock queues place events wake lease rest
+-- rarely: turns rate defer deadlines schedulers
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
 -- names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now [, what shared/schedulers notes]}; a row is FIELDS, then the
+-- Answer: {ms until asking again makes sense or -1, rows, now [, chains of BullMQ's job schedulers]}; a row is FIELDS, then the
 -- id, the number of the source, and for the few that have them MORE.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
@@ -18,6 +19,7 @@ local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
 local rest_of_lease = lease_rest(now + lease_ms, token)
 local rows, soonest = {}, nil
+local chains = {}
 
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
@@ -47,7 +49,7 @@ local function room_in(K, ours, of, wanted)
     room = math.min(room, of.concurrency - redis.call('LLEN', K .. 'active'))
   end
   if rate then
-    room = math.min(room, (startable(K, ours, rate, now, is_frozen)))
+    room = math.min(room, (rarely('startable')(K, ours, rate, now, is_frozen)))
   end
   return room
 end
@@ -56,9 +58,9 @@ local function start(K, id, job, source, started, is_prioritized)
   local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
   job[ID], job[SOURCE] = id, source
   if not job[STARTED] and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
-    job[DEFERRED] = why_late(key, now)
+    job[DEFERRED] = rarely('why_late')(key, now)
     if job[DEFERRED] then
-      defer(key, job[DEFERRED], now)
+      rarely('defer')(key, job[DEFERRED], now)
     end
   end
   if job[STARTED] or job[DEFERRED] then
@@ -68,7 +70,9 @@ local function start(K, id, job, source, started, is_prioritized)
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
-  note_scheduler(K, sources[source][1], id, job[OPTIONS])
+  if string.sub(id, 1, 7) == 'repeat:' then
+    chains[#chains + 1] = rarely('chain_of')(K, sources[source][1], id, job[OPTIONS])
+  end
   if is_prioritized then
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
   else
@@ -147,18 +151,18 @@ local gathered = {} -- queues with limits per key whose jobs stand in their line
 
 local function take_in_turn(K, names, source, room, started)
   if not gathered[K] then
-    gather(K)
+    rarely('gather')(K)
     gathered[K] = true
   end
-  forget_turns(K)
-  local taken = in_turn(K, room, function(id)
+  rarely('forget_turns')(K)
+  local taken = rarely('in_turn')(K, room, function(id)
     local job = redis.call('HMGET', K .. id, unpack(FIELDS))
     if not job[NAME] then
       return false
     end
     return (not names or names[job[NAME]] or job[DEFERRED]) and job or nil
   end)
-  take_turns(K, taken)
+  rarely('take_turns')(K, taken)
   for _, job in ipairs(taken) do
     start(K, job.id, job.seen, source, started, job.score >= CLASS)
   end
@@ -176,7 +180,7 @@ local function look_ahead(K, ours, of)
   end
   local spent
   if of.rate then
-    spent = select(2, startable(K, ours, of.rate, now, is_frozen))
+    spent = select(2, rarely('startable')(K, ours, of.rate, now, is_frozen))
   end
   local due = not spent and next_due(K)
   if spent or due then
@@ -210,7 +214,7 @@ local function serve(source, queue, names)
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
     if of.rate then
-      spend(K, ours, of.rate, now, is_frozen, #started, started.count)
+      rarely('spend')(K, ours, of.rate, now, is_frozen, #started, started.count)
     end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
@@ -236,9 +240,9 @@ for source, entry in ipairs(sources) do
 end
 for K in pairs(gathered) do
   if not woken[K] then
-    deal(K)
+    rarely('deal')(K)
   end
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows, now, #schedulers > 0 and schedulers or nil }
+return { #rows < limit and soonest or -1, rows, now, #chains > 0 and chains or nil }

@@ -1,4 +1,4 @@
--- uses: adding schedules
+-- uses: adding schedules state
 -- Fire: the job of a slot and the step to the next slot, both or neither.
 --
 -- ARGV: as for Add, of the job, if there is a slot; and last, as MessagePack: name, the version that the schedule is to
@@ -48,7 +48,9 @@ end
 if asked and overlap ~= 'allow' and is_overlapping() then
   return overlap == 'queue' and { 'waiting' } or pass_over(1)
 end
-local answer = add()
+local answer = add(3)
+trim_events()
+wake()
 if answer[1] ~= 'ok' then
   return answer
 end

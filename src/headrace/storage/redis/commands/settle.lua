@@ -1,5 +1,5 @@
--- uses: clock queues place events wake parents retain lease failure tally dedup
--- rarely: cancel metrics
+-- uses: clock queues place events wake lease tally
+-- rarely: parents retain failure dedup cancel lines metrics
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -53,14 +53,15 @@ local function record_failure(key, settlement, job)
   if not settlement[10] then
     return reason
   end
-  local line = stamped(settlement[12], now)
+  local line = rarely('stamped')(settlement[12], now)
   redis.call('HSET', key, 'failedReason', reason)
   if is_final then
     redis.call('HSET', key, 'hrw', line)
   end
   if settlement[11] then
     local past = redis.call('HMGET', key, 'stacktrace', 'hrf')
-    redis.call('HSET', key, 'stacktrace', stack_with(past[1], settlement[11]), 'hrf', history_with(past[2], line))
+    redis.call('HSET', key, 'stacktrace', rarely('stack_with')(past[1], settlement[11]),
+      'hrf', rarely('history_with')(past[2], line))
   end
   return reason
 end
@@ -92,7 +93,9 @@ local function finish(K, queue, key, settlement, job, made, reason)
   if job[DEFERRED] then
     redis.call('HDEL', key, 'defa', 'hrd')
   end
-  strike(K, id)
+  if limits_of(K).per_key then
+    rarely('strike')(K, id)
+  end
   if job[DEID] then
     keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
   end
@@ -194,6 +197,11 @@ local function write_metrics(K, ended)
   end
 end
 
+local function is_any_to_go(K, target, count, age_ms)
+  return count and redis.call('ZCARD', K .. target) > count
+    or age_ms and #redis.call('ZRANGEBYSCORE', K .. target, '-inf', now - age_ms, 'LIMIT', 0, 1) > 0
+end
+
 -- Neighbours with the same bounds are one: nothing was added between them.
 local function retain_all()
   local last
@@ -202,9 +210,9 @@ local function retain_all()
     local count, age_ms = settlement[13], settlement[14]
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
-      erase({ K .. settlement[2] }, now)
-    elseif rule ~= last then
-      retain(K, target, count, age_ms, now)
+      rarely('erase')({ K .. settlement[2] }, now)
+    elseif rule ~= last and is_any_to_go(K, target, count, age_ms) then
+      rarely('retain')(K, target, count, age_ms, now)
     end
     last = rule
   end
@@ -237,16 +245,20 @@ for K, queue in pairs(queues) do
   write_metrics(K, queue.ended)
 end
 write_tallies(now)
-drop(tell_completed(ties_of(children.completed), now), now)
-local free = tell_failed(ties_of(children.failed), now)
-if #free > 0 then
-  rarely('call_off')(free, now)
+if #children.completed > 0 then
+  rarely('drop')(rarely('tell_completed')(rarely('ties_of')(children.completed), now), now)
+end
+if #children.failed > 0 then
+  local free = rarely('tell_failed')(rarely('ties_of')(children.failed), now)
+  if #free > 0 then
+    rarely('call_off')(free, now)
+  end
 end
 for _, parent in ipairs(awaiting) do
-  release_if_free(parent, now, parent.is_forced, parent.asked)
+  rarely('release_if_free')(parent, now, parent.is_forced, parent.asked)
 end
 for _, job in ipairs(keyed) do
-  end_key(job[1], job[2], job[3], job[4], now)
+  rarely('end_key')(job[1], job[2], job[3], job[4], now)
 end
 retain_all()
 for K, queue in pairs(queues) do

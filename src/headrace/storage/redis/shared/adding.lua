@@ -1,26 +1,38 @@
--- uses: clock queues place state events wake parents store receive follow capacity
--- rarely: cancel family leased
+-- uses: clock queues place events wake store limits
+-- rarely: state parents receive follow capacity cancel family leased
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
--- ARGV begins as that of Add: prefix, now or '', request id or '', how long its answer is kept in ms, the jobs as
--- MessagePack, see shared/store and, of their dedup, shared/receive; the token of a lease on every parent that is in the
--- store, or ''.
+-- Four of ARGV are an Add: request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
+-- and, of their dedup, shared/receive; the token of a lease on every parent that is in the store, or ''.
 
-local prefix, request, request_ms = ARGV[1], ARGV[3], tonumber(ARGV[4])
 local now = clock(ARGV[2])
-local jobs, token = cmsgpack.unpack(ARGV[5]), ARGV[6] ~= '' and ARGV[6]
-local answer_key = prefix .. '~::request:' .. request
+local request, request_ms, jobs, token
+local new -- hash key -> the job of this command that will be there
+local existing -- position -> true
+local needed -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
+local parents -- hash key -> state, of parents that are in the store
+local flows -- jobs of this command that were added with children, or follow others
+local hung -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
+local has_dedups
+local last -- queue key -> the number given last
+local ids, positions, names, duplicates, replaced, kept
+local dropped -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
+local ended -- ties of new followers to jobs that have ended
 
-local new = {} -- hash key -> the job of this command that will be there
-local existing = {} -- position -> true
-local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
-local parents = {} -- hash key -> state, of parents that are in the store
-local flows = {} -- jobs of this command that were added with children, or follow others
-local hung = {} -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
-local has_dedups = false
+local function begin(first)
+  request, request_ms, token = ARGV[first], tonumber(ARGV[first + 1]), ARGV[first + 3] ~= '' and ARGV[first + 3]
+  jobs = cmsgpack.unpack(ARGV[first + 2])
+  new, existing, needed, parents, flows, hung, has_dedups, last = {}, {}, {}, {}, {}, {}, false, {}
+  ids, positions, names, duplicates, replaced, kept = {}, {}, {}, {}, {}, {}
+  dropped, ended = {}, { completed = {}, failed = {} }
+end
+
+local function answer_key()
+  return ARGV[1] .. '~::request:' .. request
+end
 
 local function earlier_answer()
-  local kept = request ~= '' and redis.call('GET', answer_key)
+  local kept = request ~= '' and redis.call('GET', answer_key())
   if kept then
     local answer = cmsgpack.unpack(kept)
     if now - answer[1] <= request_ms then
@@ -41,7 +53,7 @@ local function parent_problem(job)
   local key = K .. job[11]
   local state = new[key] and first_state(new[key]) or parents[key]
   if state == nil then
-    state = redis.call('EXISTS', key) == 1 and state_of(K, job[11]) or false
+    state = redis.call('EXISTS', key) == 1 and rarely('state_of')(K, job[11]) or false
     parents[key] = state
   end
   if not state then
@@ -97,17 +109,11 @@ local function problem(position, job)
   return refusal
 end
 
-local last = {} -- queue key -> the number given last
-
 -- Numbers are drawn together, unless it shows only on the way how many are needed.
 local function next_number(K)
   last[K] = last[K] and last[K] + 1
   return string.format('%.0f', last[K] or redis.call('INCR', K .. 'id'))
 end
-
-local ids, positions, names = {}, {}, {}
-local duplicates, replaced, kept = {}, {}, {}
-local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
 
 local function owner_above(job)
   if job[10] then
@@ -124,11 +130,11 @@ end
 -- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
 local function owner_of(position, job)
   local above = owner_above(job)
-  local key = not above and job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)
+  local key = not above and job[DEDUP] and rarely('taken_key')(job[1], job[DEDUP][1], now)
   if not key then
     return above
   end
-  local does, number = receive(key, job, next_number, now)
+  local does, number = rarely('receive')(key, job, next_number, now)
   if does == 'replaces' then
     replaced[#replaced + 1] = { position - 1, key.owner }
     return nil, number, key
@@ -156,7 +162,7 @@ local function enter(position, job)
   id = id or number
   store_job(K, id, job, number, now)
   if job[DEDUP] then
-    give_new_key(job, id, before, now)
+    rarely('give_new_key')(job, id, before, now)
   end
   if job[9] then
     flows[#flows + 1] = { K = K, id = id, key = K .. id, follows = job[FOLLOWS] }
@@ -164,15 +170,13 @@ local function enter(position, job)
   return job[1], id
 end
 
-local ended = { completed = {}, failed = {} } -- ties of new followers to jobs that have ended
-
 local function tie(follower, job, bond)
-  follow(follower.key, job.key, bond, now)
-  local state = state_of(job.K, job.id)
+  rarely('follow')(follower.key, job.key, bond, now)
+  local state = rarely('state_of')(job.K, job.id)
   if ended[state] then
-    local value = state == 'failed' and reason_of(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
+    local value = state == 'failed' and rarely('reason_of')(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
     local child = { key = job.key, value = value }
-    table.insert(ended[state], { child = child, parent = follower_of(follower.key), is_followed = true })
+    table.insert(ended[state], { child = child, parent = rarely('follower_of')(follower.key), is_followed = true })
   end
 end
 
@@ -191,8 +195,8 @@ local function tie_followers()
       end
     end
   end
-  drop(tell_completed(ended.completed, now), now)
-  local free = tell_failed(ended.failed, now)
+  rarely('drop')(rarely('tell_completed')(ended.completed, now), now)
+  local free = rarely('tell_failed')(ended.failed, now)
   if #free > 0 then
     rarely('call_off')(free, now)
   end
@@ -200,8 +204,10 @@ end
 
 -- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
 -- for what was answered before and for jobs with dedup keys, the first with the queues, positions of duplicates,
--- [position, id] of who was replaced, and positions of what is kept.
-local function add()
+-- [position, id] of who was replaced, and positions of what is kept. The Add begins at this place of ARGV; `trim_events`
+-- and `wake` are left to the caller.
+local function add(first)
+  begin(first)
   local answer = earlier_answer()
   if answer then
     return answer
@@ -212,7 +218,7 @@ local function add()
       return refusal
     end
   end
-  local refusal = full(jobs, existing, needed, now)
+  local refusal = is_bounded(needed) and rarely('full')(jobs, existing, now)
   if refusal then
     return refusal
   end
@@ -232,15 +238,15 @@ local function add()
       names[position], ids[position] = enter(position, job)
     end
   end
-  tie_followers()
-  for _, parent in ipairs(flows) do
-    release_if_free(parent, now) -- nothing to wait for
+  if #flows > 0 then
+    tie_followers()
   end
-  trim_events()
-  wake()
+  for _, parent in ipairs(flows) do
+    rarely('release_if_free')(parent, now) -- nothing to wait for
+  end
   if request ~= '' then
     local kept_answer = cmsgpack.pack({ now, ids, positions, names, duplicates, replaced, kept })
-    redis.call('SET', answer_key, kept_answer, 'PX', request_ms)
+    redis.call('SET', answer_key(), kept_answer, 'PX', request_ms)
   end
   if has_dedups then
     return { 'ok', ids, positions, names, duplicates, replaced, kept }

@@ -1,5 +1,5 @@
 -- uses: queues keys counts limits turns state
--- Whether new jobs fit into queues that bound what waits. Of a queue without limits, `meta` is read and no more.
+-- Whether new jobs fit into queues that bound what waits.
 
 local IS_OVER = { completed = true, failed = true, gone = true }
 
@@ -58,14 +58,14 @@ local function of_key(K, per_key, key, new)
 end
 
 -- Looks at the queue of a job and at its key, at each once.
-local function refusal_of(job, counts)
+local function refusal_of(job, counts, roomy)
   local K = queue_key(job[1])
   local of, per_key, line = limits_of(K), limits_of(K).per_key, K .. (job.key or '')
-  if not of.is_roomy and not has_room(
+  if not roomy[K] and not has_room(
     of.concurrency, of.max_waiting, redis.call('LLEN', K .. 'active'), waiting_in(K), counts[K]) then
     return { 'queue-full', job[1], of.max_waiting, '', '' }
   end
-  of.is_roomy = true
+  roomy[K] = true
   if per_key and per_key.waiting and job.key ~= '' and counts[line] then
     local running, waiting = of_key(K, per_key, job.key, counts[line])
     if not has_room(per_key.running, per_key.waiting, running, waiting, counts[line]) then
@@ -76,15 +76,8 @@ local function refusal_of(job, counts)
 end
 
 -- {'queue-full', queue, most, member, key} of the first job whose queue or key has no room for all that are new, or nil.
-local function full(jobs, existing, needed, now)
-  local is_limited, counts = false, {}
-  for K in pairs(needed) do
-    local of = limits_of(K)
-    is_limited = is_limited or of.max_waiting or (of.per_key and of.per_key.waiting)
-  end
-  if not is_limited then
-    return nil
-  end
+local function full(jobs, existing, now)
+  local counts, roomy = {}, {}
   local new = newcomers(jobs, existing, now)
   for _, job in ipairs(new) do
     local K = queue_key(job[1])
@@ -96,7 +89,7 @@ local function full(jobs, existing, needed, now)
     end
   end
   for _, job in ipairs(new) do
-    local refusal = refusal_of(job, counts)
+    local refusal = refusal_of(job, counts, roomy)
     if refusal then
       return refusal
     end

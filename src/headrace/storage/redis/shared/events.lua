@@ -1,4 +1,4 @@
--- uses: change
+-- uses: change limits
 -- BullMQ's stream of events, `K events`: names and fields are its own. What they do not say of what happened stands in a
 -- last field of ours, `hr`: the entry of our log as it is to be; or `hrof`: the job that it is told of, if not `jobId`.
 
@@ -44,14 +44,14 @@ end
 -- Once at the end of a command, so that a batch is trimmed once and not once a job. A reader trims to the bound.
 local function trim_events()
   for K in pairs(told) do
-    local bound = tonumber(redis.call('HGET', K .. 'meta', 'opts.maxLenEvents'))
+    local bound = limits_of(K).events_max
     if not bound then
       bound = EVENTS_MAX
       redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', bound)
     end
-    if is_read(K) then
-      bound = math.max(bound, UNNUMBERED_MAX)
+    if redis.call('XLEN', K .. 'events') > bound then
+      redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
     end
-    redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', bound)
   end
+  told = {}
 end

@@ -68,6 +68,8 @@ local function followers_of(key)
   return there
 end
 
+local has_followed -- whether any job of the store is followed; looked up once a command, where a child is added
+
 -- Lets one job wait for another that is not its child; the first bond stays. Ties of jobs with these ids that Node removed
 -- are forgotten.
 local function follow(follower_key, key, bond, now)
@@ -85,6 +87,7 @@ local function follow(follower_key, key, bond, now)
   local last = redis.call('ZRANGE', followers, -1, -1, 'WITHSCORES')
   redis.call('ZADD', followers, (tonumber(last[2]) or 0) + 1, follower_key)
   redis.call('ZADD', FOLLOWED, now, key)
+  has_followed = true
   local place = redis.call('HINCRBY', follower_key, 'hrk', 1)
   mark_edge(follower_key, key, { place, bond, name or '' }, 'pending')
 end
@@ -93,8 +96,6 @@ local function is_waiting(key)
   local queue, id = ref_of(key)
   return redis.call('ZSCORE', queue_key(queue) .. 'waiting-children', id)
 end
-
-local has_followed -- whether any job of the store is followed; looked up once a command, where a child is added
 
 -- A new child: who waits for the end of its parent, and of all below that, waits for it too.
 local function follow_below(parent_key, key, now)

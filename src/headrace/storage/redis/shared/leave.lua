@@ -1,4 +1,4 @@
--- uses: wake
+-- uses: wake lines
 -- Out of a state, by hand.
 
 local LISTS = { waiting = 'wait', active = 'active' }

@@ -17,12 +17,23 @@ end
 
 local function limits_of(K)
   if not limits[K] then
-    local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'hrmax', 'hrkey')
+    local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'hrmax', 'hrkey',
+      'opts.maxLenEvents')
     limits[K] = {
       is_paused = meta[1], concurrency = tonumber(meta[2]), max_waiting = tonumber(meta[5]),
       rate = meta[3] and meta[4] and { most = tonumber(meta[3]), per_ms = tonumber(meta[4]) },
-      per_key = per_key_of(K, meta[6]),
+      per_key = per_key_of(K, meta[6]), events_max = tonumber(meta[7]),
     }
   end
   return limits[K]
+end
+
+-- Whether any of these queues bounds what waits.
+local function is_bounded(queue_keys)
+  for K in pairs(queue_keys) do
+    local of = limits_of(K)
+    if of.max_waiting or (of.per_key and of.per_key.waiting) then
+      return true
+    end
+  end
 end

@@ -1,4 +1,4 @@
--- uses: limits member
+-- uses: limits member classes
 -- Where the ready jobs of a queue stand that has limits per key: parked, in a line of their key. Of Node's `wait` and
 -- `prioritized` they have only a few, the next in turn, none that may not run: what Node must not take it cannot see.
 --
@@ -8,11 +8,9 @@
 -- none at a time since the last claim; `dealt`, a hash of the jobs that Node may take, each with its score and key;
 -- `keyed`, of all unfinished jobs `<key>\0<id>`.
 
-local CLASS = 4294967296 -- priority * 2^32 + counter
 local MIDDLE = 2147483648 -- of a class; positions in front are below
 local PARKED = { 'parked', 'lines', 'heads', 'turns', 'dealt', 'keyed', 'emptied' }
 local DIGITS = 16
-local fronted, fronts = {}, 0 -- hash keys of the jobs that this command put in front, in their order
 
 local function digits(score)
   return string.format('%016.0f', score)

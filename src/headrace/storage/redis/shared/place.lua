@@ -1,4 +1,4 @@
--- uses: wake
+-- uses: wake classes
 -- Where a job stands in its queue. `wait` is taken from the right; scores are BullMQ's. `since` is the instant at which
 -- a job becomes ready, if that is not the one of its add.
 

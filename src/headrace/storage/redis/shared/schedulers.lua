@@ -11,12 +11,11 @@ local function scheduler_of(K, id)
   end
 end
 
-local schedulers = {} -- of the jobs that were claimed: {queue, job id, scheduler's id, slot, every, offset, opts}
-
-local function note_scheduler(K, queue, id, opts)
+-- {queue, job id, scheduler's id, slot, every, offset, opts} of a job that was claimed, if a job of the next slot is due.
+local function chain_of(K, queue, id, opts)
   local rjk, slot = scheduler_of(K, id)
   local found = rjk and redis.call('HMGET', K .. 'repeat:' .. rjk, 'ic', 'every', 'offset')
   if found and found[1] then -- else it is a repeatable job of BullMQ 5, which Node does not go on with either
-    schedulers[#schedulers + 1] = { queue, id, rjk, slot, found[2], found[3], opts or '' }
+    return { queue, id, rjk, slot, found[2], found[3], opts or '' }
   end
 end

@@ -1,4 +1,5 @@
--- uses: queues place events deadlines follow
+-- uses: queues place events
+-- rarely: lines deadlines follow
 -- A new job, against which nothing speaks: one of an Add, or one that was kept for the end of another. It is a list
 -- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
 --  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil,
@@ -17,7 +18,7 @@ local function write_job(K, id, job, number, now)
       'priority', job[6], 'parentKey', parent_key, 'parent', job[12],
       'hrp', redis.call('HINCRBY', parent_key, 'hrk', 1))
     redis.call('SADD', parent_key .. ':dependencies', key)
-    follow_below(parent_key, key, now)
+    rarely('follow_below')(parent_key, key, now)
   else
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
       'priority', job[6])
@@ -28,7 +29,7 @@ local function write_job(K, id, job, number, now)
   if job[EXPIRES] then
     local at = now + job[EXPIRES]
     redis.call('HSET', key, 'hre', string.format('%.0f:%s', at, job[WHY]))
-    watch_deadline(job[1], id, number, at)
+    rarely('watch_deadline')(job[1], id, number, at)
   end
 end
 
@@ -50,7 +51,9 @@ end
 local function store_job(K, id, job, number, now)
   know(job[1])
   write_job(K, id, job, number, now)
-  enroll(K, id)
+  if limits_of(K).per_key then
+    rarely('enroll')(K, id)
+  end
   emit(K, 'added', id, 'name', job[3])
   place_job(K, id, job, now)
 end

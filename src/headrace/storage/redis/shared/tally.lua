@@ -43,7 +43,6 @@ local function tally(queue, name, target, wait, ran_ms)
 end
 
 local function add_up(key, name, sums)
-  redis.call('HINCRBY', key, 'c' .. name, sums.completed)
   if sums.failed > 0 then
     redis.call('HINCRBY', key, 'f' .. name, sums.failed)
   end
@@ -54,26 +53,32 @@ local function add_up(key, name, sums)
   end
 end
 
+-- Counts what has completed. A name that was not there yet is one more, unless there are too many: then it has none.
+local function counted_as(key, sums)
+  local field = 'c' .. sums.name
+  if redis.call('HSETNX', key, field, sums.completed) == 0 then
+    redis.call('HINCRBY', key, field, sums.completed)
+    return sums.name
+  end
+  local names = redis.call('HINCRBY', key, '#', sums.name == '' and 0 or 1)
+  if redis.call('HLEN', key) == 2 then
+    redis.call('PEXPIRE', key, KEPT_MS)
+  end
+  if names > NAMES_MAX then
+    redis.call('HINCRBY', key, '#', -1)
+    redis.call('HDEL', key, field)
+    redis.call('HINCRBY', key, 'c', sums.completed)
+    return ''
+  end
+  return sums.name
+end
+
 -- Once at the end of a command.
 local function write_tallies(now)
   for _, queue in ipairs(tallied) do
     local key = string.format('%s~:%s:tally:%.0f', ARGV[1], queue, math.floor(now / 60000))
-    local known = tonumber(redis.call('HGET', key, '#'))
-    if not known then
-      redis.call('HSET', key, '#', 0)
-      redis.call('PEXPIRE', key, KEPT_MS)
-      known = 0
-    end
     for _, sums in ipairs(tallies[queue].order) do
-      local name = sums.name
-      if name ~= '' and redis.call('HEXISTS', key, 'c' .. name) == 0 then
-        if known >= NAMES_MAX then
-          name = ''
-        else
-          known = redis.call('HINCRBY', key, '#', 1)
-        end
-      end
-      add_up(key, name, sums)
+      add_up(key, counted_as(key, sums), sums)
     end
   end
 end

@@ -1,4 +1,5 @@
--- uses: turns
+-- uses: limits
+-- rarely: turns
 -- Wakes sleeping workers by BullMQ's marker: member '0' says that there is work, '1' when the next delayed job is due.
 
 local woken = {} -- queues with new work
@@ -19,7 +20,7 @@ end
 local function wake()
   for K in pairs(woken) do
     if limits_of(K).per_key then
-      arrange(K)
+      rarely('arrange')(K)
     end
     if not is_closed(K) then
       redis.call('ZADD', K .. 'marker', 0, '0')
@@ -31,4 +32,5 @@ local function wake()
       redis.call('ZADD', K .. 'marker', due, '1')
     end
   end
+  woken, postponed = {}, {}
 end

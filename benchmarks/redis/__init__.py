@@ -1,0 +1,1 @@
+"""The Redis store beside BullMQ, on one server and by turns."""

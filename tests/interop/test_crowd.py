@@ -1,0 +1,74 @@
+"""What is asked of a Redis store at the same time goes to one script, and stands or falls for itself."""
+
+import asyncio
+from typing import Any
+
+from headrace.core import lifecycle
+from headrace.core.commands import Add, Added, Claim, Configure, Settle, Source
+from headrace.core.errors import NoSuchParent, QueueFull
+from headrace.core.outcomes import Done
+from headrace.storage.protocol import granted
+from headrace.storage.redis.crowd import BYTES_MAX, TOGETHER_MAX
+from tests.conformance.desk import Desk, child, ids, new, ref
+
+
+def scripts_called(keys: Any) -> int:
+    return int(keys.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
+
+
+async def test_adds_of_one_turn_are_few_calls(desk: Desk, keys: Any) -> None:
+    before = scripts_called(keys)
+    added = await asyncio.gather(*(desk.add(new()) for _ in range(TOGETHER_MAX + 1)))
+    assert scripts_called(keys) - before == 2
+    assert [job.id for (job,) in added] == [str(number) for number in range(1, TOGETHER_MAX + 2)]
+
+
+async def test_an_add_is_refused_alone(desk: Desk) -> None:
+    granted(await desk.store.run(Configure("q", max_waiting=2)))
+    good, orphan, last, full = await asyncio.gather(
+        desk.store.run(Add((new(),))),
+        desk.store.run(Add((child("nobody"),))),
+        desk.store.run(Add((new(),))),
+        desk.store.run(Add((new(),))),
+    )
+    assert (ids(granted(good).jobs), ids(granted(last).jobs)) == (["1"], ["2"])
+    assert isinstance(orphan, NoSuchParent)
+    assert isinstance(full, QueueFull)
+
+
+async def test_an_answer_is_that_of_the_request(desk: Desk) -> None:
+    first = await desk.store.run(Add((new(),), "one"))
+    again, other = await asyncio.gather(desk.store.run(Add((new(),), "one")), desk.store.run(Add((new(),), "two")))
+    assert (first, isinstance(other, Added)) == (again, True)
+    assert first != other
+
+
+async def test_a_large_add_goes_alone(desk: Desk, keys: Any) -> None:
+    before = scripts_called(keys)
+    await asyncio.gather(desk.add(new(data=f'{{"text":"{"x" * BYTES_MAX}"}}')), desk.add(new()), desk.add(new()))
+    assert scripts_called(keys) - before == 2
+
+
+async def test_a_settle_makes_room_for_the_claim_that_comes_with_it(desk: Desk, keys: Any) -> None:
+    granted(await desk.store.run(Configure("q", concurrency=1)))
+    await desk.add(new(), new())
+    (lease,) = await desk.claim(limit=1)
+    before = scripts_called(keys)
+    claimed, settled = await asyncio.gather(
+        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
+        desk.store.run(Settle((lifecycle.settle(lease, Done(), 0.0),))),
+    )
+    assert scripts_called(keys) - before == 1
+    assert granted(settled).refusals == (None,)
+    assert ids(granted(claimed).leases) == ["2"]
+    record = await desk.record(ref("1"))
+    assert record.state == "completed"
+
+
+async def test_who_is_cancelled_takes_nobody_along(desk: Desk) -> None:
+    calls = [asyncio.ensure_future(desk.add(new())) for _ in range(3)]
+    await asyncio.sleep(0)
+    calls[1].cancel()
+    await asyncio.wait(calls)
+    assert [call.cancelled() for call in calls] == [False, True, False]
+    assert (ids(calls[0].result()), ids(calls[2].result())) == (["1"], ["3"])
