@@ -14,9 +14,11 @@ from tests.servers.process import CannotRun, Server
 class Valkey(Server):
     name = "Valkey"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **options: str) -> None:
+        """`options` are directives of its configuration, with `_` for `-`."""
         super().__init__(directory)
         self.binary = binary("valkey-server")
+        self.options = {name.replace("_", "-"): value for name, value in options.items()}
 
     @property
     def url(self) -> str:
@@ -32,6 +34,7 @@ class Valkey(Server):
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            **self.options,
         }
         return [self.binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
@@ -39,7 +42,7 @@ class Valkey(Server):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16) == b"+PONG\r\n"
+                return connection.recv(16).startswith((b"+PONG\r\n", b"-NOAUTH"))
         except OSError:
             return False
 
@@ -56,7 +59,10 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Valkey]:
+def running(**options: str) -> Iterator[Valkey]:
     """A Valkey of its own, with an empty store that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory, Valkey(Path(directory)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory,
+        Valkey(Path(directory), **options) as server,
+    ):
         yield server

@@ -7,7 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
@@ -20,6 +20,7 @@ from headrace.storage.redis.meaning import meaning
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 30.0  # without a byte of the answer; a script of ours is done in milliseconds
+DOUBT_S: Final = 2.0  # without a byte of the answer, until somebody is told
 SILENCE_S: Final = 5  # without a sign of life from the peer's system, where ours can tell
 
 Word: TypeAlias = str | bytes | int
@@ -48,12 +49,20 @@ class Link(asyncio.Protocol):
         self._questions: deque[_Question] = deque()
         self._replies: list[Any] = []  # those to the first question
         self._timer: asyncio.TimerHandle | None = None
-        self._heard_at = 0.0
         self._is_retired = False
+        self.heard_at = 0.0
+        """When a byte came, or the first question was asked, by the clock of the loop."""
+        self.doubted: Callable[[], None] | None = None
+        """Called again and again while an answer is late."""
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._questions)
 
     async def ask(self, packed: bytes, count: int, timeout_s: float = ANSWER_S) -> list[Any]:
         """The `count` replies to what is sent; `Unavailable` if the connection is lost before, or says nothing."""
@@ -61,8 +70,8 @@ class Link(asyncio.Protocol):
             raise Unavailable(problem="the connection is closed")
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
         if not self._questions:
-            self._heard_at = self._loop.time()
-            self._timer = self._loop.call_later(timeout_s, self._be_patient)
+            self.heard_at = self._loop.time()
+            self._timer = self._loop.call_later(min(timeout_s, DOUBT_S), self._be_patient)
         self._questions.append((answer, count, timeout_s))
         self._transport.write(packed)
         return await answer
@@ -78,12 +87,21 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def end(self, problem: str) -> None:
+        """Close now, and say why to who waits for an answer."""
+        self._stop_timer()
+        while self._questions:
+            answer = self._questions.popleft()[0]
+            if not answer.done():
+                answer.set_exception(Unavailable(problem=problem))
+        self.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         _be_watchful(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
+        self.heard_at = self._loop.time()
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _INCOMPLETE:
@@ -94,7 +112,7 @@ class Link(asyncio.Protocol):
                         answer.set_result(self._replies)
                     self._replies = []
         except hiredis.ProtocolError as error:
-            self._end(f"not the protocol of Redis: {error}")
+            self.end(f"not the protocol of Redis: {error}")
             return
         if not self._questions:
             self._stop_timer()
@@ -103,30 +121,24 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         last = self._replies[-1] if self._replies else None  # why Redis closes it may be the last that it said
-        self._end(str(last if isinstance(last, ReplyError) else exc or "the connection was closed"))
+        self.end(str(last if isinstance(last, ReplyError) else exc or "the connection was closed"))
 
     def _be_patient(self) -> None:
         self._timer = None
         if self._questions:
             timeout_s = self._questions[0][2]
-            due = self._heard_at + timeout_s
+            due = self.heard_at + timeout_s
             if self._loop.time() >= due:
-                self._end(f"no answer within {timeout_s:.0f} s")
-            else:
-                self._timer = self._loop.call_at(due, self._be_patient)
+                self.end(f"no answer within {timeout_s:.0f} s")
+                return
+            if self.doubted is not None and self._loop.time() >= self.heard_at + DOUBT_S:
+                self.doubted()
+            self._timer = self._loop.call_at(min(due, self._loop.time() + DOUBT_S), self._be_patient)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _end(self, problem: str) -> None:
-        self._stop_timer()
-        while self._questions:
-            answer = self._questions.popleft()[0]
-            if not answer.done():
-                answer.set_exception(Unavailable(problem=problem))
-        self.close()
 
 
 async def connect(place: Place, tls: ssl.SSLContext | None, greeting: Sequence[tuple[str, ...]]) -> Link:

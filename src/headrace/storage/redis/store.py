@@ -49,7 +49,7 @@ class RedisStore:
         if self._line is not None:
             return
         self._scripts = {name: script(name) for name in SCRIPTS}
-        self._line = Line(self._finder, NAME)
+        self._line = Line(self._finder, NAME, is_quick=True)
         self._bell = Bell(self._finder, self._line, self._keys)
         try:
             await self._load(await self._line.link())
