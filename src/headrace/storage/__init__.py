@@ -10,6 +10,8 @@ from headrace.storage.protocol import Clock, Storage
 COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
 """The engines on which every command has its home."""
 
+_REDIS: Final = ("redis", "rediss", "valkey", "valkeys")
+
 
 def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> Storage:
     """The store at `url`, not yet opened: `memory://`, `sqlite:///path/to/file.db`, `postgresql://…`, `redis://…`.
@@ -25,14 +27,14 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
             return _memory(url, rest, prefix, clock)
         case "sqlite":
             return _sqlite(url, rest, prefix, clock)
-        case "redis" | "rediss" | "valkey" | "valkeys":
+        case _ if scheme.partition("+")[0] in _REDIS:
             return _redis(url, prefix, clock)
         case "postgresql" | "postgres":
             raise BadUrl(
                 url=_masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///"
             )
         case _:
-            known = "memory, sqlite, redis, rediss, valkey, valkeys"
+            known = f"memory, sqlite, {', '.join(_REDIS)}, and these with +sentinel or +cluster"
             raise BadUrl(url=_masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.finder import Finder
-from headrace.storage.redis.link import ANSWER_S, DOUBT_S, Link, ReplyError, packed
+from headrace.storage.redis.link import ANSWER_S, Link
 
 PAUSE_MIN_S: Final = 0.02  # between two attempts to connect; it doubles with each that fails
 PAUSE_MAX_S: Final = 1.0
@@ -100,14 +100,11 @@ class Line:
         heard_at = link.heard_at
         try:
             other = await self._finder.connect(self._name)
-            try:
-                (reply,) = await other.ask(packed("PING"), 1, DOUBT_S)
-            finally:
-                other.close()
         except Unavailable:
             return
+        other.close()
         await asyncio.sleep(LATE_S)
-        if link.is_asked and link.heard_at == heard_at and not isinstance(reply, ReplyError):
+        if link.is_asked and link.heard_at == heard_at:
             link.end("the connection is dead, while the server answers on another")
 
 

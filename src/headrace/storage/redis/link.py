@@ -142,7 +142,7 @@ class Link(asyncio.Protocol):
 
 
 async def connect(place: Place, tls: ssl.SSLContext | None, greeting: Sequence[tuple[str, ...]]) -> Link:
-    """A link that has introduced itself: `Unavailable` if there is no Redis, or it does not let us in."""
+    """A link that has introduced itself: `Unavailable` if there is no Redis, or it does not serve us now."""
     host, port = place
     loop = asyncio.get_running_loop()
     try:
@@ -152,14 +152,15 @@ async def connect(place: Place, tls: ssl.SSLContext | None, greeting: Sequence[t
         problem = f"{host}:{port} is not trusted, or speaks no TLS: {error}; see ssl_ca_certs"
         raise Unavailable(problem=problem) from None
     except OSError as error:  # TimeoutError is one
-        raise Unavailable(problem=f"cannot connect to {host}:{port}: {str(error) or 'no answer'}") from None
+        silence = "no answer; does it speak TLS?" if tls else "no answer"
+        raise Unavailable(problem=f"cannot connect to {host}:{port}: {str(error) or silence}") from None
     try:
-        words = b"".join(packed(*word) for word in greeting)
-        replies = await link.ask(words, len(greeting), CONNECT_S) if greeting else []
-        for word, reply in zip(greeting, replies, strict=True):
+        words = [*greeting, ("PING",)]  # by the answer to this it says whether it serves us
+        replies = await link.ask(b"".join(packed(*word) for word in words), len(words), CONNECT_S)
+        for word, reply in zip(words, replies, strict=True):
             # Some services know no names of connections, and not every user may give them.
             if isinstance(reply, ReplyError) and word[0] != "CLIENT":
-                raise Unavailable(problem=f"{host}:{port} does not let us in: {meaning(str(reply)).says}")
+                raise Unavailable(problem=f"{host}:{port}: {meaning(str(reply)).says}")
     except BaseException:
         link.close()
         raise
