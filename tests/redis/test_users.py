@@ -1,6 +1,7 @@
 """Passwords and users: who may not come in, or may not do something, is told what is missing."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -87,8 +88,9 @@ async def test_a_password_that_is_changed_meanwhile_is_told_to_the_next_connecti
     async for store in stores(f"redis://shop:pw@127.0.0.1:{server.port}/0"):
         admin.execute_command("ACL", "SETUSER", "shop", "resetpass", ">other")
         admin.client_kill_filter(_type="normal", skipme=True)
-        with pytest.raises(Unavailable):
-            for _ in range(3):  # the first may find the connection cut
-                await store.run(Get((ref("1"),)))
+        with suppress(Unavailable):  # a command may find the connection cut before the loop knows of it
+            await store.run(Get((ref("1"),)))
+        with pytest.raises(Unavailable, match="password is wrong"):
+            await store.run(Get((ref("1"),)))
         admin.execute_command("ACL", "SETUSER", "shop", ">pw")
         await store.run(Get((ref("1"),)))
