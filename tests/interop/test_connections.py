@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from headrace.core import topics
-from headrace.storage.redis import RedisStore
+from headrace.core.commands import Claim, Source
+from headrace.storage.redis import RedisStore, ear
 from headrace.worker import Worker
 from tests.conformance.desk import Desk, new
 from tests.engine.workshop import registry
@@ -112,3 +113,27 @@ async def _wait_and_do_something_else(desk: Desk, wanted: list[str], found: "asy
     await desk.store.wait(wanted, 1)
     found.put_nowait(await desk.store.wait(wanted, 5_000))
     await asyncio.Event().wait()
+
+
+async def test_the_name_is_that_of_the_worker_that_waits_now(valkey_url: str, prefix: str, keys: Any) -> None:
+    store = RedisStore(valkey_url, prefix=prefix)
+    await store.open()
+    for number in range(ear.CLAIMERS_MAX + 2):
+        await store.run(Claim((Source("q"),), 1, "t", 1_000, f"gone-{number}"))
+    async with Worker(store, registry(task), name="anna") as worker:
+        assert await blocked(keys, 1) == [f"{prefix}:cQ==:w:{worker.id}"]
+    await store.close()
+
+
+async def test_a_worker_that_was_woken_blocks_no_more_until_it_waits_again(
+    desk: Desk, valkey_url: str, prefix: str, keys: Any
+) -> None:
+    found = asyncio.Queue[frozenset[str]]()
+    waiting = asyncio.create_task(_wait_and_do_something_else(desk, [topics.ready("q")], found))
+    await blocked(keys, 1)
+    await desk.add(new())
+    await found.get()
+    await desk.add(new())
+    assert keys.exists(f"{prefix}:q:marker")
+    assert keys.info("clients")["blocked_clients"] == 0
+    waiting.cancel()

@@ -14,7 +14,7 @@ from headrace.storage.redis.meaning import meaning
 
 BLOCK_S: Final = 5.0  # one blocking read; a connection that says nothing for longer is dead
 GRACE_S: Final = 2.0
-CLAIMERS_MAX: Final = 64  # workers of a queue that are remembered; those after them wait without a name
+CLAIMERS_MAX: Final = 64  # workers of a queue that are remembered; then those are forgotten that do not wait
 
 
 class Ear:
@@ -86,6 +86,7 @@ class Ear:
 
     async def _heard(self, marker: str, member: str, score: str) -> None:
         is_wanted = self._bell is not None
+        self._wanted.clear()  # one marker ends the wait
         self._ring(marker)
         if not is_wanted:
             await self._commands.ask(packed("ZADD", marker, score, member), 1)
@@ -106,14 +107,16 @@ class Claimers:
     def note(self, claim: Claim) -> None:
         for source in claim.sources:
             known = self._known.setdefault(source.queue, {})
-            if claim.worker and claim.worker not in known and len(known) < CLAIMERS_MAX:
+            if claim.worker and claim.worker not in known:
                 known[claim.worker] = False
+                if len(known) > CLAIMERS_MAX:
+                    del known[next(worker for worker, is_taken in known.items() if not is_taken)]
 
     def take(self, queue: str) -> str:
-        """The worker of a queue that is the first without a connection; empty if there is none."""
+        """The newest worker of a queue that has no connection, as older ones may be gone; empty if there is none."""
         known = self._known.get(queue, {})
-        for worker, is_taken in known.items():
-            if not is_taken:
+        for worker in reversed(known):
+            if not known[worker]:
                 known[worker] = True
                 return worker
         return ""

@@ -101,8 +101,9 @@ class Finder:
     def _in_turn(self) -> Iterator[Place]:
         for place in list(self._places):
             yield place
-            self._places.remove(place)  # it did not help: another is asked first the next time
-            self._places.append(place)
+            if place in self._places:  # it did not help: another is asked first the next time
+                self._places.remove(place)
+                self._places.append(place)
 
     async def _ask(self, place: Place, greeting: _Greeting, *words: str) -> Any:
         try:
