@@ -16,8 +16,8 @@ from headrace.core.jobs import Lease, NewJob
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
 from headrace.storage.redis import RedisStore
+from headrace.storage.redis.address import address_of
 from headrace.storage.redis.link import Link, connect, packed
-from headrace.storage.redis.store import address_of
 from tests.servers import valkey
 
 SECONDS: Final = 1.5  # for each figure
@@ -101,7 +101,8 @@ async def fill(store: RedisStore, count: int) -> None:
 
 
 async def measure(url: str, report: Callable[[str, float], None]) -> None:
-    link = await connect(address_of(url))
+    address = address_of(url)
+    link = await connect(address.seeds[0], address.tls, [])
     store = RedisStore(url)
     await store.open()
     try:

@@ -134,7 +134,7 @@ class Client:
         if self.settings.environment != "production" or self._make is not self._make_ours:
             return
         try:
-            facts = await storage.inspect_server(self.settings.url or "")
+            facts = await storage.inspect_server(self.settings.url or "", self.settings.prefix)
             if facts is not None:
                 refuse_unsafe(facts)
         except BaseException:

@@ -24,7 +24,7 @@ INSIDE = "clock served tasks paused flows oldest busy workers limits leases sche
 @pytest.fixture(scope="module")
 def server() -> Iterator[valkey.Valkey]:
     try:
-        with valkey.running({"appendfsync": "always"}) as made:
+        with valkey.running(appendfsync="always") as made:
             yield made
     except CannotRun as reason:
         pytest.skip(str(reason))

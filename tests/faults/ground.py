@@ -44,7 +44,7 @@ def broken_in(engine: str, folder: Path) -> Iterator[Ground]:
         yield Ground(f"sqlite:///{folder / 'jobs.db'}", folder)
         return
     try:
-        with valkey.running(LASTING) as server:
+        with valkey.running(**LASTING) as server:
             yield Ground(server.url, folder, server)
     except CannotRun as reason:
         pytest.skip(str(reason))

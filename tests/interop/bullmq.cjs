@@ -83,6 +83,7 @@ const verbs = {
     const job = await queue(name).getJob(id);
     return job && { ...job.toJSON(), state: await job.getState() };
   },
+  workers: (name) => queue(name).getWorkers(),
   counts: (name) => queue(name).getJobCounts(),
   hand: async (name, id, verb, ...words) => {
     await (await queue(name).getJob(id))[verb](...words);

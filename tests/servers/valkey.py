@@ -14,10 +14,11 @@ from tests.servers.process import CannotRun, Server
 class Valkey(Server):
     name = "Valkey"
 
-    def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
+    def __init__(self, directory: Path, **options: str) -> None:
+        """`options` are directives of its configuration, with `_` for `-`."""
         super().__init__(directory)
         self.binary = binary("valkey-server")
-        self.options = options or {}
+        self.options = {name.replace("_", "-"): value for name, value in options.items()}
 
     @property
     def url(self) -> str:
@@ -41,7 +42,7 @@ class Valkey(Server):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16) == b"+PONG\r\n"
+                return connection.recv(16).startswith((b"+PONG\r\n", b"-NOAUTH"))
         except OSError:
             return False
 
@@ -58,7 +59,10 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def running(options: Mapping[str, str] | None = None) -> Iterator[Valkey]:
-    """A Valkey of its own, with an empty store that is gone afterwards; `options` of its come over ours."""
-    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as name, Valkey(Path(name), options) as server:
+def running(**options: str) -> Iterator[Valkey]:
+    """A Valkey of its own, with an empty store that is gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory,
+        Valkey(Path(directory), **options) as server,
+    ):
         yield server

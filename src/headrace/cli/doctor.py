@@ -32,7 +32,7 @@ async def doctor(*, common: Shown = SHOWN) -> int:
     Example: headrace doctor
     """
     app = opened(common)
-    place = await storage.inspect(app.settings.url or "")
+    place = await storage.inspect(app.settings.url or "", app.settings.prefix)
     found = _judged(place)
     if _is_openable(place, app):
         async with app:

@@ -22,7 +22,7 @@ DATA_MAX_MAX: Final = 1 << 28  # no store takes a larger value
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])?")
-_SECRET: Final = re.compile(r"([?&](?:password|passwd|secret|token)=)[^&#]*", re.IGNORECASE)
+_SECRET: Final = re.compile(r"([?&](?:\w+_)?(?:password|passwd|secret|token)=)[^&#]*", re.IGNORECASE)
 
 
 class Retention(Struct, frozen=True):

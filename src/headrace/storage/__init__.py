@@ -13,7 +13,7 @@ from headrace.storage.protocol import Clock, Storage
 COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
 """The engines on which every command has its home."""
 
-_SERVERS: Final = ("redis", "valkey")
+_REDIS: Final = ("redis", "rediss", "valkey", "valkeys")
 
 
 def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> Storage:
@@ -30,12 +30,12 @@ def open(url: str, *, prefix: str | None = None, clock: Clock | None = None) -> 
             return _memory(url, rest, prefix, clock)
         case "sqlite":
             return _sqlite(url, rest, prefix, clock)
-        case "redis" | "rediss" | "valkey" | "valkeys":
+        case _ if scheme.partition("+")[0] in _REDIS:
             return _redis(url, prefix, clock)
         case "postgresql" | "postgres":
             raise BadUrl(url=masked(url), problem=f"names an engine that is not finished yet: {scheme}; use sqlite:///")
         case _:
-            known = "memory, sqlite, redis, rediss, valkey, valkeys"
+            known = f"memory, sqlite, {', '.join(_REDIS)}, and these with +sentinel or +cluster"
             raise BadUrl(url=masked(url), problem=f"has the unknown scheme {scheme!r}; known are {known}")
 
 
@@ -45,23 +45,24 @@ def file_of(url: str) -> str | None:
     return None if path in (url, ":memory:") else path
 
 
-async def inspect(url: str) -> FileFacts | ServerFacts | None:
+async def inspect(url: str, prefix: str | None = None) -> FileFacts | ServerFacts | None:
     """What can be learned of the file or the server at `url` without opening the store; None where there is neither."""
     path = file_of(url)
     if path is not None:
         from headrace.storage.sql.inspect import inspect
 
         return await asyncio.to_thread(inspect, path)
-    return await inspect_server(url)
+    return await inspect_server(url, prefix)
 
 
-async def inspect_server(url: str) -> ServerFacts | None:
+async def inspect_server(url: str, prefix: str | None = None) -> ServerFacts | None:
     """The same of a server, None for a store that has none."""
-    if not url.startswith(_SERVERS):
+    if url.partition("://")[0].partition("+")[0] not in _REDIS:
         return None
+    from headrace.storage.redis import PREFIX
     from headrace.storage.redis.inspect import inspect
 
-    return await inspect(url)
+    return await inspect(url, PREFIX if prefix is None else prefix)
 
 
 def rows_per_second(folder: Path, rows: int) -> float:

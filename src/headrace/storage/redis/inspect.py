@@ -6,29 +6,32 @@ A managed server, or an ACL, may forbid any of the questions. What is not told i
 import time
 from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from msgspec.structs import replace
 
 from headrace.core.errors import Unavailable
 from headrace.core.servers import ServerFacts
-from headrace.storage.redis.link import Address, Links, ReplyError, packed
-from headrace.storage.redis.store import address_of
+from headrace.storage.redis.address import Address, address_of
+from headrace.storage.redis.finder import Finder
+from headrace.storage.redis.link import ReplyError, packed
+from headrace.storage.redis.meaning import meaning
 
+NAME: Final = "headrace-doctor"
 ASK_S: Final = 5.0
 
 _QUESTIONS: Final = (("INFO",), ("CONFIG", "GET", "appendfsync"), ("CONFIG", "GET", "save"))
-_CREDENTIALS: Final = frozenset({"username", "password"})
 
 
-async def inspect(url: str) -> ServerFacts:
-    """What there is to know of the server at `url`; `problem` says what kept us from asking."""
+async def inspect(url: str, prefix: str) -> ServerFacts:
+    """What there is to know of the server at `url` that has this prefix; `problem` says what kept us from asking."""
     address = address_of(url)
     known: dict[str, Any] = {
         "address": str(address),
-        "is_local": _is_local(address),
-        "is_encrypted": address.is_encrypted,
+        "is_local": all(_is_local(host) for host, _ in address.seeds),
+        "is_encrypted": address.tls is not None,
     }
     try:
-        told, ahead_ms = await _asked(address)
+        told, ahead_ms = await _asked(Finder(address, prefix))
     except Unavailable as error:
         return ServerFacts(**known, problem=str(error.fields["problem"]))
     info, fsync, snapshots = told
@@ -37,50 +40,41 @@ async def inspect(url: str) -> ServerFacts:
         **_from_info(_lines(info)),
         fsync=_setting(fsync),
         snapshots=_setting(snapshots),
-        is_open=await _is_open(url),
+        is_open=await _is_open(address, prefix),
         ahead_ms=ahead_ms,
     )
 
 
-async def _asked(address: Address) -> tuple[list[Any], int | None]:
-    links = Links(address, 1)
+async def _asked(finder: Finder) -> tuple[list[Any], int | None]:
+    link = await finder.connect(NAME)
     try:
-        told = await links.ask(b"".join(packed(*words) for words in _QUESTIONS), len(_QUESTIONS), ASK_S)
+        told = await link.ask(b"".join(packed(*words) for words in _QUESTIONS), len(_QUESTIONS), ASK_S)
         before = time.time_ns()
-        (now,) = await links.ask(packed("TIME"), 1, ASK_S)
+        (now,) = await link.ask(packed("TIME"), 1, ASK_S)
         ours = (before + time.time_ns()) // 2_000
     finally:
-        links.close()
+        link.close()
     if isinstance(now, ReplyError):
         return told, None
     seconds, micros = map(int, now)
     return told, (seconds * 1_000_000 + micros - ours) // 1_000
 
 
-async def _is_open(url: str) -> bool | None:
+async def _is_open(address: Address, prefix: str) -> bool | None:
     """Whether it lets in whoever has no password; asked by coming as such."""
-    links = Links(address_of(_anonymous(url)), 1)
     try:
-        (reply,) = await links.ask(packed("PING"), 1, ASK_S)
+        link = await Finder(replace(address, username="", password=""), prefix).connect(NAME)
     except Unavailable as error:
-        return False if "NOAUTH" in str(error) else None
-    finally:
-        links.close()
-    return not isinstance(reply, ReplyError)
+        return False if meaning("NOAUTH").says in str(error) else None
+    link.close()
+    return True
 
 
-def _anonymous(url: str) -> str:
-    """The URL without the name and the password in it."""
-    parts = urlsplit(url)
-    options = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=urlencode(options)))
-
-
-def _is_local(address: Address) -> bool:
-    if address.path or address.host == "localhost":
+def _is_local(host: str) -> bool:
+    if host == "localhost":
         return True
     try:
-        return ip_address(address.host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:  # a name
         return False
 

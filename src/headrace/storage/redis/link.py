@@ -1,25 +1,34 @@
-"""One connection that carries one conversation at a time. Whoever leaves a conversation early closes the connection.
+"""One connection. Whoever asks is answered in turn; what is asked meanwhile is on its way already.
 
 hiredis packs and reads, asyncio moves the bytes: a round trip costs a third of what it costs with a whole client.
 """
 
 import asyncio
+import socket
 import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 from hiredis import ReplyError
 
 from headrace.core.errors import Unavailable
+from headrace.storage.redis.address import Place
+from headrace.storage.redis.meaning import meaning
 
-CONNECT_S: Final = 5.0
-ANSWER_S: Final = 30.0  # a script of ours is done in milliseconds; what takes longer is a dead peer
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 30.0  # without a byte of the answer; a script of ours is done in milliseconds
+DOUBT_S: Final = 2.0  # without a byte of the answer, until somebody is told
+SILENCE_S: Final = 5  # without a sign of life from the peer's system, where ours can tell
 
 Word: TypeAlias = str | bytes | int
 
 _INCOMPLETE: Final = object()
+_Question: TypeAlias = tuple["asyncio.Future[list[Any]]", int, float]
 
-__all__ = ["Address", "Link", "Links", "ReplyError", "Word", "connect", "packed"]
+__all__ = ["Link", "ReplyError", "Word", "connect", "packed"]
 
 
 def packed(*words: Word) -> bytes:
@@ -27,145 +36,145 @@ def packed(*words: Word) -> bytes:
     return cast("bytes", hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows tuples of one only
 
 
-class Address:
-    """Where a Redis is and how to introduce oneself."""
-
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.host: str = settings.get("host") or "localhost"
-        self.port: int = int(settings.get("port") or 6379)
-        self.path: str | None = settings.get("path")
-        self.database: int = int(settings.get("db") or 0)
-        self.username: str | None = settings.get("username")
-        self.password: str | None = settings.get("password")
-        self.is_encrypted: bool = bool(settings.get("is_encrypted"))
-
-    def __str__(self) -> str:
-        return self.path or f"{self.host}:{self.port}"
-
-    def greeting(self) -> list[tuple[str, ...]]:
-        words: list[tuple[str, ...]] = []
-        if self.password is not None:
-            words.append(("AUTH", self.username, self.password) if self.username else ("AUTH", self.password))
-        if self.database:
-            words.append(("SELECT", str(self.database)))
-        return words
-
-
 class Link(asyncio.Protocol):
-    """A connection to Redis. `ask` sends packed commands and gives their replies; an error of Redis's is a reply."""
+    """A connection to Redis. `ask` sends packed commands and gives their replies; an error of Redis's is a reply.
+
+    Who is cancelled while it waits leaves its place in the line of answers, and its answer is thrown away.
+    """
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(encoding="utf-8", errors="replace", notEnoughData=_INCOMPLETE)
         self._transport: asyncio.Transport | None = None
-        self._replies: list[Any] = []
-        self._wanted = 0
-        self._answer: asyncio.Future[list[Any]] | None = None
+        self._questions: deque[_Question] = deque()
+        self._replies: list[Any] = []  # those to the first question
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_retired = False
+        self.heard_at = 0.0
+        """When a byte came, or the first question was asked, by the clock of the loop."""
+        self.doubted: Callable[[], None] | None = None
+        """Called again and again while an answer is late."""
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._questions)
+
     async def ask(self, packed: bytes, count: int, timeout_s: float = ANSWER_S) -> list[Any]:
-        """The `count` replies to what is sent; after anything but an answer the link is closed."""
-        if self._transport is None or not self.is_open:
+        """The `count` replies to what is sent; `Unavailable` if the connection is lost before, or says nothing."""
+        if self._transport is None or self._transport.is_closing():
             raise Unavailable(problem="the connection is closed")
-        loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
-        self._wanted, self._replies = count, []
-        timer = loop.call_later(timeout_s, self._fail, f"no answer within {timeout_s:.0f} s")
+        answer: asyncio.Future[list[Any]] = self._loop.create_future()
+        if not self._questions:
+            self.heard_at = self._loop.time()
+            self._timer = self._loop.call_later(min(timeout_s, DOUBT_S), self._be_patient)
+        self._questions.append((answer, count, timeout_s))
         self._transport.write(packed)
-        try:
-            return await self._answer
-        except BaseException:
+        return await answer
+
+    def retire(self) -> None:
+        """Close when all that was asked is answered."""
+        self._is_retired = True
+        if not self._questions:
             self.close()
-            raise
-        finally:
-            timer.cancel()
-            self._answer = None
 
     def close(self) -> None:
+        """Close now; who waits for an answer gets `Unavailable`."""
         if self._transport is not None:
             self._transport.abort()
 
+    def end(self, problem: str) -> None:
+        """Close now, and say why to who waits for an answer."""
+        self._stop_timer()
+        while self._questions:
+            answer = self._questions.popleft()[0]
+            if not answer.done():
+                answer.set_exception(Unavailable(problem=problem))
+        self.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
+        _be_watchful(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 self._replies.append(reply)
+                if self._questions and len(self._replies) == self._questions[0][1]:
+                    answer = self._questions.popleft()[0]
+                    if not answer.done():
+                        answer.set_result(self._replies)
+                    self._replies = []
         except hiredis.ProtocolError as error:
-            self._fail(f"not the protocol of Redis: {error}")
-            self.close()
+            self.end(f"not the protocol of Redis: {error}")
             return
-        if len(self._replies) >= self._wanted and self._answer is not None and not self._answer.done():
-            self._answer.set_result(self._replies)
+        if not self._questions:
+            self._stop_timer()
+            if self._is_retired:
+                self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(str(exc) if exc else "the connection was closed")
+        last = self._replies[-1] if self._replies else None  # why Redis closes it may be the last that it said
+        self.end(str(last if isinstance(last, ReplyError) else exc or "the connection was closed"))
 
-    def _fail(self, problem: str) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(Unavailable(problem=problem))
+    def _be_patient(self) -> None:
+        self._timer = None
+        if self._questions:
+            timeout_s = self._questions[0][2]
+            due = self.heard_at + timeout_s
+            if self._loop.time() >= due:
+                self.end(f"no answer within {timeout_s:.0f} s")
+                return
+            if self.doubted is not None and self._loop.time() >= self.heard_at + DOUBT_S:
+                self.doubted()
+            self._timer = self._loop.call_at(min(due, self._loop.time() + DOUBT_S), self._be_patient)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-async def connect(address: Address) -> Link:
-    """A link that has introduced itself: `Unavailable` if there is no Redis, or it does not let us in."""
+async def connect(place: Place, tls: ssl.SSLContext | None, greeting: Sequence[tuple[str, ...]]) -> Link:
+    """A link that has introduced itself: `Unavailable` if there is no Redis, or it does not serve us now."""
+    host, port = place
     loop = asyncio.get_running_loop()
-    context = ssl.create_default_context() if address.is_encrypted else None
     try:
         async with asyncio.timeout(CONNECT_S):
-            if address.path:
-                _, link = await loop.create_unix_connection(Link, address.path)
-            else:
-                _, link = await loop.create_connection(Link, address.host, address.port, ssl=context)
+            _, link = await loop.create_connection(Link, host, port, ssl=tls)
+    except ssl.SSLError as error:
+        problem = f"{host}:{port} is not trusted, or speaks no TLS: {error}; see ssl_ca_certs"
+        raise Unavailable(problem=problem) from None
     except OSError as error:  # TimeoutError is one
-        raise Unavailable(problem=f"cannot connect to {address}: {str(error) or 'no answer'}") from None
-    words = address.greeting()
-    if words:
-        for reply in await link.ask(b"".join(packed(*word) for word in words), len(words), CONNECT_S):
-            if isinstance(reply, ReplyError):
-                link.close()
-                raise Unavailable(problem=f"{address} does not let us in: {reply}")
+        silence = "no answer; does it speak TLS?" if tls else "no answer"
+        raise Unavailable(problem=f"cannot connect to {host}:{port}: {str(error) or silence}") from None
+    try:
+        words = [*greeting, ("PING",)]  # by the answer to this it says whether it serves us
+        replies = await link.ask(b"".join(packed(*word) for word in words), len(words), CONNECT_S)
+        for word, reply in zip(words, replies, strict=True):
+            # Some services know no names of connections, and not every user may give them.
+            if isinstance(reply, ReplyError) and word[0] != "CLIENT":
+                raise Unavailable(problem=f"{host}:{port}: {meaning(str(reply)).says}")
+    except BaseException:
+        link.close()
+        raise
     return link
 
 
-class Links:
-    """Idle links, newest first, and new ones up to a bound; beyond it callers take turns."""
-
-    def __init__(self, address: Address, links_max: int) -> None:
-        self._address = address
-        self._turns = asyncio.Semaphore(links_max)
-        self._idle: list[Link] = []
-        self._busy: set[Link] = set()
-        self._is_closed = False
-
-    async def ask(self, packed: bytes, count: int, timeout_s: float = ANSWER_S) -> list[Any]:
-        async with self._turns:
-            link = await self._open_link()
-            self._busy.add(link)
-            try:
-                replies = await link.ask(packed, count, timeout_s)
-            finally:
-                self._busy.discard(link)
-            self._idle.append(link)
-            return replies
-
-    async def _open_link(self) -> Link:
-        while self._idle:
-            link = self._idle.pop()
-            if link.is_open:
-                return link
-        link = await connect(self._address)
-        if self._is_closed:
-            link.close()
-        return link
-
-    def close(self) -> None:
-        """Close every link; who waits for an answer gets `Unavailable`."""
-        self._is_closed = True
-        for link in (*self._idle, *self._busy):
-            link.close()
-        self._idle.clear()
+def _be_watchful(connection: socket.socket | None) -> None:
+    """Let the system find out that the peer is gone, which an idle connection would never hear of."""
+    if connection is None:
+        return
+    with suppress(OSError):  # not every system and kind of socket knows each
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("TCP_KEEPIDLE", SILENCE_S), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", SILENCE_S)):
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_S * 1000)

@@ -7,16 +7,21 @@ it saw last. When the connection breaks, everything may have moved.
 
 import asyncio
 import itertools
+import random
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from headrace.core.errors import Unavailable
-from headrace.storage.redis.link import Address, Link, Links, ReplyError, connect, packed
+from headrace.storage.redis.finder import Finder
+from headrace.storage.redis.line import Line
+from headrace.storage.redis.link import Link, ReplyError, packed
+from headrace.storage.redis.meaning import meaning
 
 BLOCK_MS: Final = 5_000  # one blocking read; a connection that says nothing for longer is dead
 GRACE_S: Final = 2.0
-RETRY_S: Final = 1.0  # between two connections
+RETRY_S: Final = 1.0  # between two connections, at most
+NAME: Final = "headrace-events"
 STREAMS_MAX: Final = 10_000  # streams that are remembered; beyond, those that nobody waits for are forgotten
 _EMPTY: Final = "0-0"  # before every id
 
@@ -24,9 +29,9 @@ _EMPTY: Final = "0-0"  # before every id
 class Watch:
     """How streams move, for all tasks of a store."""
 
-    def __init__(self, address: Address, links: Links) -> None:
-        self._address = address
-        self._links = links  # for what must not wait
+    def __init__(self, finder: Finder, line: Line) -> None:
+        self._finder = finder
+        self._line = line  # for what must not wait
         self._numbers = itertools.count(1)
         self._moves: dict[str, int] = {}
         self._ends: dict[str, str] = {}  # the id of the entry that was seen last
@@ -44,13 +49,13 @@ class Watch:
         """The number of each stream; those that are not known are looked at first."""
         while unknown := [stream for stream in streams if stream not in self._ends]:
             self._make_room(streams)
-            await self._refresh(self._links, dict.fromkeys(unknown, _EMPTY))
+            await self._refresh(self._line, dict.fromkeys(unknown, _EMPTY))
         return {stream: self._moves[stream] for stream in streams}
 
     async def look_again(self, streams: Collection[str]) -> dict[str, int]:
         """The number of each stream, by what the server says now."""
         self._make_room(streams)
-        await self._refresh(self._links, {stream: self._ends.get(stream, _EMPTY) for stream in streams})
+        await self._refresh(self._line, {stream: self._ends.get(stream, _EMPTY) for stream in streams})
         return {stream: self._moves[stream] for stream in streams}
 
     async def move(self, seen: dict[str, int], timeout_s: float) -> None:
@@ -96,7 +101,7 @@ class Watch:
         with suppress(Unavailable):  # if this may not be, the read ends in BLOCK_MS
             while self._is_short():
                 self._is_prodded = True
-                _accepted((await self._links.ask(packed("CLIENT", "UNBLOCK", self._client_id), 1))[0])
+                _accepted((await self._line.ask(packed("CLIENT", "UNBLOCK", self._client_id), 1))[0])
                 if self._is_short():
                     await asyncio.sleep(0.001)
 
@@ -104,13 +109,13 @@ class Watch:
         while True:
             link = None
             try:
-                link = await connect(self._address)
+                link = await self._finder.connect(NAME)
                 self._client_id = _accepted((await link.ask(packed("CLIENT", "ID"), 1))[0])
                 while True:
                     await self._block(link)
             except Unavailable:
                 self._forget()  # who waits looks for himself, and is told
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(RETRY_S * random.random())
             finally:
                 if link is not None:
                     link.close()
@@ -132,10 +137,10 @@ class Watch:
         if moved:  # all that came meanwhile is one move
             await self._refresh(link, moved)
 
-    async def _refresh(self, links: Link | Links, known: Mapping[str, str]) -> None:
+    async def _refresh(self, line: Link | Line, known: Mapping[str, str]) -> None:
         """See where streams end; one that has been emptied since, at the entry that is known."""
         requests = [packed("XREVRANGE", stream, "+", "-", "COUNT", 1) for stream in known]
-        replies = await links.ask(b"".join(requests), len(requests))
+        replies = await line.ask(b"".join(requests), len(requests))
         for (stream, entry_id), reply in zip(known.items(), replies, strict=True):
             self._saw(stream, reply[0][0] if _accepted(reply) else entry_id)
 
@@ -166,5 +171,5 @@ class Watch:
 def _accepted(reply: Any) -> Any:
     """The reply, unless the server refuses: it may be told to."""
     if isinstance(reply, ReplyError):
-        raise Unavailable(problem=str(reply))
+        raise Unavailable(problem=meaning(str(reply)).says)
     return reply

@@ -1,0 +1,63 @@
+"""A cluster: all keys of a store are on one node, and workers go there, wherever that is."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from headrace.core.commands import Add
+from headrace.storage.redis import RedisStore
+from headrace.storage.redis.finder import slot_of
+from tests.conformance.desk import Desk, new, ref
+from tests.redis.crowd import Crowd
+from tests.servers import cluster
+from tests.servers.process import CannotRun
+
+PREFIX = "{bull}"
+SLOT = slot_of("bull")
+FAILOVER_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[cluster.Cluster]:
+    try:
+        with cluster.running(replicas=True) as nodes:
+            yield nodes
+    except CannotRun as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("first", range(3))
+async def test_any_node_says_where_the_keys_are(nodes: cluster.Cluster, first: int) -> None:
+    prefix = f"{{any{first}}}"
+    store = RedisStore(f"redis+cluster://127.0.0.1:{nodes.primaries[first].port}", prefix=prefix)
+    await store.open()
+    try:
+        await store.run(Add((new(),)))
+        assert (await Desk(store).record(ref("1"))).state == "waiting"
+        assert nodes.owner(slot_of(f"any{first}")).ask("EXISTS", f"{prefix}:q:1") == "1"
+    finally:
+        await store.close()
+
+
+async def test_workers_follow_keys_that_have_moved(nodes: cluster.Cluster) -> None:
+    """The slot is given to another node whole, as after a move of all its keys; these are none here."""
+    prefix, slot = "{moved}", slot_of("moved")
+    before = nodes.owner(slot)
+    after = next(node for node in nodes.primaries if node is not before)
+    async with Crowd(nodes.url, nodes.url, prefix=prefix) as crowd:
+        await crowd.sing()
+        before.ask("FLUSHALL")
+        for node in (after, *nodes.primaries):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", after.id)
+        await crowd.sing()
+        assert after.ask("EXISTS", f"{prefix}:q0:1") == "1"
+
+
+async def test_workers_go_on_with_the_replica_when_their_node_dies(nodes: cluster.Cluster) -> None:
+    async with Crowd(nodes.url, nodes.url, prefix=PREFIX) as crowd:
+        await crowd.sing()
+        await asyncio.to_thread(nodes.owner(SLOT).kill)
+        await crowd.sing(FAILOVER_S)
+        nodes.owner(SLOT).start()  # not in a thread, as a server ends with the thread that started it
+        await crowd.sing()
