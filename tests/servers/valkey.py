@@ -14,9 +14,13 @@ from tests.servers.process import CannotRun, Server
 class Valkey(Server):
     name = "Valkey"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **options: str) -> None:
         super().__init__(directory)
-        self.binary = binary("valkey-server")
+        self.program = self.binary()
+        self.options = options
+
+    def binary(self) -> Path:
+        return binary("valkey-server")
 
     @property
     def url(self) -> str:
@@ -32,8 +36,8 @@ class Valkey(Server):
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
-        }
-        return [self.binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
+        } | self.options
+        return [self.program, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def ready(self) -> bool:
         try:
@@ -56,7 +60,10 @@ def binary(name: str) -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Valkey]:
-    """A Valkey of its own, with an empty store that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory, Valkey(Path(directory)) as server:
+def running(**options: str) -> Iterator[Valkey]:
+    """A Valkey of its own, with an empty store that is gone afterwards; `options` add to those of `command`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory,
+        Valkey(Path(directory), **options) as server,
+    ):
         yield server
