@@ -41,6 +41,7 @@ from headrace.core.jobs import STATES, Follow, JobRef, Lease, NewJob, Parent, St
 from headrace.core.lifecycle import STARTS
 from headrace.core.outcomes import Postponed, PutBack
 from headrace.storage.memory import MemoryStore
+from headrace.storage.protocol import Storage
 from headrace.storage.sql.connect import connect
 from tests.conformance.clock import FrozenClock
 from tests.crash.tables import faults
@@ -68,8 +69,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.clock = FrozenClock()
         self.folder = Path(tempfile.mkdtemp())
-        url = {"memory": "memory://", "sqlite": f"sqlite:///{self.folder / 'jobs.db'}"}[self.engine]
-        self.stores = (MemoryStore(clock=self.clock), storage.open(url, clock=self.clock))
+        self.stores = (MemoryStore(clock=self.clock), self.other())
         self.runner = asyncio.Runner()
         self.jobs: dict[JobRef, None] = {}
         self.states: dict[JobRef, State] = {}
@@ -81,6 +81,11 @@ class Machine(RuleBasedStateMachine):
             self.runner.run(store.open())
         # Ties between queues go by their creation; in which order one command makes several is not told.
         self.run(*map(Configure, draws.QUEUES))
+
+    def other(self) -> Storage:
+        """The store beside memory, empty and not open yet."""
+        url = {"memory": "memory://", "sqlite": f"sqlite:///{self.folder / 'jobs.db'}"}[self.engine]
+        return storage.open(url, clock=self.clock)
 
     def teardown(self) -> None:
         for store in self.stores:

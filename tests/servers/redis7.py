@@ -16,7 +16,7 @@ NAME = "redis-server"
 class Redis7(Valkey):
     name = "Redis 7"
 
-    def binary(self) -> Path:
+    def found(self) -> Path:
         found = shutil.which(NAME, path="/usr/bin:/usr/local/bin")
         if found is None:
             raise CannotRun(f"there is no {NAME} here; on Debian it is the package {NAME}")

@@ -15,11 +15,12 @@ class Valkey(Server):
     name = "Valkey"
 
     def __init__(self, directory: Path, **options: str) -> None:
+        """`options` are directives of its configuration, with `_` for `-`."""
         super().__init__(directory)
-        self.program = self.binary()
-        self.options = options
+        self.binary = self.found()
+        self.options = {name.replace("_", "-"): value for name, value in options.items()}
 
-    def binary(self) -> Path:
+    def found(self) -> Path:
         return binary("valkey-server")
 
     @property
@@ -36,8 +37,9 @@ class Valkey(Server):
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
-        } | self.options
-        return [self.program, *(word for name, value in options.items() for word in (f"--{name}", value))]
+            **self.options,
+        }
+        return [self.binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def ready(self) -> bool:
         try:
@@ -61,7 +63,7 @@ def binary(name: str) -> Path:
 
 @contextmanager
 def running(**options: str) -> Iterator[Valkey]:
-    """A Valkey of its own, with an empty store that is gone afterwards; `options` add to those of `command`."""
+    """A Valkey of its own, with an empty store that is gone afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="headrace-valkey-") as directory,
         Valkey(Path(directory), **options) as server,
