@@ -10,8 +10,10 @@ CHUNK = 1 << 20
 
 
 class Wire:
-    """Passes on what both sides send. Once it is armed it counts what the store asks, and is cut at the one wanted:
-    before that reaches the server, or before the answer reaches the store."""
+    """Passes on what both sides send, and is cut at the chosen thing that the store asks from when it is armed.
+
+    That does not reach the server then; or it does, and the answer does not reach the store.
+    """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)

@@ -38,7 +38,7 @@ def _(seen: Seen) -> Iterator[object]:
 def _(seen: Seen) -> Iterator[object]:
     for queue in seen.queues:
         for state in LISTS:
-            yield from (id for id, times in Counter(seen.of(f":{queue}:{state}")).items() if times > 1)
+            yield from (job for job, times in Counter(seen.of(f":{queue}:{state}")).items() if times > 1)
 
 
 @rule("what is in a place is a job")

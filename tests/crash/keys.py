@@ -48,7 +48,7 @@ def plain(kind: str, value: Any, name: str) -> Any:
         return dict(value)
     if kind == "stream":
         is_ours = "~" in name and "::moves:" not in name  # whose ids are positions
-        return [(int(id.partition("-")[0]), fields) if is_ours else fields for id, fields in value]
+        return [(int(at.partition("-")[0]), fields) if is_ours else fields for at, fields in value]
     if name.endswith(":numbered"):
         return {field: text for field, text in value.items() if field != "id"}
     return value
@@ -100,11 +100,11 @@ class Seen:
         for queue in self.queues:
             for state in STATES:
                 here = self.of(f":{queue}:{state}")
-                for id in here:
-                    score = here[id] if state in SETS else 0.0
-                    found.setdefault((queue, id), []).append((state, score))
-            for id, score in self.ours(queue, "parked").items():
-                found.setdefault((queue, id), []).append(("wait" if score < CLASS else "prioritized", score))
+                for job in here:
+                    score = here[job] if state in SETS else 0.0
+                    found.setdefault((queue, job), []).append((state, score))
+            for job, score in self.ours(queue, "parked").items():
+                found.setdefault((queue, job), []).append(("wait" if score < CLASS else "prioritized", score))
         return found
 
     @cached_property
@@ -112,8 +112,8 @@ class Seen:
         found = {}
         for name, value in self.keys.items():
             if name.startswith(":") and isinstance(value, dict) and "timestamp" in value:
-                _, queue, id = name.split(":", 2)
-                found[name] = Job(queue, id, value, self.places.get((queue, id), []))
+                _, queue, job_id = name.split(":", 2)
+                found[name] = Job(queue, job_id, value, self.places.get((queue, job_id), []))
         return found
 
     def per_key(self, queue: str) -> bool:

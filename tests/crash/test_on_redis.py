@@ -5,7 +5,6 @@ connection may be cut at each, before the server hears or before it is heard.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,10 @@ from headrace.core.commands import Settled
 from headrace.core.errors import Refused, StorageFull, Unavailable
 from headrace.storage.sql.lite import WRITES
 from tests.conformance.audit import assert_consistent
+from tests.conftest import cleared
 from tests.crash.cut import wired
 from tests.crash.redis_base import RedisBase, redis_base
 from tests.crash.scenes import SCENES
-from tests.conftest import cleared
 
 PREFIX = "crash"
 

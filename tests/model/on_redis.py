@@ -1,9 +1,6 @@
 """The machine beside Redis."""
 
 import uuid
-from typing import Any
-
-import redis
 
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore

@@ -27,7 +27,10 @@ class Redis7(Valkey):
 
 
 @contextmanager
-def running() -> Iterator[Redis7]:
+def running(**options: str) -> Iterator[Redis7]:
     """A Redis of its own, with an empty store that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="headrace-redis-") as directory, Redis7(Path(directory)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="headrace-redis-") as directory,
+        Redis7(Path(directory), **options) as server,
+    ):
         yield server
