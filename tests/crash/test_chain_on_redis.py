@@ -20,17 +20,17 @@ from tests.crash.cut import wired
 EVERY_MS, LEASE_MS = 60_000, 1_000
 
 
-def scheduled(client: Any, K: str, now: int) -> None:
+def scheduled(client: Any, queue_key: str, now: int) -> None:
     """What Node's `upsertJobScheduler` leaves when the first job of the scheduler waits."""
-    id = f"repeat:tick:{now}"
-    opts = {"repeat": {"every": EVERY_MS, "count": 1}, "jobId": id, "repeatJobKey": "tick", "attempts": 0}
+    job_id = f"repeat:tick:{now}"
+    opts = {"repeat": {"every": EVERY_MS, "count": 1}, "jobId": job_id, "repeatJobKey": "tick", "attempts": 0}
     fields = {"name": "tick", "data": "{}", "timestamp": now, "delay": 0, "priority": 0, "rjk": "tick"}
-    client.zadd(f"{K}repeat", {"tick": now})
-    client.hset(f"{K}repeat:tick", mapping={"name": "tick", "every": EVERY_MS, "ic": 1})
-    client.hset(f"{K}{id}", mapping={**fields, "opts": json.dumps(opts)})
-    client.lpush(f"{K}wait", id)
-    client.hset(f"{K}meta", "version", "bullmq:6.7.0")
-    client.incr(f"{K}id")
+    client.zadd(f"{queue_key}repeat", {"tick": now})
+    client.hset(f"{queue_key}repeat:tick", mapping={"name": "tick", "every": EVERY_MS, "ic": 1})
+    client.hset(f"{queue_key}{job_id}", mapping={**fields, "opts": json.dumps(opts)})
+    client.lpush(f"{queue_key}wait", job_id)
+    client.hset(f"{queue_key}meta", "version", "bullmq:6.7.0")
+    client.incr(f"{queue_key}id")
 
 
 @pytest.mark.parametrize("at", [1, 2])

@@ -1,4 +1,4 @@
-"""The server is killed at random instants of a life, and started again: what it acknowledged is there, and nothing half."""
+"""The server is killed at random instants and started again: what it acknowledged is there, and nothing half."""
 
 import asyncio
 import random
