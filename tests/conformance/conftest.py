@@ -16,15 +16,19 @@ from .clock import FrozenClock
 from .desk import Desk
 
 ENGINES = ("memory", "sqlite", "redis")
+SERVERS = ("valkey", "redis7")  # that are there for the engine `redis`, each a fixture that gives its URL
 PROBES = ("postgres",)  # engines that know Add, Claim, Settle, Recover and Get
 GIVEN = "given"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test of a store runs on each engine."""
+    """A test of a store runs on each engine, and on each server of one."""
     if "engine" in metafunc.fixturenames:
         ours = (*ENGINES, *PROBES) if "probed" in metafunc.fixturenames else ENGINES
-        metafunc.parametrize("engine", (GIVEN,) if metafunc.config.getoption("--headrace-store") else ours)
+        if metafunc.config.getoption("--headrace-store"):
+            ours = (GIVEN,)
+        pairs = [(engine, server) for engine in ours for server in (SERVERS if engine == "redis" else ("",))]
+        metafunc.parametrize(("engine", "server"), pairs, ids=[server or engine for engine, server in pairs])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,13 +47,16 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def made(request: pytest.FixtureRequest, engine: str, clock: FrozenClock, tmp_path: Path) -> Storage:
+def made(request: pytest.FixtureRequest, engine: str, server: str, clock: FrozenClock, tmp_path: Path) -> Storage:
     """A store that is not open yet, and empty."""
     if engine == GIVEN:
         make = named(request.config, "--headrace-store", request.config.getoption("--headrace-store"))
         return cast("Callable[..., Storage]", make)(clock=clock)
     if engine == "redis":
-        return cast("Storage", request.getfixturevalue("on_valkey"))
+        from headrace.storage.redis import RedisStore
+
+        url = request.getfixturevalue(f"{server}_url")
+        return RedisStore(url, prefix=request.getfixturevalue("prefix_on")(url), clock=clock)
     url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'jobs.db'}"}[engine]
     return storage.open(url, clock=clock)
 
@@ -71,19 +78,7 @@ def desk(store: Storage) -> Desk:
 
 
 @pytest.fixture
-def on_valkey(valkey_url: str, clock: FrozenClock) -> Iterator[Storage]:
-    """A store on Valkey that is not open yet, and is gone from its server when the test is over."""
-    import redis
-
-    from headrace.storage.redis import RedisStore
-
-    yield RedisStore(valkey_url, prefix=f"t{uuid.uuid4().hex[:8]}", clock=clock)
-    with redis.Redis.from_url(valkey_url) as client:
-        client.flushdb()
-
-
-@pytest.fixture
-def probed(request: pytest.FixtureRequest, engine: str, clock: FrozenClock) -> Iterator[Storage]:
+def probed(request: pytest.FixtureRequest, engine: str, server: str, clock: FrozenClock) -> Iterator[Storage]:
     """A store that is not open yet, and is gone from its server when the test is over."""
     prefix = f"probe{uuid.uuid4().hex[:8]}"
     if engine == "postgres":

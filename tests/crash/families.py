@@ -19,14 +19,14 @@ async def families(desk: Desk, clock: FrozenClock) -> dict[str, Lease]:
         await desk.add(new(queue=ALONE))
         await desk.finish(ALONE)
         clock.advance(pause_ms)
-    await desk.add(parent("failed", queue=UP), below("failed", "fails"))
+    await desk.add(parent("fallen", queue=UP), below("fallen", "fails"))
     await desk.fail(DOWN)
     await desk.fail(UP)
     await desk.add(parent("waits", queue=UP), below("waits", "ignored", "ignore"), below("waits", "pending"))
     await desk.fail(DOWN)
     (pending,) = await desk.claim(DOWN, token="kin")
     for policy in POLICIES:
-        await desk.add(parent(policy, queue=UP), below(policy, f"leaf-{policy}", policy))
+        await desk.add(parent(f"by-{policy}", queue=UP), below(f"by-{policy}", f"leaf-{policy}", policy))
     leaves = await desk.claim(DOWN, token="kin")
     await desk.add(new("asks", queue=ALONE, id="asks"), new("asks-in-vain", queue=ALONE), new("last", queue=ALONE))
     asking = await desk.claim(ALONE, token="kin")
@@ -76,11 +76,11 @@ def family_calls(leases: dict[str, Lease]) -> dict[str, tuple[Command[Any], ...]
         "Add, below one whose end others wait for": (Add((child("grows-before", of_queue=ALONE),)),),
         "Move, cancel what others follow": (Move((ref("vanishes-before", ALONE),), "cancel"),),
         "Remove, what others follow": (Remove((ref("vanishes-before", ALONE),)),),
-        "Move, retry a parent": (Move((ref("failed", UP),), "retry"),),
+        "Move, retry a parent": (Move((ref("fallen", UP),), "retry"),),
         "Move, retry a child": (Move((ref("2", DOWN),), "retry"),),
         "Move, cancel a parent": (Move((ref("whole", UP),), "cancel"),),
         "Move, cancel a flow": (Move((ref("whole", UP), ref("waits", UP)), "cancel", with_children=True),),
-        "Move, retry a flow": (Move((ref("failed", UP), ref("waits", UP)), "retry", with_children=True),),
+        "Move, retry a flow": (Move((ref("fallen", UP), ref("waits", UP)), "retry", with_children=True),),
         "Move, delay": (Move((ref("goes", ALONE), ref("7", ALONE)), "delay", delay_ms=70_000),),
         "Move, prioritise": (Move((ref("goes", ALONE), ref("7", ALONE), ref("whole", UP)), "prioritise", priority=3),),
         "Claim, what is late": (Claim((Source(LATE),), 2, "new", 30_000, "w"),),

@@ -18,9 +18,14 @@ from tests.engine.workshop import add, get, registry, run_until_idle
 DEADLINE_S = 20
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
-    made = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/jobs.db")
+    url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/jobs.db"}.get(request.param)
+    prefix = None
+    if url is None:
+        url = request.getfixturevalue("valkey_url")
+        prefix = request.getfixturevalue("prefix_on")(url)
+    made = open_store(url, prefix=prefix)
     await made.open()
     async with asyncio.timeout(DEADLINE_S):
         yield made

@@ -1,6 +1,5 @@
 """An app on each store that is complete."""
 
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +16,8 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[h
     url = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/headrace.db"}.get(request.param)
     prefix = None
     if url is None:
-        url, prefix = request.getfixturevalue("valkey_url"), f"t{uuid.uuid4().hex[:8]}"
+        url = request.getfixturevalue("valkey_url")
+        prefix = request.getfixturevalue("prefix_on")(url)
     made = headrace.App(settings=headrace.Settings(url=url, prefix=prefix, poll=30.0))
     async with made:
         yield made

@@ -1,7 +1,6 @@
 """A queue that a real BullMQ and our store share."""
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,8 +25,8 @@ def bullmq() -> Path:
 
 
 @pytest.fixture
-def prefix() -> str:
-    return f"t{uuid.uuid4().hex[:8]}"
+def prefix(valkey_url: str, prefix_on: Callable[[str], str]) -> str:
+    return prefix_on(valkey_url)
 
 
 @pytest.fixture
@@ -65,10 +64,9 @@ async def desk(valkey_url: str, prefix: str, keys: Any) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 def keys(valkey_url: str) -> Iterator[Any]:
-    """The server as it is, emptied when the test is over."""
+    """The server as it is."""
     with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
         yield client
-        client.flushdb()
 
 
 @pytest.fixture

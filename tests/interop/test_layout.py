@@ -18,6 +18,13 @@ INSTANT = re.compile(r"\b1[0-9]{12}\b")  # milliseconds since 1970, from 2001 to
 WAIT_MS = 8_000
 
 
+@pytest.fixture(scope="module", params=["valkey_url", "redis7_url"])
+def valkey_url(request: pytest.FixtureRequest) -> str:
+    """Both servers, one after the other, instead of the one."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
 def dump(keys: Any, prefix: str, *queues: str) -> dict[str, Any]:
     """Every key of some queues, without the queue's letter of the side, and without what time it was."""
     found: dict[str, Any] = {}

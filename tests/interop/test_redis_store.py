@@ -40,6 +40,7 @@ async def test_the_reply_of_a_cancelled_call_reaches_nobody(desk: Desk) -> None:
         assert (record.id, record.state) == ("200", "waiting")
 
 
+@pytest.mark.usefixtures("server_of_ours")
 async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> None:
     before = keys.info("clients")["connected_clients"]
     added = await asyncio.gather(*(desk.add(new()) for _ in range(100)))
@@ -47,6 +48,7 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
     assert keys.info("clients")["connected_clients"] <= before + 8
 
 
+@pytest.mark.usefixtures("server_of_ours")
 async def test_a_full_memory_refuses_and_stores_nothing(desk: Desk, keys: Any) -> None:
     await desk.add(new())
     keys.config_set("maxmemory", 1)

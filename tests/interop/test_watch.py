@@ -100,6 +100,7 @@ async def test_reading_job_events_wakes_nobody(desk: Desk) -> None:
         assert waiter.woken.empty()
 
 
+@pytest.mark.usefixtures("server_of_ours")
 async def test_many_wait_on_one_connection_each_for_its_own(desk: Desk, other: Desk, keys: Any) -> None:
     before = keys.info("clients")["connected_clients"]
     waiters = [Waiter(desk, topics.log(f"c{number}"), C) for number in range(50)]
@@ -142,6 +143,7 @@ async def test_an_entry_that_was_trimmed_at_once_wakes_too(desk: Desk, other: De
         assert await waiter.next() == {C}
 
 
+@pytest.mark.usefixtures("server_of_ours")
 async def test_a_broken_connection_wakes_all_and_is_made_again(
     desk: Desk, other: Desk, keys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

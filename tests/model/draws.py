@@ -103,15 +103,14 @@ wheres = st.one_of(
 cancellations = st.sampled_from((None, Failure("no more", "cancelled")))
 
 keeps = st.sampled_from((*(None,) * 6, Keep(0), Keep(1), Keep(2), Keep(age_ms=20), Keep(3, 40), Keep()))
-dedups = st.builds(
-    Dedup,
+ends = st.sampled_from(({}, {}, {}, {"ttl_ms": 20}, {"ttl_ms": 40, "extends": True}, {"is_forever": True}))
+ways = st.sampled_from(({}, {"replaces": True}, {"reschedules": True}))
+dedups = st.builds(  # what goes together
+    lambda key, end, way, keeps_last: Dedup(key, keeps_last=keeps_last and not end, **end, **way),
     st.sampled_from(KEYS),
-    ttl_ms=st.sampled_from((None, None, 20, 40)),
-    is_forever=st.sampled_from((False, False, False, True)),
-    extends=st.booleans(),
-    replaces=st.booleans(),
-    reschedules=st.booleans(),
-    keeps_last=st.booleans(),
+    ends,
+    ways,
+    st.booleans(),
 )
 options = st.builds(
     Options,

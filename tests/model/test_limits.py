@@ -1,7 +1,6 @@
 """Whatever is done to a queue with limits: they hold at every moment, and nobody is passed over for ever."""
 
 import asyncio
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from itertools import count, pairwise
@@ -90,7 +89,8 @@ def make(engine: str, request: pytest.FixtureRequest) -> Callable[[FrozenClock],
     from headrace.storage.redis import RedisStore
 
     url: str = request.getfixturevalue("valkey_url")
-    return lambda clock: RedisStore(url, prefix=f"t{uuid.uuid4().hex[:8]}", clock=clock)
+    prefix_on = request.getfixturevalue("prefix_on")
+    return lambda clock: RedisStore(url, prefix=prefix_on(url), clock=clock)
 
 
 async def live(

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
+from tests.model.on_redis import OnRedis
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "redis")
 
 EXAMPLES = int(os.environ.get("HEADRACE_TEST_MODEL_EXAMPLES", "60"))
 SHORT = settings(
@@ -22,16 +23,23 @@ SHORT = settings(
 LONG = settings(SHORT, max_examples=10 * EXAMPLES, stateful_step_count=100, derandomize=False)
 
 
-def beside(engine: str) -> type[Machine]:
-    return type(f"Machine_{engine}", (Machine,), {"engine": engine})
+@pytest.fixture(params=ENGINES)
+def machine(request: pytest.FixtureRequest) -> type[Machine]:
+    """Memory beside the engine."""
+    if request.param == "redis":
+        return type("Machine_redis", (OnRedis,), {"url": request.getfixturevalue("valkey_url")})
+    return type(f"Machine_{request.param}", (Machine,), {"engine": request.param})
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_store_does_what_the_memory_store_does(engine: str) -> None:
-    run_state_machine_as_test(beside(engine), settings=SHORT)
+def of(machine: type[Machine], length: settings) -> settings:
+    """Every command of Redis's is a round trip, and all that can be seen is many."""
+    return settings(length, max_examples=length.max_examples // 20) if issubclass(machine, OnRedis) else length
+
+
+def test_a_store_does_what_the_memory_store_does(machine: type[Machine]) -> None:
+    run_state_machine_as_test(machine, settings=of(machine, SHORT))
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_store_goes_on_doing_what_the_memory_store_does(engine: str) -> None:
-    run_state_machine_as_test(beside(engine), settings=LONG)
+def test_a_store_goes_on_doing_what_the_memory_store_does(machine: type[Machine]) -> None:
+    run_state_machine_as_test(machine, settings=of(machine, LONG))

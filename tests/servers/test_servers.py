@@ -14,12 +14,19 @@ from tests.servers import postgres, valkey
 from tests.servers.process import CannotRun, wait_until
 
 
+@pytest.mark.usefixtures("server_of_ours")
 def test_valkey_keeps_what_it_acknowledges_and_evicts_nothing(valkey_url: str) -> None:
     with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         client.set("greeting", "hello")
         assert client.getdel("greeting") == "hello"
+
+
+def test_redis_7_is_one_and_keeps_what_it_acknowledges(redis7_url: str) -> None:
+    with redis.Redis.from_url(redis7_url, decode_responses=True) as client:
+        assert client.info("server")["redis_version"].startswith("7.")
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
 
 
 def test_postgres_syncs_what_it_commits(postgres_url: str) -> None:
@@ -57,7 +64,7 @@ def test_a_killed_postgres_comes_back_with_what_was_committed() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-@pytest.mark.parametrize("engine", ["valkey", "postgres"])
+@pytest.mark.parametrize("engine", ["valkey", "redis7", "postgres"])
 def test_a_server_ends_with_a_test_run_that_was_killed(engine: str) -> None:
     program = (
         f"import signal\nfrom tests.servers import {engine} as engine\n"

@@ -17,8 +17,11 @@ class Valkey(Server):
     def __init__(self, directory: Path, **options: str) -> None:
         """`options` are directives of its configuration, with `_` for `-`."""
         super().__init__(directory)
-        self.binary = binary("valkey-server")
+        self.binary = self.found()
         self.options = {name.replace("_", "-"): value for name, value in options.items()}
+
+    def found(self) -> Path:
+        return binary("valkey-server")
 
     @property
     def url(self) -> str:

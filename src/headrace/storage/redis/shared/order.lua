@@ -92,6 +92,9 @@ local function state_ids(K, state, count)
     end
     return ids
   end
+  if count == 0 then
+    return {} -- `-count` would be -0, which Redis 7 takes for no number
+  end
   return list and redis.call('LRANGE', K .. list, -count, -1) or redis.call('ZRANGE', K .. state, 0, count - 1)
 end
 

@@ -1,0 +1,84 @@
+"""The machine beside Redis.
+
+Left out is what the layout cannot do as memory does, see `docs/internals/redis-layout.md`. It has no order among jobs
+that were put in front of one priority, nor, when some of them must go, among those of a state that finished in one
+millisecond; nothing leads from a parent that goes to a child that it has dropped; and a job that is kept for the end of
+another has its number at once.
+"""
+
+import uuid
+from typing import Any
+
+from msgspec.structs import replace
+
+from headrace.core.commands import Add, Command, Configure, Move, PutSchedule, Recover, Remove, Settle
+from headrace.core.jobs import Keep, NewJob, Options
+from headrace.storage.memory.leases import REQUESTS_KEPT_MS
+from headrace.storage.protocol import Storage
+from headrace.storage.redis import RedisStore
+from tests.conftest import cleared
+from tests.model.machine import Draw, Machine
+
+COUNTED = {Keep(1): Keep(age_ms=20), Keep(2): Keep(), Keep(3): Keep(), Keep(3, 40): Keep(age_ms=40)}
+
+
+class OnRedis(Machine):
+    engine = "redis"
+    url: str
+    """Of a server; a subclass says which."""
+
+    def other(self) -> Storage:
+        self.prefix = f"m{uuid.uuid4().hex[:8]}"
+        self.priorities = 0
+        return RedisStore(self.url, prefix=self.prefix, clock=self.clock)
+
+    def teardown(self) -> None:
+        super().teardown()
+        cleared(self.url, self.prefix)
+
+    def fit(self, command: Command[Any]) -> Command[Any]:
+        match command:
+            case Add(jobs):
+                return replace(command, jobs=tuple(map(self.job_of, jobs)))
+            case PutSchedule(schedule):
+                plan = replace(schedule.plan, job=self.job_of(schedule.plan.job))
+                return PutSchedule(replace(schedule, plan=plan))
+            case Settle(settlements):
+                return Settle(tuple(replace(each, keep=kept(each.keep)) for each in settlements))
+            case Move():
+                return replace(command, priority=self.priority(command.priority if len(command.jobs) == 1 else 0))
+            case Remove() if command.keep_count:
+                return replace(command, keep_count=0)
+            case Configure():
+                return replace(
+                    command, keep_completed=kept(command.keep_completed), keep_failed=kept(command.keep_failed)
+                )
+            case _:
+                return command
+
+    def advance(self, draw: Draw) -> None:
+        """Old answers to requests go by themselves, and in memory with Recover."""
+        before = self.clock.now
+        super().advance(draw)
+        if self.clock.now - before >= REQUESTS_KEPT_MS:
+            self.run(Recover())
+
+    def job_of(self, job: NewJob) -> NewJob:
+        options: Options = job.options
+        options = replace(options, keep_completed=kept(options.keep_completed), keep_failed=kept(options.keep_failed))
+        if options.dedup and job.id is None:
+            options = replace(options, dedup=replace(options.dedup, keeps_last=False))
+        parent = job.parent
+        if parent and parent.policy == "drop":
+            parent = replace(parent, policy="ignore")
+        return replace(job, options=options, parent=parent, priority=self.priority(job.priority))
+
+    def priority(self, drawn: int) -> int:
+        """One that nobody has, if any."""
+        self.priorities += 1
+        return self.priorities if drawn else 0
+
+
+def kept(keep: Any) -> Any:
+    """Not a number of jobs, other than none."""
+    return COUNTED.get(keep, keep) if isinstance(keep, Keep) else keep
