@@ -12,8 +12,8 @@ from headrace.storage.redis import RedisStore
 from tests.conformance.desk import Desk, new, ref
 from tests.redis.crowd import Crowd
 from tests.servers.certificates import Certificates
-from tests.servers.process import CannotRun
 from tests.servers.cutter import Cutter
+from tests.servers.process import CannotRun
 
 
 @pytest.fixture(scope="session")
