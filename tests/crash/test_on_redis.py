@@ -12,10 +12,10 @@ from headrace.core.commands import Settled
 from headrace.core.errors import Refused, StorageFull, Unavailable
 from headrace.storage.sql.lite import WRITES
 from tests.conformance.audit import assert_consistent
-from tests.conftest import cleared
 from tests.crash.cut import wired
 from tests.crash.redis_base import RedisBase, redis_base
 from tests.crash.scenes import SCENES
+from tests.servers.prefixes import clear
 
 PREFIX = "crash"
 
@@ -24,7 +24,7 @@ PREFIX = "crash"
 def base(valkey_url: str) -> Iterator[RedisBase]:
     with redis_base(valkey_url, PREFIX) as made:
         yield made
-    cleared(valkey_url, PREFIX)
+    clear(valkey_url, PREFIX)
 
 
 @pytest.fixture(autouse=True)

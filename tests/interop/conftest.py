@@ -14,6 +14,7 @@ from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk
 from tests.interop.across import Across
 from tests.interop.node import CannotRun, Node, installed
+from tests.servers.prefixes import fresh_prefix
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +78,12 @@ def clock() -> FrozenClock:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def across(bullmq: Path, valkey_url: str) -> AsyncIterator[Across]:
     """One Node for all tests of a file, each with queues of its own."""
-    address, prefix = urlsplit(valkey_url), f"t{uuid.uuid4().hex[:8]}"
-    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
-    with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+    address = urlsplit(valkey_url)
+    with fresh_prefix(valkey_url) as prefix, redis.Redis.from_url(valkey_url, decode_responses=True) as client:
+        node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
         both = Across(node, valkey_url, prefix, client)
         try:
             async with both.app:
                 yield both
         finally:
             await node.stop()
-            client.flushdb()

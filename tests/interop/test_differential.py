@@ -34,6 +34,8 @@ SHOWN: Final = 40  # operations that a failure prints, the last ones
 DATABASES: Final = (1, 2)  # BullMQ's and ours
 LAYOUT: Final = Path(__file__).parents[2] / "docs/internals/redis-layout.md"
 
+pytestmark = pytest.mark.usefixtures("server_of_ours")  # two of its databases are emptied again and again
+
 
 def chosen() -> Sequence[int]:
     first, _, last = os.environ.get("HEADRACE_TEST_SEEDS", "").partition("-")
@@ -50,7 +52,7 @@ async def staged(valkey_url: str, bullmq: Path, seed: int) -> AsyncIterator[tupl
             db.flushdb()
         nodes = []
         for number in DATABASES:
-            nodes.append(await Node.start(bullmq, address.hostname or "", address.port or 0, PREFIX, number))
+            nodes.append(await Node.start(bullmq, address.hostname or "", address.port or 0, PREFIX, db=number))
             stack.push_async_callback(nodes[-1].stop)
         store = RedisStore(urls[1], prefix=PREFIX)
         await store.open()

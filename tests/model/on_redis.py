@@ -16,8 +16,8 @@ from headrace.core.jobs import Keep, NewJob, Options
 from headrace.storage.memory.leases import REQUESTS_KEPT_MS
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
-from tests.conftest import cleared
 from tests.model.machine import Draw, Machine
+from tests.servers.prefixes import clear
 
 COUNTED = {Keep(1): Keep(age_ms=20), Keep(2): Keep(), Keep(3): Keep(), Keep(3, 40): Keep(age_ms=40)}
 
@@ -34,7 +34,7 @@ class OnRedis(Machine):
 
     def teardown(self) -> None:
         super().teardown()
-        cleared(self.url, self.prefix)
+        clear(self.url, self.prefix)
 
     def fit(self, command: Command[Any]) -> Command[Any]:
         match command:

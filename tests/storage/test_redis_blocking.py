@@ -3,10 +3,9 @@
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
-import redis
 
 from headrace.core.commands import Add, Count
 from headrace.core.errors import Unavailable
@@ -18,13 +17,11 @@ NAME = "headrace-redis-blocking"
 
 
 @pytest.fixture
-async def store(valkey_url: str) -> AsyncIterator[RedisStore]:
-    made = RedisStore(valkey_url, prefix="blocking")
+async def store(valkey_url: str, prefix_on: Callable[[str], str]) -> AsyncIterator[RedisStore]:
+    made = RedisStore(valkey_url, prefix=prefix_on(valkey_url))
     await made.open()
     yield made
     await made.close()
-    with redis.Redis.from_url(valkey_url) as client:
-        client.flushdb()
 
 
 def threads() -> int:
