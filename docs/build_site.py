@@ -42,8 +42,9 @@ HOW_TO: Final = (
     ("Queues", "pause limits catch-all find-jobs administer events stats tallies"),
     (
         "Workers",
-        "workers worker-rate remote-control locks hooks plugins settings sync systemd doctor redis-safety why bench",
+        "workers worker-rate remote-control locks hooks plugins settings sync systemd doctor why bench",
     ),
+    ("Redis", "redis redis-connections redis-safety share-with-node"),
     ("Tests", "test-your-jobs tmp-path"),
 )
 """The groups of the how-to pages, by file name; a page of none is in a group at the end."""
