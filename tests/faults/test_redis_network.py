@@ -10,7 +10,7 @@ from headrace.core.commands import Add, Count
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import NewJob
 from headrace.storage.protocol import granted
-from headrace.storage.redis import RedisStore, blocking
+from headrace.storage.redis import RedisStore
 from tests.faults.ground import Ground
 from tests.faults.site import site
 from tests.servers.proxy import Proxy, between
@@ -55,9 +55,8 @@ async def test_connections_that_are_cut_while_jobs_run_lose_no_outcome(redis: Gr
 
 
 async def test_a_renewal_on_a_connection_that_died_in_silence_is_sent_again_on_another(
-    redis: Ground, monkeypatch: pytest.MonkeyPatch
+    redis: Ground,
 ) -> None:
-    monkeypatch.setattr(blocking, "ANSWER_S", 0.3)
     with between(port(redis)) as proxy:
         store = RedisStore(through(redis, proxy).url)
         await store.open()

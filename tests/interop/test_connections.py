@@ -72,7 +72,7 @@ async def test_a_name_that_redis_does_not_take_is_bent(valkey_url: str, prefix: 
         assert found.startswith(f"{prefix}:cQ==:w:")
 
 
-async def test_a_store_has_one_connection_for_commands_one_for_events_and_one_a_queue(
+async def test_a_store_has_one_connection_for_commands_one_for_events_one_for_renewals_and_one_a_queue(
     valkey_url: str, prefix: str, keys: Any
 ) -> None:
     others = len(keys.client_list())
@@ -86,7 +86,8 @@ async def test_a_store_has_one_connection_for_commands_one_for_events_and_one_a_
         names = sorted(client["name"] for client in keys.client_list())
         assert names.count("headrace-commands") == 1
         assert names.count("headrace-events") == 1
-        assert len(names) == others + 4
+        assert names.count("headrace-commands-aside") == 1  # leases are renewed beside the loop
+        assert len(names) == others + 5
 
 
 async def test_who_does_not_wait_leaves_markers_to_others(desk: Desk, valkey_url: str, prefix: str, keys: Any) -> None:
