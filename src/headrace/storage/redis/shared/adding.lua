@@ -31,13 +31,32 @@ local function answer_key()
   return ARGV[1] .. '~::request:' .. request
 end
 
+-- Neighbours with numbers that follow each other are kept as one: [queue, id, how many].
+local function in_runs()
+  local runs, run = {}, nil
+  for position, id in ipairs(ids) do
+    if run and names[position] == run[1] and type(id) == 'number' and type(run[2]) == 'number' and id == run[2] + run[3] then
+      run[3] = run[3] + 1
+    else
+      run = { names[position], id, 1 }
+      runs[#runs + 1] = run
+    end
+  end
+  return runs
+end
+
 local function earlier_answer()
-  local kept = request ~= '' and redis.call('GET', answer_key())
-  if kept then
-    local answer = cmsgpack.unpack(kept)
-    if now - answer[1] <= request_ms then
-      answer[1] = 'ok'
-      return answer
+  local kept_answer = request ~= '' and redis.call('GET', answer_key())
+  if kept_answer then
+    local at, runs, existed, duplicates_then, replaced_then, kept_then = unpack(cmsgpack.unpack(kept_answer), 1, 6)
+    if now - at <= request_ms then
+      for _, run in ipairs(runs) do
+        for past = 0, run[3] - 1 do
+          names[#names + 1] = run[1]
+          ids[#ids + 1] = past > 0 and run[2] + past or run[2]
+        end
+      end
+      return { 'ok', ids, existed, names, duplicates_then, replaced_then, kept_then }
     end
   end
 end
@@ -160,7 +179,7 @@ local function enter(position, job)
   end
   number = number or next_number(K)
   id = id or number
-  store_job(K, id, job, number, now)
+  store_job(K, id, job, number, now, not has_dedups)
   if job[DEDUP] then
     rarely('give_new_key')(job, id, before, now)
   end
@@ -238,6 +257,7 @@ local function add(first)
       names[position], ids[position] = enter(position, job)
     end
   end
+  line_up()
   if #flows > 0 then
     tie_followers()
   end
@@ -245,7 +265,7 @@ local function add(first)
     rarely('release_if_free')(parent, now) -- nothing to wait for
   end
   if request ~= '' then
-    local kept_answer = cmsgpack.pack({ now, ids, positions, names, duplicates, replaced, kept })
+    local kept_answer = cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept })
     redis.call('SET', answer_key(), kept_answer, 'PX', request_ms)
   end
   if has_dedups then
