@@ -189,6 +189,11 @@ class Door:
 
         return run
 
+    @property
+    def turns(self) -> int:
+        """How many turns of a worker the store likes to have on their way at once."""
+        return getattr(self._client.store, "turns", 1)
+
     def lend(self, store: Storage) -> None:
         """In a child process: reach a store that lives in the worker's memory through this one."""
         self._client.lend(store)

@@ -70,7 +70,8 @@ class Pump:
         self._concurrency = concurrency
         self._lease_ms = lease_ms
         self._on_failed = on_failed
-        self._claimer = Ticker("pump-claim", self._claim_on)
+        self._chunks = getattr(storage, "turns", 1)
+        self._claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(self._chunks)]
         self._recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
         self._free_slot, self._outcome = Bell(), Bell()
         ready = [topics.ready(source.queue) for source in sources]
@@ -80,7 +81,7 @@ class Pump:
         self._outbox = Outbox()
         self._busy = 0  # slots: jobs whose handler has not ended
         self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
-        self._is_claiming = False
+        self._asked = 0  # slots for which jobs were asked, and no answer has come
         self._claims = 0
         self._is_stale = True  # something was settled since the last claim left
         self.is_paused = self._is_draining = False
@@ -159,12 +160,12 @@ class Pump:
 
     @property
     def _loops(self) -> tuple[Ticker, ...]:
-        return (self._claimer, *self._recorders)
+        return (*self._claimers, *self._recorders)
 
     @property
     def _is_empty(self) -> bool:
         """Whether nothing is in hand or on its way."""
-        return not (self._held or self._is_claiming)
+        return not (self._held or self._asked)
 
     async def _claim_on(self) -> None:
         """The claimer: claim after claim, until the pump is drained."""
@@ -196,7 +197,9 @@ class Pump:
     def _ask(self) -> int:
         if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        asked = min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held, CHUNK_MAX)
+        free = self._concurrency - self._busy - self._asked
+        chunk = min(-(-self._concurrency // self._chunks), CHUNK_MAX)
+        asked = min(free, HELD_MAX * self._concurrency - self._held - self._asked, chunk)
         return asked if self.pace.rate is None else self.pace.fit(asked)
 
     async def _claim(self, asked: int) -> None:
@@ -204,11 +207,11 @@ class Pump:
         self._is_stale = self._is_stale and self._held > 0
         self._claims += 1
         claim = Claim(self._turns.sources(), asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
-        self._is_claiming = True
+        self._asked += asked
         try:
             claimed = granted(await self._storage.run(claim))
         finally:
-            self._is_claiming = False
+            self._asked -= asked
         self._turns.gave(claimed.leases)
         self._begin(claimed.leases)
         if len(claimed.leases) < asked:

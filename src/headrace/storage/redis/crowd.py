@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from headrace.storage.redis.link import ReplyError, Word
 
-TOGETHER_MAX: Final = 100  # Adds in one call
+TOGETHER_MAX: Final = 17  # Adds in one call
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
 TURN: Final = "turn"
 GATHERED: Final = frozenset({"add", "settle", "claim"})

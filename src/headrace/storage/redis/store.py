@@ -38,6 +38,8 @@ class RedisStore:
     not mix.
     """
 
+    turns = 2
+
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))
         self._clock = clock
