@@ -101,7 +101,7 @@ def _redis(url: str, prefix: str | None, clock: Clock | None) -> Storage:
     try:
         from headrace.storage.redis import RedisStore
     except ModuleNotFoundError as missing:
-        package = (missing.name or "redis").partition(".")[0]
+        package = (missing.name or "hiredis").partition(".")[0]
         problem = f"needs the package {package}; install it with: pip install 'headrace[redis]'"
         raise BadUrl(url=masked(url), problem=problem) from None
     return RedisStore(url, clock=clock) if prefix is None else RedisStore(url, prefix=prefix, clock=clock)
