@@ -26,7 +26,7 @@ async def test_a_run_in_node_that_lost_its_job_may_still_say_something_and_does_
     await node("held", "q", "1", "updateProgress", 7)
     await node("held", "q", "1", "log", "late")
     await node("held", "q", "1", "updateData", {"late": True})
-    with pytest.raises(NodeError, match="lock"):
+    with pytest.raises(NodeError, match="Lock mismatch"):
         await node("complete", "q", "1", "theirs")
     record = await desk.record(job)
     assert (record.state, record.progress, record.data) == ("active", "7", '{"late":true}')
