@@ -3,12 +3,11 @@
 The sections of a queue are read in one call, so at one moment: a job that goes from one to another is in one of them.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import dropwhile, groupby
 from typing import Any, Final, TypeAlias
 
-from msgspec import MsgspecError, Struct, json
+from msgspec import Struct
 
 from headrace.client import Client
 from headrace.core.commands import Find, Found, QueueRecord, Queues
@@ -17,8 +16,6 @@ from headrace.core.errors import InvalidOption
 from headrace.core.jobs import STATES, JobRecord, State
 from headrace.core.query import Query
 
-_PAIR: Final = re.compile(r"-?\d+\.-?\d+", re.ASCII)  # as the memory store writes a place
-_PLACE: Final = json.Decoder(tuple[int, int | str | list[str]])  # as others do
 LOOKS_MAX: Final = 20  # times that the store is asked for one page of ours
 TRIES_MAX: Final = 3  # readings of a queue from which we learn how many jobs of each state are asked for
 
@@ -47,22 +44,12 @@ class Cursor(Struct, frozen=True):
         queue, _, rest = text.partition("/") if isinstance(text, str) else ("", "", "")
         name, sign, inner = rest.partition("/")
         state: State | None = next((known for known in STATES if known == name), None)
-        if not sign or state is None or not _is_place(inner):
+        if not sign or state is None:
             raise InvalidOption(f"after is {text!r}; give the cursor of the page before")
         return cls(queue, state, inner or None)
 
     def __str__(self) -> str:
         return f"{self.queue}/{self.state}/{self.inner or ''}"
-
-
-def _is_place(inner: str) -> bool:
-    if not inner or _PAIR.fullmatch(inner):
-        return True
-    try:
-        _PLACE.decode(inner)
-    except MsgspecError:
-        return False
-    return True
 
 
 Places: TypeAlias = list[tuple[Cursor, int]]

@@ -13,9 +13,10 @@ from headrace import App, errors
 from headrace.core import topics
 from headrace.core.commands import Read
 from headrace.workers import Records
-from tests.cli.project import PATIENCE_S, Ended, Project, Running
+from tests.cli.project import ON_EACH, PATIENCE_S, Ended, Project, Running
 from tests.cli.test_workers import ready, seen
 
+pytestmark = ON_EACH
 Call = Callable[..., Ended]
 BOUND_S = 5.0  # a second is what is promised on a machine that has time
 CODE = """

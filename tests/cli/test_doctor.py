@@ -41,7 +41,7 @@ def run(project: Project, *commands: Command[Any], ago_ms: int = 0) -> list[Any]
     """Commands on the project's store, by a clock that is behind by so much."""
     clock = FrozenClock()
     clock.now = looking.time.time_ns() // 1_000_000 - ago_ms
-    store = storage.open(project.url, clock=clock)
+    store = storage.open(project.url, prefix=project.environ.get("HEADRACE_PREFIX"), clock=clock)
 
     async def done() -> list[Any]:
         await store.open()

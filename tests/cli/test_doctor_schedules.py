@@ -8,9 +8,10 @@ import pytest
 from headrace.core.commands import Claim, Command, Fire, PutSchedule, Source
 from headrace.core.jobs import NewJob
 from headrace.core.schedules import EveryTiming, Plan, ScheduleRecord
-from tests.cli.project import Ended, Project
+from tests.cli.project import ON_EACH, Ended, Project
 from tests.cli.test_doctor import HOUR_MS, run, worker
 
+pytestmark = ON_EACH
 Call = Callable[..., Ended]
 LONG_AGO = 10**12
 SOON = LONG_AGO + 10**8 * HOUR_MS  # far ahead, and a slot

@@ -179,6 +179,7 @@ GOOD = ServerFacts(
     address="cache:6379",
     is_local=False,
     is_encrypted=True,
+    is_verified=True,
     product="Redis",
     version=(7, 0, 15),
     eviction="noeviction",
@@ -205,7 +206,9 @@ GOOD = ServerFacts(
         ({"replicas": 2, "awaits_replicas": True}, "", "ok"),
         ({"ahead_ms": -3_000}, "skew", "warn"),
         ({"is_open": None}, "password", "warn"),
-        ({"is_local": True, "is_encrypted": False, "is_open": True}, "", "ok"),
+        ({"is_local": True, "is_encrypted": False, "is_verified": False, "is_open": True}, "", "ok"),
+        ({"is_verified": False}, "tls", "fail"),
+        ({"is_local": True, "is_verified": False}, "", "ok"),
         ({"has_log": False, "snapshots": None}, "durable", "warn"),
     ],
 )

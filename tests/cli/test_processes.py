@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.project import CODE, COMMAND, PATIENCE_S, Project
+from tests.cli.project import CODE, COMMAND, ON_EACH, PATIENCE_S, Project
 
 
 def pending(pid: int) -> set[int]:
@@ -27,6 +27,7 @@ def is_stopped(pid: int) -> bool:
     return all(re.search(r"^State:\s+T", state, re.MULTILINE) for state in states)
 
 
+@ON_EACH
 def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: Project) -> None:
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
         first, second = fleet.ready(), fleet.ready()
@@ -43,6 +44,7 @@ def test_a_process_that_dies_is_started_again_and_all_drain_in_the_end(project: 
     assert project.record(job).state == "completed"
 
 
+@ON_EACH
 def test_the_second_signal_reaches_the_processes_too(project: Project) -> None:
     job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:
@@ -57,6 +59,7 @@ def test_the_second_signal_reaches_the_processes_too(project: Project) -> None:
     assert project.record(job).state == "waiting"
 
 
+@ON_EACH
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 def test_a_process_that_gets_no_time_between_two_signals_has_them_both(project: Project) -> None:
     job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
@@ -89,6 +92,7 @@ def test_a_message_is_written_in_one_piece(project: Project) -> None:
     assert written.endswith("\n")
 
 
+@ON_EACH
 def test_when_the_one_that_looks_after_them_is_killed_the_processes_drain(project: Project) -> None:
     job = project.run("enqueue", "jobs:app", "gated", f"gate={project.gate}").out.strip()
     with project.running("worker", "jobs:app", "--processes", "2") as fleet:

@@ -5,6 +5,7 @@ import pytest
 from headrace.core import lifecycle
 from headrace.core.commands import Find, Found
 from headrace.core.commands.reads import FIND_MAX
+from headrace.core.errors import InvalidOption
 from headrace.core.jobs import STATES, Failure, State
 from headrace.core.outcomes import Failed
 from headrace.core.query import parse
@@ -85,6 +86,17 @@ async def test_the_last_page_has_no_cursor(desk: Desk) -> None:
     second = await desk.run(Find("q", "waiting", 1, first.cursor))
     assert (ids(second.jobs), second.cursor) == (["2"], None)
     assert (await desk.run(Find("q", "waiting", 2))).cursor is None
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_cursor_that_no_page_has_given_is_refused_by_name(desk: Desk, state: State) -> None:
+    await desk.add(new(), new(priority=1), new(delay_ms=1000))
+    strange = ("x", "1", "[1", "[]", "[1]", "1.x", "[1.5,1]", "[1,[]]", "[1,[2]]", f"[{10**30},{10**30}]")
+    for after in (*strange, '["a","b"]', "null"):
+        for queue in ("q", "nowhere"):
+            with pytest.raises(InvalidOption, match="give the cursor of the page before"):
+                await desk.run(Find(queue, state, 1, after))
+    assert len(await desk.ids("waiting")) == 1
 
 
 async def test_jobs_that_stay_are_seen_once_while_others_go(desk: Desk) -> None:

@@ -1,11 +1,12 @@
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 import headrace
 from examples.mail.letters import make_app
 from examples.mail.server import MailServer
+from headrace import storage
 
 ADA, EVE = "ada@example.org", "eve@example.org"
 
@@ -16,9 +17,14 @@ def server() -> Iterator[MailServer]:
         yield running
 
 
-@pytest.fixture
-def app(server: MailServer) -> headrace.App:
-    return make_app("memory://", server.address, pause=0)
+@pytest.fixture(params=["memory", "redis"])
+def app(request: pytest.FixtureRequest, server: MailServer, prefix_on: Callable[[str], str]) -> headrace.App:
+    app = make_app("memory://", server.address, pause=0)
+    if request.param == "redis":
+        url = request.getfixturevalue("valkey_url")
+        prefix = prefix_on(url)
+        app.use_store(lambda: storage.open(url, prefix=prefix))
+    return app
 
 
 async def sent(app: headrace.App, to: str) -> headrace.JobRecord:

@@ -69,7 +69,7 @@ async def test_pages_of_a_selection_go_on(mixed: headrace.App) -> None:
         if after is None:
             break
     assert seen == ["mail/4", "mail/5", "mail/2", "mail/1", "mail/3", "post/2", "post/1"]
-    for stranger in ("5", "mail/failed/x", "mail/failed/[1", "mail/done/"):
+    for stranger in ("5", "mail/failed/x", "mail/failed/[1", "mail/done/", 'mail/waiting/["a",2]'):
         with pytest.raises(InvalidOption, match="the cursor of the page before"):
             await mixed.select("").jobs(after=stranger)
     with pytest.raises(InvalidOption, match="another query"):

@@ -9,6 +9,7 @@ from headrace import App
 from headrace.core.commands import Configure, Read, Remove
 from headrace.core.jobs import Dedup, Follow
 from headrace.core.limits import Capacity, Rate
+from headrace.core.log import Gap
 from tests.conformance.audit import assert_consistent
 from tests.conformance.desk import Desk, child, done, failed, ids, new, parent, ref
 from tests.interop.node import Node, NodeError
@@ -188,6 +189,29 @@ async def test_limits_per_key_after_node_has_obliterated_the_queue(
         await desk.settle(*map(done, leases))
     assert started == ["1", "2", "3", "4"]
     await assert_consistent(desk.store)
+
+
+@pytest.mark.parametrize("begins_anew", [0, 1, 9])
+async def test_a_reader_is_told_that_events_are_missing_since_node_obliterated_the_queue(
+    look: Node, desk: Desk, begins_anew: int
+) -> None:
+    await desk.add(new(), new())
+    seen = (await desk.run(Read("jobs/q"))).last
+    await desk.add(new())
+    await obliterated(look)
+    if begins_anew:
+        await desk.add(*(new() for _ in range(begins_anew)))
+    for after in (seen, seen - 1):
+        read = await desk.run(Read("jobs/q", after))
+        if after < seen:
+            assert [entry.position for entry in read.entries] == [seen], "what was numbered is still told"
+        else:
+            assert read.gap == Gap(seen + 1, seen + 1)
+            assert len(read.entries) == begins_anew
+    last = (await desk.run(Read("jobs/q", seen))).last
+    assert (await desk.run(Read("jobs/q", last))).gap is None, "it is told once"
+    await desk.add(new())
+    assert (await desk.run(Read("jobs/q", last))).gap is None
 
 
 async def test_a_follower_with_the_id_of_one_that_node_removed_follows_only_its_own(look: Node, desk: Desk) -> None:

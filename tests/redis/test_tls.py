@@ -5,10 +5,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec import structs
 
 from headrace.core.commands import Add
 from headrace.core.errors import BadUrl, CannotOpen
+from headrace.core.servers import unsafe
 from headrace.storage.redis import RedisStore
+from headrace.storage.redis.inspect import inspect
 from tests.conformance.desk import Desk, new, ref
 from tests.redis.crowd import Crowd
 from tests.servers.certificates import Certificates
@@ -71,6 +74,19 @@ async def test_a_certificate_for_another_host_is_refused_unless_the_url_says_oth
 async def test_nothing_is_verified_if_the_url_says_so(valkey_url: str, papers: Certificates, prefix: str) -> None:
     async with Cutter(port_of(valkey_url), papers.context()) as proxy:
         assert await opened(f"valkeys://127.0.0.1:{proxy.port}/0?ssl_cert_reqs=none", prefix) == "waiting"
+
+
+@pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "ssl_check_hostname=false", "ssl_cert_reqs=optional", ""])
+async def test_production_refuses_a_server_elsewhere_that_is_not_verified(
+    valkey_url: str, papers: Certificates, prefix: str, option: str
+) -> None:
+    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
+        url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}&{option}".rstrip("&")
+        facts = await inspect(url, prefix)
+    assert facts.problem == ""
+    elsewhere = structs.replace(facts, is_local=False, is_open=False)
+    problems = [problem for problem in unsafe(elsewhere) if "not checked" in problem]
+    assert len(problems) == (option in ("ssl_cert_reqs=none", "ssl_check_hostname=false"))
 
 
 async def test_a_server_that_asks_for_a_certificate_is_shown_one(

@@ -1,11 +1,10 @@
-"""`headrace bench`: what Headrace does on this machine and this disk, beside what the disk does at best."""
+"""`headrace bench`: what Headrace does here, on this disk or this server, beside what that does at best."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import Any, Final
 
 from msgspec import Struct, structs
@@ -13,6 +12,7 @@ from msgspec import Struct, structs
 from headrace import storage
 from headrace.cli import measures, output
 from headrace.cli.failure import Exit, Stop
+from headrace.cli.grounds import Ground, disk, server
 from headrace.cli.options import SHOWN, Shown
 from headrace.config import settle
 from headrace.core.settings import masked
@@ -30,7 +30,7 @@ WIDTH: Final = 9  # of a number
 
 
 class Figure(Struct, frozen=True):
-    """What was measured, in jobs a second or in milliseconds; `raw` is what the disk did with as many rows a commit."""
+    """What was measured, in jobs a second or in milliseconds; `raw` is what disk or server did with as many at once."""
 
     name: str
     title: str
@@ -42,58 +42,66 @@ class Figure(Struct, frozen=True):
 async def bench(*, common: Shown = SHOWN) -> int:
     """Measure what Headrace does on this machine, in some seconds.
 
-    It uses a file of its own on the disk of the store; the store is not touched.
+    It uses a file of its own on the disk of the store, or a prefix of its own on its server; the store is not touched.
 
     Example: headrace bench
     """
-    folder = _folder(common.url)
-    with TemporaryDirectory(prefix=".headrace-bench-", dir=folder) as place, _progress() as step:
-        figures = await _measured(Path(place), step)
+    async with _ground(common.url) as ground:
+        with _progress() as step:
+            figures = await _measured(ground, step)
+        said, about = ground.said, ground.about
     if common.json:
-        output.document({"folder": str(folder), "figures": [structs.asdict(figure) for figure in figures]})
+        output.document({**about, "figures": [structs.asdict(figure) for figure in figures]})
         return Exit.OK
-    output.line(f"on the disk of {folder}; raw is SQLite alone, with as many rows a commit")
+    output.line(f"on {said}")
     output.table(("WHAT", "FIGURE".rjust(WIDTH), "UNIT", "RAW".rjust(WIDTH)), (_row(figure) for figure in figures))
     return Exit.OK
 
 
-async def _measured(place: Path, step: Callable[[str], object]) -> list[Figure]:
+async def _measured(ground: Ground, step: Callable[[str], object]) -> list[Figure]:
     step("adding")
-    raw = await _raw(place, measures.BULK)
-    bulk = await measures.add_many(place / "bulk.db", count=COUNTS["bulk"])
+    raw = await ground.raw(measures.BULK)
+    async with ground.shop("bulk") as place:
+        bulk = await measures.add_many(place, count=COUNTS["bulk"])
     figures = [Figure("bulk", f"added, {measures.BULK:,} at once", bulk["rate"], "jobs/s", raw)]
-    raw = await _raw(place, TASKS)
-    single = await measures.add_single(place / "single.db", count=COUNTS["single"], tasks=TASKS)
+    raw = await ground.raw(TASKS)
+    async with ground.shop("single") as place:
+        single = await measures.add_single(place, count=COUNTS["single"], tasks=TASKS)
     figures.append(Figure("single", f"added singly, {TASKS} callers", single["rate"], "jobs/s", raw))
     for concurrency in (100, 10, 1):
         step(f"processing, {concurrency} at once")
-        file, count = place / f"{concurrency}.db", COUNTS[str(concurrency)]
-        await measures.fill(file, count=count)
-        raw = await _raw(place, concurrency)
-        answer = await measures.drain(file, concurrency=concurrency, count=count)
+        count = COUNTS[str(concurrency)]
+        async with ground.shop(str(concurrency)) as place:
+            await measures.fill(place, count=count)
+            raw = await ground.raw(concurrency)
+            answer = await measures.drain(place, concurrency=concurrency, count=count)
         title = f"processed, {concurrency} at once"
         figures.append(Figure(f"processed-{concurrency}", title, answer["rate"], "jobs/s", raw))
     step("waiting")
-    lone = await asyncio.to_thread(storage.lone_commit_ms, place)
-    waits = (await measures.latency(place / "latency.db", count=COUNTS["latency"]))["ms"]
+    lone = await ground.lone_ms()
+    async with ground.shop("latency") as place:
+        waits = (await measures.latency(place, count=COUNTS["latency"]))["ms"]
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         value = measures.percentile(waits, share)
         figures.append(Figure(f"latency-{name}", f"from add to start, {name}", value, "ms", lone))
     return figures
 
 
-async def _raw(place: Path, rows: int) -> float:
-    """What the disk does just now: other programs use it, too."""
-    return await asyncio.to_thread(storage.rows_per_second, place, rows)
+def _ground(url: str | None) -> AbstractAsyncContextManager[Ground]:
+    """The server of the store, or the disk of its file, or that of temporary files."""
+    settings = settle(None, url=url, prefix=None).settings
+    place = settings.url or ""
+    if storage.has_server(place):
+        return server(place, settings.prefix)
+    return disk(_folder(place))
 
 
-def _folder(url: str | None) -> Path:
+def _folder(place: str) -> Path:
     """The folder of the store, or that of temporary files for a store without a file."""
-    place = settle(None, url=url, prefix=None).settings.url or ""
     path = storage.file_of(place)
     if path is None:
         if not place.startswith(("memory:", "sqlite:")):
-            raise Stop(f"it measures SQLite, and no server such as {masked(place)}; name a file with --url sqlite:///…")
+            raise Stop(f"it measures SQLite and Redis, and not {masked(place)}; name another with --url")
         return Path(gettempdir())
     folder = Path(path).absolute().parent
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What an app does in a second, measured: on a file of its own, with one task, which does nothing."""
+"""What an app does in a second, measured: on a store of its own, with one task, which does nothing."""
 
 import asyncio
 import random
@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 from headrace.app import App
 from headrace.core.settings import Settings
@@ -18,6 +18,8 @@ PAUSE_S: Final = (0.005, 0.025)  # before a job arrives at an idle worker, drawn
 
 NothingTask = AsyncTask[[int], None]
 Answer = dict[str, Any]
+Place: TypeAlias = Path | Settings
+"""A file, or settings that name a server."""
 
 
 class Span:
@@ -41,9 +43,9 @@ def _processor_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def open_shop(path: Path) -> tuple[App, NothingTask]:
-    """An app on this file, with no setting from anywhere else, and its task."""
-    app = App(settings=Settings(url=f"sqlite:///{path}"))
+def open_shop(place: Place) -> tuple[App, NothingTask]:
+    """An app there, with no setting from anywhere else, and its task."""
+    app = App(settings=place if isinstance(place, Settings) else Settings(url=f"sqlite:///{place}"))
 
     @app.task(queue=QUEUE)
     async def nothing(n: int) -> None:
@@ -58,17 +60,17 @@ async def stock(app: App, task: NothingTask, count: int) -> None:
         await app.enqueue_many([task.call(n) for n in range(start, min(start + BULK, count))])
 
 
-async def fill(path: Path, *, count: int) -> Answer:
+async def fill(place: Place, *, count: int) -> Answer:
     """Add jobs."""
-    app, task = open_shop(path)
+    app, task = open_shop(place)
     async with app:
         await stock(app, task, count)
     return {}
 
 
-async def drain(path: Path, *, concurrency: int, count: int) -> Answer:
+async def drain(place: Place, *, concurrency: int, count: int) -> Answer:
     """Process the jobs that wait: from the start of a worker until it has recorded the last one."""
-    app, _ = open_shop(path)
+    app, _ = open_shop(place)
     async with app:
         worker = app.worker(QUEUE, concurrency=concurrency)
         with Span() as span:
@@ -79,9 +81,9 @@ async def drain(path: Path, *, concurrency: int, count: int) -> Answer:
     return span.answer(count)
 
 
-async def add_many(path: Path, *, count: int) -> Answer:
+async def add_many(place: Place, *, count: int) -> Answer:
     """Add jobs in bulk: making the calls, and storing them."""
-    app, task = open_shop(path)
+    app, task = open_shop(place)
     async with app:
         await stock(app, task, BULK)
         with Span() as span:
@@ -89,9 +91,9 @@ async def add_many(path: Path, *, count: int) -> Answer:
     return span.answer(count)
 
 
-async def add_single(path: Path, *, count: int, tasks: int) -> Answer:
+async def add_single(place: Place, *, count: int, tasks: int) -> Answer:
     """Add jobs one by one, each awaited, from so many tasks."""
-    app, task = open_shop(path)
+    app, task = open_shop(place)
     each = count // tasks
 
     async def add(times: int) -> None:
@@ -105,9 +107,9 @@ async def add_single(path: Path, *, count: int, tasks: int) -> Answer:
     return span.answer(each * tasks)
 
 
-async def latency(path: Path, *, count: int) -> Answer:
+async def latency(place: Place, *, count: int) -> Answer:
     """From just before the enqueue to the first line of the handler, worker and caller in one process."""
-    app, _ = open_shop(path)
+    app, _ = open_shop(place)
     began: asyncio.Queue[int] = asyncio.Queue()
 
     @app.task(queue=QUEUE)

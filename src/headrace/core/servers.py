@@ -29,6 +29,7 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
     address: str
     is_local: bool  # no packet leaves the machine
     is_encrypted: bool
+    is_verified: bool  # by its certificate: who answers is who was meant
     problem: str = ""
     product: str = ""
     version: tuple[int, ...] | None = None
@@ -111,10 +112,14 @@ def password(facts: ServerFacts) -> tuple[Verdict, str, str]:
 
 
 def tls(facts: ServerFacts) -> tuple[Verdict, str, str]:
-    """Whether others on the way can read along."""
+    """Whether others on the way can read along, or answer in its place."""
     if not facts.is_local and not facts.is_encrypted:
         said = "the data of jobs, and the password, go over the network in clear"
         return "fail", said, "let the server speak TLS, and write rediss:// in the URL"
+    if not facts.is_local and not facts.is_verified:
+        said = "whoever stands on the way can pass for the server: its certificate or its name is not checked"
+        advice = "leave ssl_cert_reqs and ssl_check_hostname out of the URL; ssl_ca_certs names an authority of yours"
+        return "fail", said, advice
     return "ok", "the way is encrypted" if facts.is_encrypted else "nothing leaves this machine", ""
 
 

@@ -1,6 +1,7 @@
 """Where jobs live. `open(url)` alone knows the engines by name, and imports only the one it needs."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
@@ -8,7 +9,7 @@ from headrace.core.checks import FileFacts
 from headrace.core.errors import BadUrl
 from headrace.core.servers import ServerFacts
 from headrace.core.settings import masked
-from headrace.storage.protocol import Clock, Storage
+from headrace.storage.protocol import BareServer, Clock, Storage
 
 COMPLETE: Final = frozenset({"memory", "sqlite", "redis"})
 """The engines on which every command has its home."""
@@ -57,7 +58,7 @@ async def inspect(url: str, prefix: str | None = None) -> FileFacts | ServerFact
 
 async def inspect_server(url: str, prefix: str | None = None) -> ServerFacts | None:
     """The same of a server, None for a store that has none."""
-    if url.partition("://")[0].partition("+")[0] not in _REDIS:
+    if not has_server(url):
         return None
     from headrace.storage.redis import PREFIX
     from headrace.storage.redis.inspect import inspect
@@ -77,6 +78,20 @@ def lone_commit_ms(folder: Path) -> float:
     from headrace.storage.sql import limits
 
     return limits.lone_commit_ms(folder)
+
+
+def has_server(url: str) -> bool:
+    """Whether the store at `url` is on a server of the kind that `bare` knows."""
+    return url.partition("://")[0].partition("+")[0] in _REDIS
+
+
+def bare(url: str, prefix: str | None, name: str) -> AbstractAsyncContextManager[BareServer]:
+    """The Redis at `url` itself, for keys under `name` below the prefix of the store; they are gone afterwards."""
+    _redis(url, prefix, None)  # says what is wrong with them, if anything is
+    from headrace.storage.redis import PREFIX
+    from headrace.storage.redis.bare import Bare
+
+    return Bare(url, f"{PREFIX if prefix is None else prefix}:{name}")
 
 
 def _memory(url: str, rest: str, prefix: str | None, clock: Clock | None) -> Storage:
@@ -101,7 +116,7 @@ def _redis(url: str, prefix: str | None, clock: Clock | None) -> Storage:
     try:
         from headrace.storage.redis import RedisStore
     except ModuleNotFoundError as missing:
-        package = (missing.name or "redis").partition(".")[0]
+        package = (missing.name or "hiredis").partition(".")[0]
         problem = f"needs the package {package}; install it with: pip install 'headrace[redis]'"
         raise BadUrl(url=masked(url), problem=problem) from None
     return RedisStore(url, clock=clock) if prefix is None else RedisStore(url, prefix=prefix, clock=clock)

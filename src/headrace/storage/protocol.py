@@ -93,3 +93,22 @@ def granted(reply: A | Refused) -> A:
     if isinstance(reply, Refused):
         raise reply
     return reply
+
+
+class BareServer(Protocol):
+    """A server with nothing of ours in the way, for what is measured on it under a prefix."""
+
+    address: str
+    prefix: str
+
+    async def writes_per_second(self, rows: int) -> float:
+        """How many small rows it takes in a second, `rows` a round trip."""
+        ...
+
+    async def lone_write_ms(self) -> float:
+        """How long one takes after a pause."""
+        ...
+
+    async def clear(self, prefix: str) -> None:
+        """Delete all that a store has under a prefix."""
+        ...

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from headrace.core.commands.command import Command
+from headrace.core.errors import InvalidOption
 from headrace.core.jobs import JobRecord, JobRef, State
 from headrace.core.query import Query
 
@@ -42,6 +43,8 @@ class Find(Command[Found], frozen=True):
     With `where` only those that fit; FIND_MAX jobs are looked at, whether they fit or not. `is_steady` is for who moves
     what is found: a job that is moved within its state is not met again. Finished jobs come as ever then, the others
     in the order in which they were added. With either, a page may be short, or empty, and still have a cursor.
+
+    A store knows its own cursors; it raises what `strange_cursor` makes of any other.
     """
 
     queue: str
@@ -50,6 +53,11 @@ class Find(Command[Found], frozen=True):
     after: str | None = None
     where: Query | None = None
     is_steady: bool = False
+
+
+def strange_cursor(after: str) -> InvalidOption:
+    """The error for a cursor that no page of such jobs has given."""
+    return InvalidOption(f"after is {after!r}; give the cursor of the page before")
 
 
 class Counted(Struct, frozen=True):

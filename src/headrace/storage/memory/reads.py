@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from headrace.core.commands import Count, Counted, Find, Found, Get, Got, Grown, LineList, Lines, Node, Tree
-from headrace.core.commands.reads import FIND_MAX, TREE_MAX
+from headrace.core.commands.reads import FIND_MAX, TREE_MAX, strange_cursor
 from headrace.core.errors import NoSuchJob, Refused
 from headrace.core.jobs import FINISHED, STATES, JobRecord
 from headrace.storage.memory import kin
@@ -107,4 +107,7 @@ def _cursor(key: Key) -> str:
 
 def _key(cursor: str) -> Key:
     first, _, second = cursor.partition(".")
-    return int(first), int(second)
+    try:
+        return int(first), int(second)
+    except ValueError:
+        raise strange_cursor(cursor) from None

@@ -3,6 +3,7 @@
 A managed server, or an ACL, may forbid any of the questions. What is not told is None.
 """
 
+import ssl
 import time
 from ipaddress import ip_address
 from typing import Any, Final
@@ -29,6 +30,7 @@ async def inspect(url: str, prefix: str) -> ServerFacts:
         "address": str(address),
         "is_local": all(_is_local(host) for host, _ in address.seeds),
         "is_encrypted": address.tls is not None,
+        "is_verified": _is_verified(address),
     }
     try:
         told, ahead_ms = await _asked(Finder(address, prefix))
@@ -68,6 +70,11 @@ async def _is_open(address: Address, prefix: str) -> bool | None:
         return False if meaning("NOAUTH").says in str(error) else None
     link.close()
     return True
+
+
+def _is_verified(address: Address) -> bool:
+    tls = address.tls
+    return tls is not None and tls.verify_mode is not ssl.CERT_NONE and tls.check_hostname
 
 
 def _is_local(host: str) -> bool:

@@ -43,8 +43,7 @@ def script(command: str) -> Script:
     for name in _named(own, RUNS):
         text += f"local function {name}(ARGV)\n{_read('commands', name)}\nend\n"
     text += own
-    for piece in reversed(pieces):
-        text = f"{_enclosed(piece, later=text)}\n{text}"
+    text = _behind(pieces, text)
     text = f"local rarely\n{text}" if rare else text
     return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
@@ -74,14 +73,27 @@ def _rare(texts: list[str], there: list[str]) -> str:
     found = known[len(there) :]
     names = dict.fromkeys(name for text in asking for name in _ASKED.findall(text))
     body = f"rare = {{ {', '.join(f'{name} = {name}' for name in names)} }}"
-    for piece in reversed(found):
-        body = f"{_enclosed(piece, later=body)}\n{body}"
+    body = _behind(found, body)
     return _read("shared", "rarely").replace("--[[rare]]", body) if names else ""
 
 
-def _enclosed(piece: str, *, later: str) -> str:
+def _behind(pieces: list[str], text: str) -> str:
+    """A text behind the shared ones, each of them in its block."""
+    used = set(_words(text))
+    for piece in reversed(pieces):
+        text = f"{_enclosed(piece, used)}\n{text}"
+        used |= _words(piece)
+    return text
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(_COMMENT.sub("", text)))
+
+
+def _enclosed(piece: str, used: set[str]) -> str:
     """A shared text in its block, after a declaration of what is used outside."""
-    used, outside = set(_WORD.findall(_COMMENT.sub("", later))), list[str]()
+    outside = list[str]()
 
     def declared(found: re.Match[str]) -> str:
         names = found["names"].split(", ")

@@ -3,8 +3,9 @@
 -- there after the event that was numbered last is appended to `prefix~:<queue>:log`. Node's events are there as well.
 --
 -- `prefix~:<queue>:numbered` is a hash: the `id` of the event numbered last, and how many were `added` until then. What
--- was trimmed before it was numbered counts as one position an event, so that a reader is told of a gap. Servers
--- before Redis 7 do not say how many were added: with them such a gap is not seen.
+-- was trimmed before it was numbered counts as one position an event, so that a reader is told of a gap; what went with
+-- a queue that Node obliterated, which nobody can count, as one. Servers before Redis 7 do not say how many were added:
+-- with them such a gap is not seen, unless nothing was added since.
 
 local LOG_MAX, LOG_SLACK = 10000, 1000 -- core.log: EVENTS_MAX, EVENTS_SLACK
 local NUMBERED_AT_ONCE = 1000
@@ -81,19 +82,26 @@ end
 -- Brings a channel up to date if it is one of job events, before it is looked at; how many entries are new.
 local function number(channel)
   local queue = queue_of_log(channel)
-  local K = queue and ARGV[1] .. ':' .. queue .. ':'
-  if not K or redis.call('EXISTS', K .. 'events') == 0 then
+  if not queue then
     return 0
   end
-  local numbered, last_id, added = ARGV[1] .. '~:' .. queue .. ':numbered', end_of(K .. 'events')
+  local K, numbered = ARGV[1] .. ':' .. queue .. ':', ARGV[1] .. '~:' .. queue .. ':numbered'
   local past = redis.call('HMGET', numbered, 'id', 'added')
+  if redis.call('EXISTS', K .. 'events') == 0 then
+    if past[1] then -- the queue was obliterated by Node
+      redis.call('HSET', POSITIONS, channel, last_position(channel) + 1)
+      redis.call('DEL', numbered)
+    end
+    return 0
+  end
+  local last_id, added = end_of(K .. 'events')
   if last_id == past[1] then
     return 0
   end
   local changes, count = changes_after(K .. 'events', past[1] or '0-0')
-  local before = tonumber(past[2] or 0)
-  before = before <= added and before or 0 -- else the queue was obliterated meanwhile
-  local last = last_position(channel) + math.max(added - before - count, 0)
+  local missing = added > 0 and added - tonumber(past[2] or 0) - count or 0
+  missing = missing < 0 and 1 or missing -- this stream is another: the queue was obliterated by Node meanwhile
+  local last = last_position(channel) + missing
   redis.call('ZADD', CHANNELS, 0, channel)
   redis.call('HSET', POSITIONS, channel, last + #changes)
   redis.call('HSET', numbered, 'id', last_id, 'added', added)

@@ -1,10 +1,10 @@
 """Get, Find, Count, Tree, Lines on SQLite. They write nothing and run on a reader's connection."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from msgspec import Meta, MsgspecError, json
 from msgspec.structs import replace
 
-from headrace.core.codec import decode
 from headrace.core.commands import (
     Count,
     Counted,
@@ -21,7 +21,7 @@ from headrace.core.commands import (
     TallyRecord,
     Tree,
 )
-from headrace.core.commands.reads import FIND_MAX, TREE_MAX
+from headrace.core.commands.reads import FIND_MAX, TREE_MAX, strange_cursor
 from headrace.core.errors import Refused
 from headrace.core.jobs import STATES, JobRef, State
 from headrace.core.query import Query
@@ -59,6 +59,8 @@ _STEADY: Final[dict[State, str]] = {
     "waiting-children": FIND.parents_steady,
 }
 _FAR: Final = 1 << 62  # before, or behind, every place
+_Step = Annotated[int, Meta(ge=-_FAR, le=_FAR)]
+_PLACE: Final = json.Decoder(tuple[_Step, _Step])
 _STARTS: Final[dict[State, tuple[int, int]]] = {
     **dict.fromkeys(STATES, (-_FAR, -_FAR)),
     "prioritized": (0, _FAR),
@@ -82,6 +84,7 @@ def _records(ledger: Ledger, keys: list[int]) -> dict[int, Any]:
 
 def find(ledger: Ledger, command: Find) -> Found:
     """A page; see `core.commands.reads.Find`. The cursor holds the last row's place in its order."""
+    a, b = _place(command)
     head = ledger.head(command.queue)
     if head is None:
         return Found(())
@@ -90,13 +93,21 @@ def find(ledger: Ledger, command: Find) -> Found:
         where = (where or Query()).and_(States((command.state,)))
     limit = min(command.limit, FIND_MAX)
     most = limit if command.where is None else FIND_MAX
-    a, b = decode(command.after) if command.after is not None else _STARTS[command.state]
     step = {"queue": head.id, "state": command.state, "limit": most + 1, "a": a, "b": b}
     rows = ledger.rows((_STEADY if command.is_steady else _PAGES)[command.state], step)
     looked, page = _page(rows[:most], fitting(ledger, where, [row[0] for row in rows[:most]]), limit)
     cursor = as_json(rows[looked - 1][1:]) if 0 < looked < len(rows) else None
     records = _records(ledger, page)
     return Found(tuple(records[key] for key in page), cursor, looked)
+
+
+def _place(command: Find) -> tuple[int, int]:
+    if command.after is None:
+        return _STARTS[command.state]
+    try:
+        return _PLACE.decode(command.after)
+    except MsgspecError:
+        raise strange_cursor(command.after) from None
 
 
 def _page(rows: list[tuple[int, ...]], wanted: set[int], limit: int) -> tuple[int, list[int]]:
