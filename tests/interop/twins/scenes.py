@@ -8,7 +8,6 @@ from tests.interop.twins.player import LATER, Operation
 from tests.interop.twins.theirs import Spec
 
 Scene: TypeAlias = Callable[[int], list[Operation]]
-SCHEDULED: Final = {"name": "tick", "data": {}, "opts": {"attempts": 1}}
 
 
 def job(id: str, **opts: Any) -> Spec:
@@ -26,7 +25,7 @@ def scheduled(began_ms: int) -> tuple[Operation, str]:
     """A scheduler, and the id of its next job."""
     slot_ms = began_ms + 2 * UNIT_MS
     every = {"every": 3 * UNIT_MS, "startDate": slot_ms}
-    return ("schedule", ("p", "s", every, SCHEDULED)), f"repeat:s:{slot_ms}"
+    return ("schedule", ("p", "s", every, began_ms)), f"repeat:s:{slot_ms}"
 
 
 def remove_from_a_scheduler(began_ms: int) -> list[Operation]:
