@@ -10,7 +10,7 @@ from tests.interop.twins.picture import PREFIX, UNIT_MS, states
 from tests.interop.twins.theirs import Spec, Tree
 
 FAMILIES: Final = ("q", "r")  # queues with flows, across both
-PLAIN: Final = "p"  # the queue that is emptied: what BullMQ does to the parents of jobs that it drains, we do not
+PLAIN: Final = "p"  # the queue that is obliterated: what BullMQ leaves of parents then, we do not
 QUEUES: Final = (*FAMILIES, PLAIN)
 LATER: Final = "let_time_pass"  # the one operation that is no side's: it makes what both databases hold older
 STALL: Final = "stall"  # of an operation: both lose the lock of a job, and each side finds that by itself
@@ -26,7 +26,7 @@ class Player:
         self._theirs = theirs
         self._first_slot_ms = began_ms + 2 * UNIT_MS
         self._count = 0
-        self._next: list[Operation] = []
+        self._next: list[Operation] = [("limit_running", (queue, None)) for queue in QUEUES]  # to meet them
         self._queue = QUEUES[0]
         self._found: State = {}
 
@@ -95,25 +95,22 @@ class Player:
             case "id":
                 opts["jobId"] = draw.choice([self._new_id(), f"x{draw.randint(1, 6)}"])
             case "dedup":
-                opts["deduplication"] = {"id": draw.choice("kl"), **self._mode()}
+                opts["deduplication"] = self._dedup()
                 if draw.random() < 0.5:
                     opts["delay"] = draw.randint(1, 3) * UNIT_MS
                 if draw.random() < 0.8:
                     opts["jobId"] = self._new_id()
         return draw.choice("ab"), {"n": draw.randint(0, 9), "text": draw.choice(["é", "a/b", ""])}, opts
 
-    def _mode(self) -> dict[str, Any]:
-        ttl = 2 * UNIT_MS
-        modes: list[dict[str, Any]] = [
-            {},
-            {"ttl": ttl},
-            {"ttl": ttl, "extend": True},
-            {"ttl": ttl, "replace": True},
-            {"replace": True},
-            {"reschedule": True},
-            {"keepLastIfActive": True},
-        ]
-        return self._draw.choice(modes)
+    def _dedup(self) -> dict[str, Any]:
+        """The key `m` is never for a time; of one that is, nothing is kept for its end here."""
+        ttl, key = 2 * UNIT_MS, self._draw.choice("klm")
+        modes: list[dict[str, Any]] = [{}, {"replace": True}, {"reschedule": True}]
+        if key == "m":
+            modes += [{"keepLastIfActive": True}] * 2
+        else:
+            modes += [{"ttl": ttl}, {"ttl": ttl, "extend": True}, {"ttl": ttl, "replace": True}]
+        return {"id": key, **self._draw.choice(modes)}
 
     def _add(self) -> Operation:
         name, data, opts = self._spec()
@@ -234,13 +231,10 @@ class Player:
             ("retry_all", (queue, finished)),
             ("promote_all", (queue,)),
         ]
+        state = draw.choice(["delayed", "waiting", "prioritized"])
+        kinds += [("clean", (queue, state, draw.choice([0, UNIT_MS]), 100)), ("drain", (queue, draw.random() < 0.5))]
         if queue == PLAIN:
-            state = draw.choice(["delayed", "waiting", "prioritized"])
-            kinds += [
-                ("clean", (queue, state, draw.choice([0, UNIT_MS]), 100)),
-                ("drain", (queue, draw.random() < 0.5)),
-                ("obliterate", (queue, draw.random() < 0.7)),
-            ]
+            kinds.append(("obliterate", (queue, draw.random() < 0.7)))
         return draw.choice(kinds)
 
     def _schedule(self) -> Operation:
