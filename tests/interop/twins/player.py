@@ -40,7 +40,8 @@ class Player:
         kinds: list[tuple[int, Callable[[], Operation | None]]] = [
             (10, self._add), (2, self._bulk), (4, self._flow), (2, self._child), (14, self._fetch), (14, self._settle),
             (4, self._note), (3, self._change), (2, self._promote), (3, self._retry), (3, self._remove),
-            (2, self._pause), (2, self._limit), (2, self._sweep), (2, self._schedule), (2, self._later), (1, self._stall),
+            (2, self._pause), (2, self._limit), (2, self._sweep), (2, self._schedule), (2, self._later),
+            (1, self._stall),
         ]  # fmt: skip
         while True:
             self._queue = self._draw.choice(QUEUES)
@@ -51,7 +52,7 @@ class Player:
                 return operation
 
     def _is_counted_otherwise(self, queue: str) -> bool:
-        """Whether it has a rate, and started a job that is to fail: that counts for a rate of ours, not for BullMQ's."""
+        """Whether it has a rate and started a job that is to fail: that counts for a rate of ours, not of BullMQ's."""
         start = f"{PREFIX}:{queue}:"
         return self._theirs.hexists(f"{start}meta", "max") and any(
             self._theirs.hexists(start + job_id, "defa") for job_id in self._theirs.lrange(f"{start}active", 0, -1)

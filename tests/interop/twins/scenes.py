@@ -118,8 +118,8 @@ def retry_with_a_key(_: int) -> list[Operation]:
 def retry_all_anew(_: int) -> list[Operation]:
     return [
         ("add_bulk", ("p", [job("a", priority=2), job("b"), job("c")])),
-        *(("fetch", ("p", f"t {id}")) for id in "bca"),
-        *(("fail", ("p", id, f"t {id}", "boom", True)) for id in "cba"),
+        *(("fetch", ("p", f"t {name}")) for name in "bca"),
+        *(("fail", ("p", name, f"t {name}", "boom", True)) for name in "cba"),
         ("retry_all", ("p", "failed")),
     ]
 
@@ -192,8 +192,8 @@ def fail_two_children(_: int) -> list[Operation]:
     return [
         family({"failParentOnFailure": True}),
         ("add", ("r", job("d", **of_p))),
-        *(("fetch", ("r", f"t {id}")) for id in "cd"),
-        *(("fail", ("r", id, f"t {id}", "boom", True)) for id in "cd"),
+        *(("fetch", ("r", f"t {name}")) for name in "cd"),
+        *(("fail", ("r", name, f"t {name}", "boom", True)) for name in "cd"),
     ]
 
 
