@@ -130,7 +130,8 @@ async def sections(
 
     With the empty sections of queues in which there is something: jobs may go there at any time.
     """
-    queues: Sequence[QueueRecord] = (await client.run(Queues())).queues
+    names = tuple(sorted({*query.names_queues()})) or None  # so also one that only Node has used
+    queues: Sequence[QueueRecord] = (await client.run(Queues(names))).queues
     wanted = query.states()
     found = [
         (Cursor(one.name, state), one.counts[state])

@@ -12,6 +12,7 @@ const ended = [];
 const listeners = [];
 const told = [];
 const held = new Map();
+const STALLED_INTERVAL_MS = 2;
 const hands = new Map(); // of each queue a worker that runs nothing by itself
 
 function queue(name) {
@@ -88,7 +89,25 @@ const verbs = {
   hand: async (name, id, verb, ...words) => {
     await (await queue(name).getJob(id))[verb](...words);
   },
-  schedule: async (name, id, repeat, template) => (await queue(name).upsertJobScheduler(id, repeat, template)).id,
+  schedule: async (name, id, repeat, template, at) => {
+    const Real = Date;
+    if (at) { // two of us that are told the same instant find the same slots
+      globalThis.Date = class extends Real {
+        constructor(...words) {
+          super(...(words.length ? words : [at]));
+        }
+
+        static now() {
+          return at;
+        }
+      };
+    }
+    try {
+      return ((await queue(name).upsertJobScheduler(id, repeat, template)) || {}).id;
+    } finally {
+      globalThis.Date = Real;
+    }
+  },
   unschedule: (name, id) => queue(name).removeJobScheduler(id),
   scheduler: (name, id) => queue(name).getJobScheduler(id),
   logs: (name, id) => queue(name).getJobLogs(id),
@@ -124,7 +143,8 @@ const verbs = {
     (await queue(name).addBulk(jobs.map(([title, data, opts]) => ({ name: title, data, opts })))).map((job) => job.id),
   fetch: async (name, token, lockDuration) => {
     if (!hands.has(name)) {
-      hands.set(name, new Worker(name, null, { connection, prefix, lockDuration, name: 'node' }));
+      const opts = { connection, prefix, lockDuration, stalledInterval: STALLED_INTERVAL_MS, name: 'node' };
+      hands.set(name, new Worker(name, null, opts));
       workers.push(hands.get(name));
     }
     hands.get(name).limitUntil = 0; // what it remembers of a limit that was lifted since
@@ -137,6 +157,17 @@ const verbs = {
   },
   fail: async (name, id, token, reason, isFinal) => {
     await held.get(`${name}:${id}`).moveToFailed(new (isFinal ? UnrecoverableError : Error)(reason), token, false);
+  },
+  complete_on: async (name, id, token, result) => {
+    const [data, next] = await held.get(`${name}:${id}`).moveToCompleted(result, token, true);
+    const job = await hands.get(name).nextJobFromJobData(data, next, token);
+    if (job) held.set(`${name}:${job.id}`, job);
+  },
+  look_for_stalled: async (name) => {
+    for (let scan = 0; scan < 2; scan += 1) { // the first only suspects
+      await hands.get(name).moveStalledJobsToWait();
+      await new Promise((done) => setTimeout(done, 2 * STALLED_INTERVAL_MS));
+    }
   },
   postpone: async (name, id, token, delay) => {
     await held.get(`${name}:${id}`).moveToDelayed(Date.now() + delay, token);

@@ -23,7 +23,7 @@ from tests.interop.twins.differences import Difference, meant
 from tests.interop.twins.ours import Ours
 from tests.interop.twins.picture import PREFIX
 from tests.interop.twins.player import Operation, Player
-from tests.interop.twins.scenes import SCENES
+from tests.interop.twins.scenes import SCENES, job
 from tests.interop.twins.stage import Stage, shrunk
 from tests.interop.twins.theirs import Theirs
 
@@ -101,6 +101,22 @@ async def test_what_is_meant_to_differ_differs(valkey_url: str, bullmq: Path) ->
                 assert not amiss, told(scene.__name__, operations[: step + 1], amiss)
         unseen = [each for each in meant() if each not in stage.used]
         assert not unseen, "strike these from differences.toml, or write a scene that shows them"
+
+
+async def test_what_a_difference_does_not_need_is_left_out(
+    valkey_url: str, bullmq: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Ours.log
+
+    async def misheard(self: Ours, queue: str, id: str, line: str) -> None:
+        await heard(self, queue, id, line if line != "no" else "yes")
+
+    monkeypatch.setattr(Ours, "log", misheard)
+    played: list[Operation] = [("add", ("p", job(name))) for name in "abcd"]
+    played += [("log", ("p", "a", "so")), ("fetch", ("p", "t")), ("pause", ("q",)), ("log", ("p", "c", "no"))]
+    async with staged(valkey_url, bullmq, 0) as (stage, _):
+        amiss = [await stage.play(operation) for operation in played][-1]
+        assert await shrunk(stage, played, amiss) == [("add", ("p", job("c"))), ("log", ("p", "c", "no"))]
 
 
 def test_every_difference_on_the_list_is_told_in_the_documentation() -> None:

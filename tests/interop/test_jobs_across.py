@@ -153,6 +153,16 @@ async def test_a_queue_of_nodes_is_seen_once_a_worker_of_ours_serves_it(across: 
     await across.node("rest")
 
 
+async def test_a_queue_that_only_node_has_used_is_there_for_who_names_it(across: Across) -> None:
+    q, r = across.queue(), across.queue()
+    await across.add("node", job("sum", q, job("give", r, value=1, opts={"delay": 3_600_000, "jobId": "late"})))
+    assert await across.app.queue(r).select("delayed").count() == 1
+    assert (await across.app.queue(r).promote_all()).done == 1
+    assert (await across.app.queue(r).stats()).counts["waiting"] == 1
+    await across.app.queue(r).obliterate()
+    assert await across.seen(r, "late") is None
+
+
 async def test_two_apps_and_node_run_each_of_two_thousand_jobs_once(across: Across) -> None:
     q = across.queue()
     ran = list[int]()

@@ -61,6 +61,8 @@ def _of_key(key: str, theirs: Any, ours: Any) -> Iterator[Difference]:
     kind = (theirs or ours)[0]
     if theirs == ours and (kind != "zset" or list(theirs[1]) == list(ours[1])):
         return
+    if kind == "stream" and not any(each and each[1] for each in (theirs, ours)):
+        return  # nothing was told; that one side has told something before was seen then
     if theirs and ours and theirs[0] != ours[0]:
         yield Difference(key, "", theirs[0], ours[0])
     elif kind in ("hash", "zset"):

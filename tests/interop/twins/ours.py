@@ -1,5 +1,6 @@
 """The other side: the same operations as Headrace does them. Jobs and their options are given in BullMQ's words."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -53,8 +54,8 @@ def _parent(queue: str, id: str, opts: Mapping[str, Any]) -> Parent:
 def _keep(given: Any) -> Keep | None:
     if given is None:
         return None
-    if given is True:
-        return Keep(0)
+    if not isinstance(given, dict):
+        return Keep(0 if given is True else given)
     return Keep(given.get("count"), given["age"] * 1000 if "age" in given else None)
 
 
@@ -94,11 +95,17 @@ class Ours:
     async def add(self, queue: str, spec: Spec) -> None:
         await self._desk.add(new_job(queue, spec))
 
+    async def add_by_node(self, queue: str, spec: Spec) -> None:
+        await self._node.add(queue, spec)
+
     async def add_bulk(self, queue: str, specs: Sequence[Spec]) -> None:
         await self._desk.add(*(new_job(queue, spec) for spec in specs))
 
     async def flow(self, tree: Tree) -> None:
         await self._desk.add(*_flow(tree))
+
+    async def flow_by_node(self, tree: Tree) -> None:
+        await self._node.flow(tree)
 
     async def fetch(self, queue: str, token: str) -> None:
         for lease in await self._desk.claim(queue, limit=1, token=token, worker="node", lease_ms=LOCK_MS):
@@ -123,6 +130,10 @@ class Ours:
         lease = self._lease(queue, id)
         await self._checked(await self._desk.settle(done(lease, encode(result))))
 
+    async def complete_on(self, queue: str, id: str, token: str, result: Any) -> None:
+        settled = self._desk.settle(done(self._lease(queue, id), encode(result)))
+        await self._checked((await asyncio.gather(settled, self.fetch(queue, token)))[0])
+
     async def fail(self, queue: str, id: str, token: str, reason: str, is_final: bool) -> None:
         lease = self._lease(queue, id)
         if lease.deferred is not None:
@@ -139,6 +150,10 @@ class Ours:
 
     async def await_children(self, queue: str, id: str, token: str) -> None:
         await self._settle(queue, id, AwaitsChildren())
+
+    async def stall(self, queue: str, id: str) -> None:
+        self._lease(queue, id)
+        await self._desk.recover()
 
     async def progress(self, queue: str, id: str, value: Any) -> None:
         await self._desk.run(Annotate(JobRef(queue, id), progress=encode(value)))
@@ -195,8 +210,8 @@ class Ours:
     async def limit_rate(self, queue: str, most: int | None) -> None:
         await self._desk.run(Configure(queue, rate=None if most is None else Rate(most, LOCK_MS)))
 
-    async def schedule(self, queue: str, id: str, repeat: dict[str, Any], template: dict[str, Any]) -> None:
-        await self._node.schedule(queue, id, repeat, template)
+    async def schedule(self, queue: str, id: str, repeat: Mapping[str, Any], at_ms: int) -> None:
+        await self._node.schedule(queue, id, repeat, at_ms)
 
     async def unschedule(self, queue: str, id: str) -> None:
         await self._node.unschedule(queue, id)

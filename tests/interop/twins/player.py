@@ -1,6 +1,7 @@
 """Draws operations that make sense of what BullMQ's database holds, by a seed."""
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -9,9 +10,10 @@ from tests.interop.twins.picture import PREFIX, UNIT_MS, states
 from tests.interop.twins.theirs import Spec, Tree
 
 FAMILIES: Final = ("q", "r")  # queues with flows, across both
-PLAIN: Final = "p"  # the queue that is emptied: what BullMQ does to the parents of jobs that it drains, we do not
+PLAIN: Final = "p"  # the queue that is obliterated: what BullMQ leaves of parents then, we do not
 QUEUES: Final = (*FAMILIES, PLAIN)
 LATER: Final = "let_time_pass"  # the one operation that is no side's: it makes what both databases hold older
+STALL: Final = "stall"  # of an operation: both lose the lock of a job, and each side finds that by itself
 UNIT_S: Final = UNIT_MS // 1000
 
 Operation: TypeAlias = tuple[str, tuple[Any, ...]]
@@ -24,18 +26,22 @@ class Player:
         self._theirs = theirs
         self._first_slot_ms = began_ms + 2 * UNIT_MS
         self._count = 0
-        self._next: list[Operation] = []
+        self._next: list[Operation] = [("limit_running", (queue, None)) for queue in QUEUES]  # to meet them
         self._queue = QUEUES[0]
         self._found: State = {}
 
     def operation(self) -> Operation:
         """The next one; another is drawn as long as there is nothing that it could be done to."""
+        for queue in QUEUES:
+            if self._is_counted_otherwise(queue):
+                return "limit_rate", (queue, None)
         if self._next:
             return self._next.pop()
         kinds: list[tuple[int, Callable[[], Operation | None]]] = [
             (10, self._add), (2, self._bulk), (4, self._flow), (2, self._child), (14, self._fetch), (14, self._settle),
             (4, self._note), (3, self._change), (2, self._promote), (3, self._retry), (3, self._remove),
             (2, self._pause), (2, self._limit), (2, self._sweep), (2, self._schedule), (2, self._later),
+            (1, self._stall),
         ]  # fmt: skip
         while True:
             self._queue = self._draw.choice(QUEUES)
@@ -44,6 +50,13 @@ class Player:
             operation = draw()
             if operation is not None:
                 return operation
+
+    def _is_counted_otherwise(self, queue: str) -> bool:
+        """Whether it has a rate and started a job that is to fail: that counts for a rate of ours, not of BullMQ's."""
+        start = f"{PREFIX}:{queue}:"
+        return self._theirs.hexists(f"{start}meta", "max") and any(
+            self._theirs.hexists(start + job_id, "defa") for job_id in self._theirs.lrange(f"{start}active", 0, -1)
+        )
 
     def _one_of(self, *names: str) -> str | None:
         ids = [job_id for name in names for job_id in self._found[name]]
@@ -83,28 +96,29 @@ class Player:
             case "id":
                 opts["jobId"] = draw.choice([self._new_id(), f"x{draw.randint(1, 6)}"])
             case "dedup":
-                opts["deduplication"] = {"id": draw.choice("kl"), **self._mode()}
+                opts["deduplication"] = self._dedup()
                 if draw.random() < 0.5:
                     opts["delay"] = draw.randint(1, 3) * UNIT_MS
                 if draw.random() < 0.8:
                     opts["jobId"] = self._new_id()
         return draw.choice("ab"), {"n": draw.randint(0, 9), "text": draw.choice(["é", "a/b", ""])}, opts
 
-    def _mode(self) -> dict[str, Any]:
-        ttl = 2 * UNIT_MS
-        modes: list[dict[str, Any]] = [
-            {},
-            {"ttl": ttl},
-            {"ttl": ttl, "extend": True},
-            {"ttl": ttl, "replace": True},
-            {"replace": True},
-            {"reschedule": True},
-            {"keepLastIfActive": True},
-        ]
-        return self._draw.choice(modes)
+    def _dedup(self) -> dict[str, Any]:
+        """The key `m` is never for a time; of one that is, nothing is kept for its end here."""
+        ttl, key = 2 * UNIT_MS, self._draw.choice("klm")
+        modes: list[dict[str, Any]] = [{}, {"replace": True}, {"reschedule": True}]
+        if key == "m":
+            modes += [{"keepLastIfActive": True}] * 2
+        else:
+            modes += [{"ttl": ttl}, {"ttl": ttl, "extend": True}, {"ttl": ttl, "replace": True}]
+        return {"id": key, **self._draw.choice(modes)}
 
     def _add(self) -> Operation:
-        return "add", (self._queue, self._spec())
+        name, data, opts = self._spec()
+        if self._draw.random() < 0.2:
+            opts |= {"keepLogs": self._draw.randint(1, 3), "removeOnComplete": self._draw.randint(0, 2)}
+            return "add_by_node", (self._queue, (name, data, opts))
+        return "add", (self._queue, (name, data, opts))
 
     def _bulk(self) -> Operation:
         """Either all have ids of their own, or all numbers, which a duplicate would draw in BullMQ only."""
@@ -115,7 +129,7 @@ class Player:
         return "add_bulk", (self._queue, specs)
 
     def _flow(self) -> Operation:
-        return "flow", (self._tree(2),)
+        return self._draw.choice(["flow", "flow", "flow_by_node"]), (self._tree(2),)
 
     def _tree(self, depth: int, policy: dict[str, bool] | None = None) -> Tree:
         draw = self._draw
@@ -159,7 +173,7 @@ class Player:
             return draw.choice([("await_children", hold), ("fail", (*hold, "given up", True)), ("put_back", hold)])
         return draw.choices(
             [
-                ("complete", (*hold, draw.choice([None, 1, "text", {"a": [1, {}]}]))),
+                (draw.choice(["complete", "complete_on"]), (*hold, draw.choice([None, 1, "text", {"a": [1, {}]}]))),
                 ("fail", (*hold, "boom", draw.random() < 0.3)),
                 ("postpone", (*hold, UNIT_MS)),
                 ("put_back", hold),
@@ -218,27 +232,38 @@ class Player:
             ("retry_all", (queue, finished)),
             ("promote_all", (queue,)),
         ]
+        state = draw.choice(["delayed", "waiting", "prioritized"])
+        kinds += [("clean", (queue, state, draw.choice([0, UNIT_MS]), 100)), ("drain", (queue, draw.random() < 0.5))]
         if queue == PLAIN:
-            state = draw.choice(["delayed", "waiting", "prioritized"])
-            kinds += [
-                ("clean", (queue, state, draw.choice([0, UNIT_MS]), 100)),
-                ("drain", (queue, draw.random() < 0.5)),
-                ("obliterate", (queue, draw.random() < 0.7)),
-            ]
+            kinds.append(("obliterate", (queue, draw.random() < 0.7)))
         return draw.choice(kinds)
 
     def _schedule(self) -> Operation:
         draw, job_id = self._draw, self._draw.choice("st")
         if draw.random() < 0.3:
             return "unschedule", (self._queue, job_id)
-        every = {"every": 3 * UNIT_MS, "startDate": self._first_slot_ms}  # the same slots on both sides
-        repeat = draw.choice([every, {"pattern": "0 0 1 1 *", "tz": "UTC"}])
-        return "schedule", (
-            self._queue,
-            job_id,
-            repeat,
-            {"name": "tick", "data": {"s": job_id}, "opts": {"attempts": 1}},
-        )
+        return "schedule", (self._queue, job_id, self._rhythm(), time.time_ns() // 1_000_000)
+
+    def _rhythm(self) -> dict[str, Any]:
+        start_ms = self._first_slot_ms
+        every, yearly = {"every": 3 * UNIT_MS}, {"pattern": "0 0 1 1 *", "tz": "UTC"}
+        rhythms: list[dict[str, Any]] = [
+            every,
+            every | {"limit": 2},
+            every | {"offset": 1_000},
+            every | {"startDate": start_ms},
+            every | {"startDate": start_ms, "endDate": start_ms + 4 * UNIT_MS},
+            yearly,
+            yearly | {"immediately": True},
+            yearly | {"startDate": start_ms, "endDate": start_ms + UNIT_MS},
+            {"pattern": "30 12 1 */2 ?", "tz": "Asia/Kathmandu", "limit": 2},
+            {"pattern": "15 30 1 * * 1-5", "tz": "America/New_York", "startDate": start_ms},
+        ]
+        return self._draw.choice(rhythms)
+
+    def _stall(self) -> Operation | None:
+        job_id = self._one_of("active")
+        return None if job_id is None else (STALL, (self._queue, job_id))
 
     def _later(self) -> Operation:
         """Then all is fetched from: BullMQ promotes what is due before a retry, and we with the next claim."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from tests.interop.twins.picture import UNIT_MS
+from tests.interop.twins.picture import PREFIX, UNIT_MS
 from tests.interop.twins.player import LATER, Operation
 from tests.interop.twins.theirs import Spec
 
 Scene: TypeAlias = Callable[[int], list[Operation]]
-SCHEDULED: Final = {"name": "tick", "data": {}, "opts": {"attempts": 1}}
 
 
 def job(id: str, **opts: Any) -> Spec:
@@ -26,7 +25,7 @@ def scheduled(began_ms: int) -> tuple[Operation, str]:
     """A scheduler, and the id of its next job."""
     slot_ms = began_ms + 2 * UNIT_MS
     every = {"every": 3 * UNIT_MS, "startDate": slot_ms}
-    return ("schedule", ("p", "s", every, SCHEDULED)), f"repeat:s:{slot_ms}"
+    return ("schedule", ("p", "s", every, began_ms)), f"repeat:s:{slot_ms}"
 
 
 def remove_from_a_scheduler(began_ms: int) -> list[Operation]:
@@ -118,9 +117,9 @@ def retry_with_a_key(_: int) -> list[Operation]:
 
 def retry_all_anew(_: int) -> list[Operation]:
     return [
-        ("add", ("p", job("a", priority=2))),
-        ("fetch", ("p", "t")),
-        ("fail", ("p", "a", "t", "boom", True)),
+        ("add_bulk", ("p", [job("a", priority=2), job("b"), job("c")])),
+        *(("fetch", ("p", f"t {name}")) for name in "bca"),
+        *(("fail", ("p", name, f"t {name}", "boom", True)) for name in "cba"),
         ("retry_all", ("p", "failed")),
     ]
 
@@ -131,6 +130,132 @@ def promote_all(_: int) -> list[Operation]:
 
 def lift_a_rate(_: int) -> list[Operation]:
     return [("add", ("p", job("a"))), ("limit_rate", ("p", 1)), ("fetch", ("p", "t")), ("limit_rate", ("p", None))]
+
+
+def obliterate_what_is_limited(_: int) -> list[Operation]:
+    return [
+        ("add", ("p", job("a"))),
+        ("limit_rate", ("p", 1)),
+        ("fetch", ("p", "t")),
+        ("obliterate", ("p", True)),
+    ]
+
+
+def limit_what_has_a_delayed_job(_: int) -> list[Operation]:
+    return [
+        ("add_bulk", ("p", [job("a", delay=UNIT_MS), job("b", delay=4 * UNIT_MS)])),
+        (LATER, (2,)),
+        ("fetch", ("p", "t")),
+        ("limit_running", ("p", 1)),
+    ]
+
+
+def stall(_: int) -> list[Operation]:
+    """Two of three lose their locks, one has a priority; the second time is once too often."""
+    return [
+        ("add_bulk", ("p", [job("a", priority=2), job("b"), job("c")])),
+        *(("fetch", ("p", f"t {count}")) for count in range(3)),
+        ("stall", ("p", "b")),
+        ("stall", ("p", "a")),
+        ("fetch", ("p", "again")),
+        ("stall", ("p", "b")),
+        ("fetch", ("p", "for the last time")),
+        ("fail", ("p", "b", "for the last time", "job stalled more than allowable limit", True)),
+    ]
+
+
+def end_the_last_job(_: int) -> list[Operation]:
+    """One that is not kept, with a fetch of the next and without; then one with a delayed job behind it."""
+    return [
+        ("add", ("p", job("a", removeOnComplete=True))),
+        ("fetch", ("p", "t")),
+        ("complete", ("p", "a", "t", None)),
+        ("add", ("p", job("b", removeOnComplete=True))),
+        ("fetch", ("p", "t")),
+        ("complete_on", ("p", "b", "t", None)),
+        ("add_bulk", ("p", [job("c", removeOnComplete=True), job("d", delay=UNIT_MS)])),
+        ("fetch", ("p", "t")),
+        ("complete_on", ("p", "c", "t", None)),
+    ]
+
+
+def do_not_keep_the_last_child(_: int) -> list[Operation]:
+    return [
+        family({"removeOnFail": True}, delay=UNIT_MS),
+        ("fetch", ("r", "t")),
+        ("fail", ("r", "c", "t", "boom", True)),
+    ]
+
+
+def fail_two_children(_: int) -> list[Operation]:
+    of_p = {"parent": {"id": "p", "queue": f"{PREFIX}:q"}, "failParentOnFailure": True}
+    return [
+        family({"failParentOnFailure": True}),
+        ("add", ("r", job("d", **of_p))),
+        *(("fetch", ("r", f"t {name}")) for name in "cd"),
+        *(("fail", ("r", name, f"t {name}", "boom", True)) for name in "cd"),
+    ]
+
+
+def keep_nothing_for_the_end_of_a_time(_: int) -> list[Operation]:
+    last = {"id": "k", "keepLastIfActive": True}
+    return [
+        ("add", ("p", job("a", deduplication={"id": "k", "ttl": UNIT_MS}))),
+        ("fetch", ("p", "t")),
+        ("add", ("p", job("b", deduplication=last))),
+    ]
+
+
+def spend_a_rate_on_what_is_to_fail(_: int) -> list[Operation]:
+    return [
+        family({"failParentOnFailure": True}),
+        ("add", ("q", job("behind"))),
+        ("limit_rate", ("q", 1)),
+        ("fetch", ("r", "t")),
+        ("fail", ("r", "c", "t", "boom", True)),
+        ("fetch", ("q", "t 1")),
+        ("fetch", ("q", "t 2")),
+    ]
+
+
+def home(**parent: Any) -> Operation:
+    """A parent `p` with a child `c` in the same queue."""
+    below = {"name": "a", "queueName": "q", "data": {}, "opts": {"attempts": 1, "jobId": "c"}}
+    opts = {"attempts": 1, "jobId": "p", **parent}
+    return "flow", ({"name": "a", "queueName": "q", "data": {}, "opts": opts, "children": [below]},)
+
+
+def drain_the_last_child(_: int) -> list[Operation]:
+    other = job("d", parent={"id": "p", "queue": f"{PREFIX}:q"})
+    return [
+        home(),
+        ("add", ("q", other)),
+        ("fetch", ("q", "t")),
+        ("complete", ("q", "c", "t", 1)),
+        ("drain", ("q", False)),
+        family({}, jobId="p2", priority=2),
+        ("drain", ("r", False)),
+    ]
+
+
+def clean_the_last_child(_: int) -> list[Operation]:
+    return [
+        home(),
+        ("fetch", ("q", "t")),
+        ("fail", ("q", "c", "t", "boom", True)),
+        ("clean", ("q", "failed", 0, 100)),
+        family({"jobId": "d"}, jobId="r", delay=UNIT_MS),
+        ("clean", ("r", "waiting", 0, 100)),
+    ]
+
+
+def obliterate_the_last_child(_: int) -> list[Operation]:
+    return [
+        family({}, priority=2),
+        ("obliterate", ("r", True)),
+        family({"jobId": "d"}, jobId="p2"),
+        ("obliterate", ("q", True)),
+    ]
 
 
 def resume_what_is_full(_: int) -> list[Operation]:
@@ -187,6 +312,17 @@ SCENES: Final[tuple[Scene, ...]] = (
     retry_all_anew,
     promote_all,
     lift_a_rate,
+    obliterate_what_is_limited,
+    limit_what_has_a_delayed_job,
+    stall,
+    end_the_last_job,
+    do_not_keep_the_last_child,
+    fail_two_children,
+    keep_nothing_for_the_end_of_a_time,
+    spend_a_rate_on_what_is_to_fail,
+    drain_the_last_child,
+    clean_the_last_child,
+    obliterate_the_last_child,
     resume_what_is_full,
     free_a_place,
     clean,

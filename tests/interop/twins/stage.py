@@ -9,7 +9,7 @@ from tests.interop.node import NodeError
 from tests.interop.twins.differences import Difference, Meant, compared
 from tests.interop.twins.ours import NotHeld, Ours
 from tests.interop.twins.picture import PREFIX, UNIT_MS, Camera, states
-from tests.interop.twins.player import LATER, QUEUES, Operation
+from tests.interop.twins.player import LATER, QUEUES, STALL, Operation
 from tests.interop.twins.theirs import Theirs
 
 AGES = ("timestamp", "processedOn", "finishedOn")
@@ -33,6 +33,9 @@ class Stage:
             for db in (self._their_db, self._our_db):
                 make_older(db, words[0])
             return []
+        if name == STALL:
+            for db in (self._their_db, self._our_db):
+                db.delete(f"{PREFIX}:{words[0]}:{words[1]}:lock")
         answers = [await self._answer(side, name, words) for side in (self._theirs, self._ours)]
         found = compared(self._their_camera.take(), self._our_camera.take())
         if (answers[0] == "done") != (answers[1] == "done"):

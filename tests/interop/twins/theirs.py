@@ -1,6 +1,6 @@
 """The one side: operations as BullMQ does them in Node. One that is refused raises, here and in `ours`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from tests.interop.node import Node
@@ -23,17 +23,26 @@ class Theirs:
     async def add(self, queue: str, spec: Spec) -> None:
         await self._node("add", queue, [spec])
 
+    async def add_by_node(self, queue: str, spec: Spec) -> None:
+        await self.add(queue, spec)
+
     async def add_bulk(self, queue: str, specs: Sequence[Spec]) -> None:
         await self._node("bulk", queue, specs)
 
     async def flow(self, tree: Tree) -> None:
         await self._node("flow", tree)
 
+    async def flow_by_node(self, tree: Tree) -> None:
+        await self.flow(tree)
+
     async def fetch(self, queue: str, token: str) -> None:
         await self._node("fetch", queue, token, LOCK_MS)
 
     async def complete(self, queue: str, id: str, token: str, result: Any) -> None:
         await self._node("held", queue, id, "moveToCompleted", result, token, False)
+
+    async def complete_on(self, queue: str, id: str, token: str, result: Any) -> None:
+        await self._node("complete_on", queue, id, token, result)
 
     async def fail(self, queue: str, id: str, token: str, reason: str, is_final: bool) -> None:
         await self._node("fail", queue, id, token, reason, is_final)
@@ -46,6 +55,9 @@ class Theirs:
 
     async def await_children(self, queue: str, id: str, token: str) -> None:
         await self._node("held", queue, id, "moveToWaitingChildren", token)
+
+    async def stall(self, queue: str, _: str) -> None:
+        await self._node("look_for_stalled", queue)
 
     async def progress(self, queue: str, id: str, value: Any) -> None:
         await self._hand(queue, id, "updateProgress", value)
@@ -100,8 +112,9 @@ class Theirs:
         verb = ("removeGlobalRateLimit",) if most is None else ("setGlobalRateLimit", most, LOCK_MS)
         await self._node("queue", queue, *verb)
 
-    async def schedule(self, queue: str, id: str, repeat: dict[str, Any], template: dict[str, Any]) -> None:
-        await self._node("schedule", queue, id, repeat, template)
+    async def schedule(self, queue: str, id: str, repeat: Mapping[str, Any], at_ms: int) -> None:
+        template = {"name": "tick", "data": {"s": id}, "opts": {"attempts": 1}}
+        await self._node("schedule", queue, id, repeat, template, at_ms)
 
     async def unschedule(self, queue: str, id: str) -> None:
         await self._node("unschedule", queue, id)
