@@ -57,7 +57,7 @@ async def live(server: Server, seed: int, jobs: int) -> Killer:
     await killer.open()
     try:
         history = await Drive(killer, clock, seed, jobs=jobs).live()
-        with texts(server.url) as client:
+        with texts(server.url, PREFIX) as client:
             assert faults(snapshot(client, PREFIX), PREFIX) == [], f"seed {seed}"
         assert findings(history, await final_of(killer.inner), least=20) == [], f"seed {seed}"
         await assert_consistent(killer.inner)
