@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import Protocol
 
 import pytest
 
-from tests.servers import postgres, redis7, valkey
+from tests.servers import cluster, postgres, redis7, sentinel, valkey
 from tests.servers.prefixes import fresh_prefix
 from tests.servers.process import CannotRun
 
@@ -30,6 +31,18 @@ def redis7_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def sentinel_url() -> Iterator[str]:
+    """The URL of three Sentinels, which watch a Valkey and its replica."""
+    yield from served(sentinel.running(down_ms=sentinel.SLOW_MS))
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """The URL of a cluster of three Valkeys."""
+    yield from served(cluster.running())
+
+
+@pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a running PostgreSQL, as a role that may do everything there."""
     yield from served(postgres.running())
@@ -49,7 +62,12 @@ def server_of_ours() -> None:
         pytest.skip("this needs a server of its own, and one was given in HEADRACE_TEST_REDIS_URL")
 
 
-def served(running: AbstractContextManager[valkey.Valkey | postgres.Postgres]) -> Iterator[str]:
+class Reached(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+def served(running: AbstractContextManager[Reached]) -> Iterator[str]:
     with ExitStack() as stack:
         try:
             server = stack.enter_context(running)

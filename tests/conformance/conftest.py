@@ -1,9 +1,10 @@
 """Every engine under the same clock; or the one store that `--headrace-store` names, from whoever wrote it."""
 
 import uuid
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +17,9 @@ from .clock import FrozenClock
 from .desk import Desk
 
 ENGINES = ("memory", "sqlite", "redis")
-SERVERS = ("valkey", "redis7")  # that are there for the engine `redis`, each a fixture that gives its URL
+SERVERS = ("valkey", "redis7", "sentinel", "cluster")  # of the engine `redis`, each a fixture that gives its URL
+WAYS = ("sentinel", "cluster")  # to servers of the same kind
+ONE_OF = 5  # tests goes the WAYS, by its name the same each time; the others do with `-m soak`
 PROBES = ("postgres",)  # engines that know Add, Claim, Settle, Recover and Get
 GIVEN = "given"
 
@@ -27,8 +30,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ours = (*ENGINES, *PROBES) if "probed" in metafunc.fixturenames else ENGINES
         if metafunc.config.getoption("--headrace-store"):
             ours = (GIVEN,)
-        pairs = [(engine, server) for engine in ours for server in (SERVERS if engine == "redis" else ("",))]
-        metafunc.parametrize(("engine", "server"), pairs, ids=[server or engine for engine, server in pairs])
+        metafunc.parametrize(("engine", "server"), [pair for engine in ours for pair in _on_servers(engine, metafunc)])
+
+
+def _on_servers(engine: str, metafunc: pytest.Metafunc) -> list[Any]:
+    servers = SERVERS if engine == "redis" else ("",)
+    if metafunc.definition.get_closest_marker("soak"):
+        servers = tuple(server for server in servers if server not in WAYS)
+    name = f"{metafunc.definition.path.stem}.{metafunc.function.__name__}"
+    is_one = zlib.crc32(name.encode()) % ONE_OF == 0
+    return [
+        pytest.param(
+            *(engine, server),
+            id=server or engine,
+            marks=[pytest.mark.soak] if server in WAYS and not is_one else [],
+        )
+        for server in servers
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

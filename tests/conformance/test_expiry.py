@@ -208,6 +208,20 @@ async def test_the_deadline_goes_along_to_another_queue(desk: Desk, clock: Froze
     assert moved.jobs == (JobRef("r", "1"),)
 
 
+async def test_a_deadline_that_is_void_is_looked_at_in_each_queue_that_the_job_was_in(
+    desk: Desk, clock: FrozenClock
+) -> None:
+    (job,) = await desk.add(new(expires_ms=100))
+    await desk.fail()
+    await desk.moved("retry", job)
+    await desk.moved("move", job, to="r")
+    clock.advance(100)
+    for _ in range(2):
+        assert await recovered(desk, limit=1) == Recovered(is_more=True)
+    assert await recovered(desk, limit=1) == Recovered()
+    assert await desk.counts("r") == {"waiting": 1}
+
+
 async def test_jobs_without_a_deadline_do_not_notice(desk: Desk, clock: FrozenClock) -> None:
     await desk.add(new(), new(expires_ms=100), new())
     clock.advance(100)

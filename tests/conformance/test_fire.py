@@ -163,6 +163,16 @@ async def test_by_hand_a_request_that_comes_again_adds_nothing_more(desk: Desk) 
     assert await desk.counts() == {"waiting": 1}
 
 
+async def test_by_hand_a_request_that_comes_again_tells_of_the_first_job_though_the_plan_has_changed(
+    desk: Desk,
+) -> None:
+    await put(desk, "s")
+    await desk.run(Fire("s", request_id="r"))
+    await put(desk, "s", plan(job=new("work", queue="elsewhere")), version=2)
+    assert await desk.run(Fire("s", request_id="r")) == Fired(ref("1"))
+    assert (await read(desk)).job == ref("1")
+
+
 async def test_it_fires_into_a_paused_queue(desk: Desk) -> None:
     await put(desk, "s")
     await desk.run(Configure("q", is_paused=True))

@@ -1,10 +1,12 @@
 """Move with children: a whole flow is cancelled, or what has failed of it is retried, in one step."""
 
+from msgspec.structs import replace
+
 from headrace.core.commands import Add, Move
 from headrace.core.commands.changes import FAMILY_MAX
 from headrace.core.errors import NoSuchJob, WrongState
 from headrace.core.flow_errors import FamilyTooLarge
-from headrace.core.jobs import Failure, Keep
+from headrace.core.jobs import Failure, Follow, Keep
 
 from .desk import Desk, awaits_children, child, done, ids, new, parent, ref
 
@@ -138,3 +140,35 @@ async def test_a_cancelled_flow_can_be_retried(desk: Desk) -> None:
     await desk.moved("retry", ref("a"), with_children=True)
     await desk.finish("r")
     assert await desk.settle(done(await desk.claim_one())) == (None,)
+
+
+async def test_a_member_that_ends_since_another_was_cancelled_ends_once(desk: Desk) -> None:
+    """The parent above calls off all that is below it, and so what is still to be cancelled."""
+    above = parent("p", siblings="cancel")
+    for number, rest in enumerate((None, Keep(0))):
+        top, mid = f"p{number}", f"m{number}"
+        await desk.add(
+            replace(above, id=top), parent(mid, parent=child(top).parent), child(mid, id=f"c{number}", keep_failed=rest)
+        )
+        before = await desk.last_event("jobs/q")
+        moved = await desk.moved("cancel", ref(mid), failure=WHY, with_children=True)
+        assert moved.jobs == (ref(mid), ref(f"c{number}"))
+        ends = [change.was for job, change in await desk.events(after=before) if change.state == "failed"]
+        assert ends == ["waiting-children", "waiting"]
+    assert (await desk.counts())["failed"] == 3
+
+
+async def test_a_member_that_follows_another_is_cancelled_as_it_is_then(desk: Desk) -> None:
+    """It would go on, since who it follows has ended."""
+    await desk.add(
+        parent("p"),
+        child("p", id="a"),
+        replace(parent("b", parent=child("p").parent), follows=(Follow("q", "a", "finally"),)),
+    )
+    assert await desk.state(ref("b")) == "waiting-children"
+    before = await desk.last_event("jobs/q")
+    await desk.moved("cancel", ref("p"), failure=WHY, with_children=True)
+    assert await desk.counts() == {"failed": 3}
+    ends = [(change.state, change.was) for job, change in await desk.events(after=before) if job == "b"]
+    assert ends == [("waiting", "waiting-children"), ("failed", "waiting")]
+    assert await desk.claim() == ()

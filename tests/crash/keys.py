@@ -49,7 +49,7 @@ def plain(kind: str, value: Any, name: str) -> Any:
     if kind == "stream":
         is_ours = "~" in name and "::moves:" not in name  # whose ids are positions
         return [(int(at.partition("-")[0]), fields) if is_ours else fields for at, fields in value]
-    if name.endswith(":numbered"):
+    if kind == "hash" and name.endswith(":numbered"):
         return {field: text for field, text in value.items() if field != "id"}
     return value
 

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-import redis
 
 from headrace.core.commands import Command
 from headrace.storage.redis import RedisStore
@@ -15,6 +13,7 @@ from tests.conformance.desk import Desk
 from tests.crash.key_rules import faults
 from tests.crash.keys import Keys, snapshot
 from tests.crash.scenes import calls, world
+from tests.servers.prefixes import client_of
 
 
 @dataclass
@@ -29,6 +28,12 @@ class RedisBase:
     calls: dict[str, tuple[Command[Any], ...]]
     now: int
 
+    @property
+    def node_url(self) -> str:
+        """Of the server that has the keys, however that is found."""
+        place = self.client.get_connection_kwargs()
+        return f"redis://{place['host']}:{place['port']}/{place.get('db') or 0}"
+
     @asynccontextmanager
     async def store(self, url: str | None = None) -> AsyncIterator[RedisStore]:
         """A store at the time of the calls."""
@@ -41,10 +46,11 @@ class RedisBase:
 
     def put_back(self) -> None:
         """All keys are again as before any call."""
-        with redis.Redis.from_url(self.url) as raw:
+        with client_of(self.url, self.prefix) as raw:
             there = list(raw.scan_iter(f"{self.prefix}[:~]*", count=10_000))
             with raw.pipeline(transaction=False) as pipe:
-                pipe.delete(*there, b"nothing")
+                if there:
+                    pipe.delete(*there)
                 for key, (dump, ttl) in self.dumps.items():
                     pipe.restore(key, ttl, dump)
                 pipe.execute()
@@ -70,16 +76,16 @@ def redis_base(url: str, prefix: str) -> Iterator[RedisBase]:
         return calls(known)
 
     found = asyncio.run(make())
-    with texts(url) as client:
+    with texts(url, prefix) as client:
         yield RedisBase(url, prefix, client, dumped(url, prefix), snapshot(client, prefix), found, clock.now)
 
 
-def texts(url: str) -> Any:
+def texts(url: str, prefix: str) -> AbstractContextManager[Any]:
     """A client to whom each byte is a character, as some values are no text."""
-    return redis.Redis.from_url(url, encoding="latin1", decode_responses=True)
+    return client_of(url, prefix, encoding="latin1", decode_responses=True)
 
 
 def dumped(url: str, prefix: str) -> dict[bytes, tuple[bytes, int]]:
     """Every key as the server packs it, and for how long it lives, 0 for ever."""
-    with redis.Redis.from_url(url) as raw:
+    with client_of(url, prefix) as raw:
         return {key: (raw.dump(key), max(raw.pttl(key), 0)) for key in raw.scan_iter(f"{prefix}[:~]*", count=1000)}

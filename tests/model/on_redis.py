@@ -6,7 +6,6 @@ millisecond; nothing leads from a parent that goes to a child that it has droppe
 another has its number at once.
 """
 
-import uuid
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from headrace.storage.memory.leases import REQUESTS_KEPT_MS
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
 from tests.model.machine import Draw, Machine
-from tests.servers.prefixes import clear
+from tests.servers.prefixes import clear, new_prefix
 
 COUNTED = {Keep(1): Keep(age_ms=20), Keep(2): Keep(), Keep(3): Keep(), Keep(3, 40): Keep(age_ms=40)}
 
@@ -28,7 +27,7 @@ class OnRedis(Machine):
     """Of a server; a subclass says which."""
 
     def other(self) -> Storage:
-        self.prefix = f"m{uuid.uuid4().hex[:8]}"
+        self.prefix = new_prefix(self.url)
         self.priorities = 0
         return RedisStore(self.url, prefix=self.prefix, clock=self.clock)
 

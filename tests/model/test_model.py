@@ -9,7 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Machine
 from tests.model.on_redis import OnRedis
 
-ENGINES = ("sqlite", "redis")
+ENGINES = ("sqlite", "redis", pytest.param("cluster", marks=pytest.mark.soak))
+SERVERS = {"redis": "valkey_url", "cluster": "cluster_url"}
 
 EXAMPLES = int(os.environ.get("HEADRACE_TEST_MODEL_EXAMPLES", "60"))
 SHORT = settings(
@@ -26,8 +27,9 @@ LONG = settings(SHORT, max_examples=10 * EXAMPLES, stateful_step_count=100, dera
 @pytest.fixture(params=ENGINES)
 def machine(request: pytest.FixtureRequest) -> type[Machine]:
     """Memory beside the engine."""
-    if request.param == "redis":
-        return type("Machine_redis", (OnRedis,), {"url": request.getfixturevalue("valkey_url")})
+    if request.param in SERVERS:
+        url = request.getfixturevalue(SERVERS[request.param])
+        return type(f"Machine_{request.param}", (OnRedis,), {"url": url})
     return type(f"Machine_{request.param}", (Machine,), {"engine": request.param})
 
 

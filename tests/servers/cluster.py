@@ -13,19 +13,20 @@ from tests.servers.valkey import Valkey
 
 SLOTS = 16_384
 PRIMARIES = 3
-DEAD_MS = 1_000  # without an answer, until nodes take another for dead
+DEAD_MS = 1_000  # without an answer, until nodes take another for dead and its replica stands in
+SLOW_MS = 60_000  # the same where nobody could stand in, and a machine that is busy is not to stop all of them
 
 
 class Node(Valkey):
     name = "cluster node"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, dead_ms: int) -> None:
         directory.mkdir()
         super().__init__(
             directory,
             cluster_enabled="yes",
             cluster_port=str(free_port()),
-            cluster_node_timeout=str(DEAD_MS),
+            cluster_node_timeout=str(dead_ms),
             cluster_replica_validity_factor="0",
         )
 
@@ -86,7 +87,8 @@ class Cluster:
 def running(*, replicas: bool = False) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="headrace-cluster-") as folder, ExitStack() as stack:
         count = PRIMARIES * (2 if replicas else 1)
-        nodes = [stack.enter_context(Node(Path(folder, str(place)))) for place in range(count)]
+        dead_ms = DEAD_MS if replicas else SLOW_MS
+        nodes = [stack.enter_context(Node(Path(folder, str(place)), dead_ms)) for place in range(count)]
         cluster = Cluster(nodes)
         cluster.join()
         yield cluster

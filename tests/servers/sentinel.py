@@ -13,18 +13,19 @@ from tests.servers.valkey import Valkey
 
 MASTER = "jobs"
 DOWN_MS = 1_000  # without an answer, until a Sentinel takes a server for dead
+SLOW_MS = 60_000  # the same for who wants no failover, on a machine that may be busy
 
 
 class Sentinel(Valkey):
     name = "Sentinel"
 
-    def __init__(self, directory: Path, watched: int) -> None:
+    def __init__(self, directory: Path, watched: int, down_ms: int) -> None:
         super().__init__(directory)
         self.config = directory / "sentinel.conf"
         self.config.write_text(
             f"bind 127.0.0.1\nport {self.port}\ndir {directory}\n"
             f"sentinel monitor {MASTER} 127.0.0.1 {watched} 2\n"
-            f"sentinel down-after-milliseconds {MASTER} {DOWN_MS}\n"
+            f"sentinel down-after-milliseconds {MASTER} {down_ms}\n"
             f"sentinel failover-timeout {MASTER} 6000\n"
         )
 
@@ -64,7 +65,7 @@ class Watched:
 
 
 @contextmanager
-def running() -> Iterator[Watched]:
+def running(*, down_ms: int = DOWN_MS) -> Iterator[Watched]:
     with tempfile.TemporaryDirectory(prefix="headrace-sentinel-") as folder, ExitStack() as stack:
 
         def directory(name: str) -> Path:
@@ -74,7 +75,7 @@ def running() -> Iterator[Watched]:
 
         first = stack.enter_context(Valkey(directory("a")))
         second = stack.enter_context(Valkey(directory("b"), replicaof=f"127.0.0.1 {first.port}"))
-        sentinels = [stack.enter_context(Sentinel(directory(f"s{place}"), first.port)) for place in range(3)]
+        sentinels = [stack.enter_context(Sentinel(directory(f"s{place}"), first.port, down_ms)) for place in range(3)]
         watched = Watched([first, second], sentinels)
         if not wait_until(watched.is_whole, START_S):
             raise CannotRun("the Sentinels do not find each other")

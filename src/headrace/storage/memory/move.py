@@ -53,8 +53,9 @@ def _move_family(world: World, root: Job, command: Move, now: int) -> tuple[Refu
     if command.action == "retry":
         members.reverse()  # each child before its parent
         kin.expect_again(world, members)
-    for job in members:
-        _move(world, job, command, now)
+    for job in members:  # the end of another may have called it off
+        if world.job(job.ref) is job and job.state in FAMILY_STARTS[command.action]:
+            _move(world, job, command, now)
     return None, [job.ref for job in members], asked
 
 

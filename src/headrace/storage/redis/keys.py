@@ -4,6 +4,8 @@ Keys of BullMQ's layout are `prefix:queue:…`. Keys of ours stand outside that 
 leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole store (no queue has an empty name).
 
     prefix~::queues           zset    the queues that were added to or asked for jobs, in that order
+    prefix~::nothing          -       never there: a node of a cluster whose keys are moving is asked for it, too, and
+                                      then begins no script, which would find some of the keys only
     prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, runs of ids, …]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
     prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, of ours `hrmax` and `hrkey`
@@ -70,11 +72,12 @@ _EVENTS: Final = job_events("")
 class Keys:
     """The keys of one prefix."""
 
-    __slots__ = ("_jobs", "prefix", "queues")
+    __slots__ = ("_jobs", "nothing", "prefix", "queues")
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.queues = f"{prefix}~::queues"
+        self.nothing = f"{prefix}~::nothing"
         self._jobs = f"{prefix}:"
 
     def marker(self, queue: str) -> str:

@@ -29,7 +29,7 @@ _KNOWN: Final[Mapping[str, Meaning]] = {
     "UNBLOCKED": Meaning("the server has become a replica", "elsewhere"),
     "MASTERDOWN": Meaning("the server is a replica that has lost its primary", "elsewhere"),
     "CLUSTERDOWN": Meaning("the cluster does not serve all keys now; see CLUSTER INFO", "elsewhere"),
-    # A script needs all keys of the store on one node. So nothing is asked of either node while they move.
+    # A script needs all keys of the store on one node. So none begins while they move; see `Keys.nothing`.
     "ASK": Meaning("the keys are moving to another node of the cluster"),
     "TRYAGAIN": Meaning("the keys are moving to another node of the cluster"),
     "LOADING": Meaning("the server has been started and is still loading its data"),

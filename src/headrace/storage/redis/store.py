@@ -49,6 +49,7 @@ class RedisStore:
                 f"on a cluster all keys of a store must be on one node: write prefix='{{{prefix}}}', not {prefix!r}"
             )
         self._finder = Finder(address, prefix)
+        self._declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
         self._line: Line | None = None
         self._bell: Bell | None = None
         self._scripts: dict[str, Script] = {}
@@ -153,9 +154,10 @@ class RedisStore:
     async def _errands(self, line: Line, errands: Sequence[tuple[str, tuple[Word, ...]]]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
         now = "" if self._clock is None else str(self._clock())
-        keys, scripts = self._keys, self._scripts
+        declared, prefix, scripts = self._declared, self._keys.prefix, self._scripts
         requests = [
-            packed("EVALSHA", scripts[name].sha, 1, keys.queues, keys.prefix, now, *words) for name, words in errands
+            packed("EVALSHA", scripts[name].sha, len(declared), *declared, prefix, now, *words)
+            for name, words in errands
         ]
         link = await line.link()
         replies = await link.ask(b"".join(requests), len(requests))

@@ -55,6 +55,7 @@ wake()
 if answer[1] ~= 'ok' then
   return answer
 end
-local queue, id = jobs[1][1], answer[2][1]
+local queue = answer[4] and answer[4][1] or jobs[1][1] -- of what was answered before, as the plan was then
+local id = answer[2][1]
 step(queue, id)
 return { 'fired', queue, id }

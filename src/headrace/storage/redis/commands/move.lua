@@ -96,8 +96,11 @@ local function move_family(position, root)
     end
     expect_again(members, now)
   end
-  for _, job in ipairs(members) do
-    actions[action](job)
+  for _, job in ipairs(members) do -- the end of another may have called it off, or let it go on
+    job.state = redis.call('EXISTS', job.key) == 1 and state_of(job.K, job.id)
+    if starts[job.state] then
+      actions[action](job)
+    end
     moved[#moved + 1] = { job.queue, job.id }
   end
   return false

@@ -70,7 +70,7 @@ local function retry(job, now)
   leave(job.K, job.id, job.state)
   redis.call('HDEL', job.key, 'finishedOn', 'processedOn', 'failedReason', 'returnvalue', 'atm', 'attemptsMade', 'stc',
     'defa', 'hrd', 'hrc', 'hrw')
-  if redis.call('HDEL', job.key, 'hre') == 1 then -- it has no deadline any more: it counts as started
+  if redis.call('HEXISTS', job.key, 'hre') == 1 then -- its deadline is void: it counts as started
     redis.call('HSETNX', job.key, 'ats', 1)
   end
   if reclaim(job.key) then

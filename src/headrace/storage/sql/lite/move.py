@@ -73,7 +73,8 @@ def _move_family(ledger: Ledger, root: Standing, command: Move) -> tuple[Refused
         ledger.flush()
         moved.append(ref_of(ledger.head_of(key), key, custom))
         standing = standing_of(ledger, moved[-1])
-        assert standing is not None  # nobody goes before its turn: retention takes only who has finished
+        if standing is None or standing.key != key or standing.state not in FAMILY_STARTS[command.action]:
+            continue  # the end of another has called it off
         asked += moved[-1:] if standing.state == "active" else []
         _ACTIONS[command.action](ledger, standing, command)
     return None, moved, asked
