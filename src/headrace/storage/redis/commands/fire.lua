@@ -54,6 +54,6 @@ wake()
 if answer[1] ~= 'ok' then
   return answer
 end
-local queue, id = jobs[1][1], answer[2][1]
+local queue, id = answer[4] and answer[4][1] or jobs[1][1], answer[2][1] -- of the job that an earlier request added
 step(queue, id)
 return { 'fired', queue, id }
