@@ -61,10 +61,10 @@ async def test_the_thread_of_a_store_that_nobody_closed_ends_with_it_too(valkey_
     left = RedisStore(valkey_url, prefix="blocking")
     await left.open()
     left.run_blocking(Count(("q",)))
-    connections = left._links
-    assert connections is not None
+    line = left._line
+    assert line is not None
     del left
     gc.collect()
     assert threads() == 0
-    connections.close()
+    line.close()
     await asyncio.sleep(0)
