@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headrace.core.commands import Configure, Fire, Fired, Forget, Move, PutSchedule, Remove
+from headrace.core.commands import Configure, Fire, Fired, Forget, Move, Remove
 from headrace.core.errors import NoSuchParent, QueueFull
 from headrace.core.jobs import Parent, Slot
 from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
 
 from .clock import FrozenClock
 from .desk import Desk, child, new, ref
-from .plans import plan, put, read, schedule
+from .plans import plan, put, read
 
 
 def fire(version: int | None = 1, **fields: Any) -> Fire:
@@ -163,12 +163,14 @@ async def test_by_hand_a_request_that_comes_again_adds_nothing_more(desk: Desk) 
     assert await desk.counts() == {"waiting": 1}
 
 
-async def test_a_request_that_comes_again_is_told_of_its_job_though_the_plan_is_another(desk: Desk) -> None:
+async def test_by_hand_a_request_that_comes_again_tells_of_the_first_job_though_the_plan_has_changed(
+    desk: Desk,
+) -> None:
     await put(desk, "s")
     await desk.run(Fire("s", request_id="r"))
-    fired = await read(desk)
-    await desk.run(PutSchedule(schedule("s", plan(job=new("work", queue="other")), version=fired.version)))
+    await put(desk, "s", plan(job=new("work", queue="elsewhere")), version=2)
     assert await desk.run(Fire("s", request_id="r")) == Fired(ref("1"))
+    assert (await read(desk)).job == ref("1")
 
 
 async def test_it_fires_into_a_paused_queue(desk: Desk) -> None:

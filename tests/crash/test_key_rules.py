@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import cleared
 from tests.crash.key_rules import RULES, faults
 from tests.crash.keys import snapshot
 from tests.crash.redis_base import RedisBase, redis_base
+from tests.servers.prefixes import clear
 
 PREFIX = "damaged"
 P = f"{PREFIX}:"
@@ -55,7 +55,7 @@ DAMAGE: dict[str, Callable[[Any], object]] = {
 def base(valkey_url: str) -> Iterator[RedisBase]:
     with redis_base(valkey_url, PREFIX) as made:
         yield made
-    cleared(valkey_url, PREFIX)
+    clear(valkey_url, PREFIX)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headrace.core.commands import Settled
+from headrace.core.commands import Count, Settled
 from headrace.core.errors import Refused, StorageFull, Unavailable
 from headrace.storage.sql.lite import WRITES
 from tests.conformance.audit import assert_consistent
@@ -66,6 +66,8 @@ async def test_a_cut_before_any_round_trip_is_heard_or_answered_leaves_all_of_a_
         for at in range(1, trips + 1):
             for is_answer in (False, True):
                 base.put_back()
+                wire.arm(None)
+                await store.run(Count(()))  # makes a connection, if the last was cut
                 wire.arm(at, is_answer=is_answer)
                 with pytest.raises(Unavailable):
                     await store.run(*base.calls[scene])

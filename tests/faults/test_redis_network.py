@@ -10,7 +10,7 @@ from headrace.core.commands import Add, Count
 from headrace.core.errors import Unavailable
 from headrace.core.jobs import NewJob
 from headrace.storage.protocol import granted
-from headrace.storage.redis import RedisStore, blocking
+from headrace.storage.redis import RedisStore
 from tests.faults.ground import Ground
 from tests.faults.site import site
 from tests.servers.proxy import Proxy, between
@@ -54,8 +54,9 @@ async def test_connections_that_are_cut_while_jobs_run_lose_no_outcome(redis: Gr
             assert all(here.ends(ref.id) == ["completed"] for ref in refs)
 
 
-async def test_a_connection_that_died_in_silence_is_given_up_before_a_renewal_comes_too_late(redis: Ground) -> None:
-    """The next one goes by another."""
+async def test_a_renewal_on_a_connection_that_died_in_silence_is_sent_again_on_another(
+    redis: Ground,
+) -> None:
     with between(port(redis)) as proxy:
         store = RedisStore(through(redis, proxy).url)
         await store.open()
@@ -64,6 +65,6 @@ async def test_a_connection_that_died_in_silence_is_given_up_before_a_renewal_co
         began = time.monotonic()
         with pytest.raises(Unavailable):
             store.run_blocking(Count(("q",)))
-        assert time.monotonic() - began < blocking.ANSWER_S
+        assert time.monotonic() - began < 5
         assert granted(store.run_blocking(Count(("q",)))).queues["q"]["waiting"] == 1
         await store.close()

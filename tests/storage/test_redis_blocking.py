@@ -61,10 +61,10 @@ async def test_the_thread_of_a_store_that_nobody_closed_ends_with_it_too(valkey_
     left = RedisStore(valkey_url, prefix="blocking")
     await left.open()
     left.run_blocking(Count(("q",)))
-    line = left._line
-    assert line is not None
+    connections = left._line
+    assert connections is not None
     del left
     gc.collect()
     assert threads() == 0
-    line.close()
+    connections.close()
     await asyncio.sleep(0)

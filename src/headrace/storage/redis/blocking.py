@@ -12,9 +12,7 @@ from headrace.core.commands import Command
 from headrace.core.errors import CannotOpen, Unavailable
 from headrace.storage.protocol import Storage
 
-ANSWER_S: Final = (
-    5.0  # a connection that died in silence must cost less than what is left of a lease when it is renewed
-)
+ANSWER_S: Final = 5.0  # a server that is busy for longer is asked again, while there is something left of a lease
 CLOSE_S: Final = 5.0  # for the thread to end
 
 

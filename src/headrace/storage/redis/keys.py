@@ -4,7 +4,7 @@ Keys of BullMQ's layout are `prefix:queue:…`. Keys of ours stand outside that 
 leaves them alone: `prefix~:queue:…` for a queue, `prefix~::…` for the whole store (no queue has an empty name).
 
     prefix~::queues           zset    the queues that were added to or asked for jobs, in that order
-    prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, ids, positions]
+    prefix~::request:<id>     string  the answer to an Add, for some minutes, as MessagePack [at, runs of ids, …]
     prefix~:<queue>:rest      string  the end of a rest; only with a clock that stands still, else it is K limiter
     prefix~:<queue>:settings  hash    keep_completed, keep_failed; limits are in K meta, of ours `hrmax` and `hrkey`
     prefix~:<queue>:starts    string  when jobs were started, while there is a rate; see shared/rate.lua

@@ -33,11 +33,12 @@ TRIES_MAX: Final = 4  # times that a command is sent which Redis did not begin: 
 class RedisStore:
     """Jobs in the data layout of BullMQ 6, under `prefix`; see `Storage` for what the methods promise.
 
-    With a `clock` (tests) every script is told the instant and leases end by that clock alone: the locks of Node's
-    workers still expire in real time, so the two do not mix.
+    `name` is that of the connection for commands in CLIENT LIST. With a `clock` (tests) every script is told the
+    instant and leases end by that clock alone: the locks of Node's workers still expire in real time, so the two do
+    not mix.
     """
 
-    def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))
         self._clock = clock
         address = address_of(url)
@@ -50,14 +51,15 @@ class RedisStore:
         self._bell: Bell | None = None
         self._scripts: dict[str, Script] = {}
         self._blocking: Blocking | None = None
-        self._another = partial(RedisStore, url, prefix=prefix, clock=clock)
+        self._name = name
+        self._another = partial(RedisStore, url, prefix=prefix, clock=clock, name=f"{name}-aside")
         self._crowd = Crowd(self._together)
 
     async def open(self) -> None:
         if self._line is not None:
             return
         self._scripts = {name: script(name) for name in SCRIPTS}
-        self._line = Line(self._finder, NAME, is_quick=True)
+        self._line = Line(self._finder, self._name, is_quick=True)
         self._bell = Bell(self._finder, self._line, self._keys)
         try:
             await self._load(await self._line.link())

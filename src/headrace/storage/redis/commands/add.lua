@@ -7,6 +7,7 @@ local answers = {}
 for first = 3, #ARGV, 4 do
   answers[#answers + 1] = add(first)
 end
+line_up()
 trim_events()
 wake()
 return answers

@@ -54,6 +54,7 @@ wake()
 if answer[1] ~= 'ok' then
   return answer
 end
-local queue, id = answer[4] and answer[4][1] or jobs[1][1], answer[2][1] -- of the job that an earlier request added
+local queue = answer[4] and answer[4][1] or jobs[1][1] -- of what was answered before, as the plan was then
+local id = answer[2][1]
 step(queue, id)
 return { 'fired', queue, id }

@@ -13,6 +13,8 @@
 local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq' }
 local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
+local CHUNK = 1000
+local SHARE = 4 -- when at least one of so many active jobs is settled, their list is read and written as a whole
 
 local prefix = ARGV[1]
 local is_frozen = ARGV[2] ~= ''
@@ -22,21 +24,28 @@ local queues = {} -- queue key -> what is written once a queue
 local children = { completed = {}, failed = {} }
 local awaiting, keyed, bounded = {}, {}, {}
 
-local function queue_of(K)
-  local queue = queues[K]
-  if not queue then
-    queue = { gone = {}, locks = {}, completed = {}, failed = {}, ended = { completed = 0, failed = 0 } }
-    if redis.call('LLEN', K .. 'active') > LONG then
-      local oldest = redis.call('LINDEX', K .. 'active', -1)
-      queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
+local function queue_of(K, count)
+  local queue = { gone = {}, locks = {}, completed = {}, failed = {}, ended = { completed = 0, failed = 0 } }
+  local length = redis.call('LLEN', K .. 'active')
+  if count > 1 and length <= SHARE * count then
+    queue.active, queue.is_active = redis.call('LRANGE', K .. 'active', 0, -1), {}
+    for _, id in ipairs(queue.active) do
+      queue.is_active[id] = true
     end
-    queues[K] = queue
+  elseif length > LONG then
+    local oldest = redis.call('LINDEX', K .. 'active', -1)
+    queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
   end
   return queue
 end
 
 -- The newest stand at the left. An old job is nearer to the right end.
 local function leave_active(K, queue, id)
+  if queue.active then
+    local was_active = queue.is_active[id]
+    queue.is_active[id] = nil
+    return was_active
+  end
   local direction = 1
   if queue.since then
     local started = tonumber(redis.call('HGET', K .. id, 'processedOn') or now)
@@ -134,7 +143,7 @@ end
 
 local function settle(settlement, held_by)
   local K, id = queue_key(settlement[1]), settlement[2]
-  local key, queue = K .. id, queue_of(K)
+  local key, queue = K .. id, queues[K]
   if not holds(key, held_by, settlement[3]) or not leave_active(K, queue, id) then
     return false
   end
@@ -161,6 +170,20 @@ local function settle(settlement, held_by)
   return true
 end
 
+-- Those that stay, in their order.
+local function write_active(K, queue)
+  local stay = {}
+  for _, id in ipairs(queue.active) do
+    if queue.is_active[id] then
+      stay[#stay + 1] = id
+    end
+  end
+  redis.call('DEL', K .. 'active')
+  for first = 1, #stay, CHUNK do
+    redis.call('RPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
+  end
+end
+
 local function write_together(K, queue)
   for _, target in ipairs({ 'completed', 'failed' }) do
     if #queue[target] > 0 then
@@ -170,6 +193,9 @@ local function write_together(K, queue)
   if #queue.gone > 0 then
     redis.call('DEL', unpack(queue.locks))
     redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+    if queue.active then
+      write_active(K, queue)
+    end
   end
 end
 
@@ -219,9 +245,13 @@ local function look_around(K, queue)
   end
 end
 
-local keys, lost = {}, {}
+local keys, lost, counts = {}, {}, {}
 for i, settlement in ipairs(settlements) do
-  keys[i] = queue_key(settlement[1]) .. settlement[2] .. ':lock'
+  local K = queue_key(settlement[1])
+  keys[i], counts[K] = K .. settlement[2] .. ':lock', (counts[K] or 0) + 1
+end
+for K, count in pairs(counts) do
+  queues[K] = queue_of(K, count)
 end
 local locks = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
 for i, settlement in ipairs(settlements) do

@@ -16,6 +16,8 @@ local hung -- hash key of a job of this command that stands below one that is in
 local has_dedups
 local last -- queue key -> the number given last
 local ids, positions, names, duplicates, replaced, kept
+local numbers -- position -> the number that is the id, of plain jobs
+local answers -- what is kept for the requests of this script, by their keys, once it was looked up
 local dropped -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
 local ended -- ties of new followers to jobs that have ended
 
@@ -23,21 +25,56 @@ local function begin(first)
   request, request_ms, token = ARGV[first], tonumber(ARGV[first + 1]), ARGV[first + 3] ~= '' and ARGV[first + 3]
   jobs = cmsgpack.unpack(ARGV[first + 2])
   new, existing, needed, parents, flows, hung, has_dedups, last = {}, {}, {}, {}, {}, {}, false, {}
-  ids, positions, names, duplicates, replaced, kept = {}, {}, {}, {}, {}, {}
+  ids, positions, names, duplicates, replaced, kept, numbers = {}, {}, {}, {}, {}, {}, {}
   dropped, ended = {}, { completed = {}, failed = {} }
 end
 
-local function answer_key()
-  return ARGV[1] .. '~::request:' .. request
+local function answer_key(of)
+  return ARGV[1] .. '~::request:' .. of
+end
+
+local function kept_answer_of(of)
+  if not answers then
+    local keys = {}
+    for first = 3, #ARGV, 4 do
+      keys[#keys + 1] = answer_key(ARGV[first])
+    end
+    answers = {}
+    for i, text in ipairs(redis.call('MGET', unpack(keys))) do
+      answers[keys[i]] = text
+    end
+  end
+  return answers[answer_key(of)]
+end
+
+-- Neighbours with numbers that follow each other are kept as one: [queue, id, how many].
+local function in_runs()
+  local runs, run, following = {}, nil, nil
+  for position, id in ipairs(ids) do
+    local number = numbers[position]
+    if run and number and number == following and names[position] == run[1] then
+      run[3] = run[3] + 1
+    else
+      run = { names[position], id, 1 }
+      runs[#runs + 1] = run
+    end
+    following = number and number + 1
+  end
+  return runs
 end
 
 local function earlier_answer()
-  local kept = request ~= '' and redis.call('GET', answer_key())
-  if kept then
-    local answer = cmsgpack.unpack(kept)
-    if now - answer[1] <= request_ms then
-      answer[1] = 'ok'
-      return answer
+  local kept_answer = request ~= '' and kept_answer_of(request)
+  if kept_answer then
+    local at, runs, existed, duplicates_then, replaced_then, kept_then = unpack(cmsgpack.unpack(kept_answer), 1, 6)
+    if now - at <= request_ms then
+      for _, run in ipairs(runs) do
+        for past = 0, run[3] - 1 do
+          names[#names + 1] = run[1]
+          ids[#ids + 1] = past > 0 and string.format('%.0f', run[2] + past) or run[2]
+        end
+      end
+      return { 'ok', ids, existed, names, duplicates_then, replaced_then, kept_then }
     end
   end
 end
@@ -159,8 +196,9 @@ local function enter(position, job)
     return owner[1], owner[2]
   end
   number = number or next_number(K)
+  numbers[position] = not id and last[K]
   id = id or number
-  store_job(K, id, job, number, now)
+  store_job(K, id, job, number, now, not has_dedups)
   if job[DEDUP] then
     rarely('give_new_key')(job, id, before, now)
   end
@@ -204,8 +242,8 @@ end
 
 -- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
 -- for what was answered before and for jobs with dedup keys, the first with the queues, positions of duplicates,
--- [position, id] of who was replaced, and positions of what is kept. The Add begins at this place of ARGV; `trim_events`
--- and `wake` are left to the caller.
+-- [position, id] of who was replaced, and positions of what is kept. The Add begins at this place of ARGV; `line_up`,
+-- `trim_events` and `wake` are left to the caller, in this order.
 local function add(first)
   begin(first)
   local answer = earlier_answer()
@@ -217,6 +255,9 @@ local function add(first)
     if refusal then
       return refusal
     end
+  end
+  if has_dedups or is_bounded(needed) then
+    line_up() -- what earlier Adds have left, for this one may look at it
   end
   local refusal = is_bounded(needed) and rarely('full')(jobs, existing, now)
   if refusal then
@@ -239,14 +280,16 @@ local function add(first)
     end
   end
   if #flows > 0 then
+    line_up()
     tie_followers()
   end
   for _, parent in ipairs(flows) do
     rarely('release_if_free')(parent, now) -- nothing to wait for
   end
   if request ~= '' then
-    local kept_answer = cmsgpack.pack({ now, ids, positions, names, duplicates, replaced, kept })
-    redis.call('SET', answer_key(), kept_answer, 'PX', request_ms)
+    local kept_answer = cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept })
+    redis.call('SET', answer_key(request), kept_answer, 'PX', request_ms)
+    answers[answer_key(request)] = kept_answer
   end
   if has_dedups then
     return { 'ok', ids, positions, names, duplicates, replaced, kept }

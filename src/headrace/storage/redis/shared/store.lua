@@ -5,6 +5,7 @@
 --  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil,
 --  [queue, id, bond] of each job that it follows, or nil]
 
+local LINED_MAX = 1000
 local EXPIRES, WHY, DEDUP, FOLLOWS = 13, 14, 15, 16
 
 local function write_job(K, id, job, number, now)
@@ -33,7 +34,20 @@ local function write_job(K, id, job, number, now)
   end
 end
 
-local function place_job(K, id, job, now)
+local lined = {} -- queue key -> ids of plain jobs, in their order, that are not in the list yet
+
+-- Puts them there, all of a queue at once.
+local function line_up()
+  for K, jobs in pairs(lined) do
+    for first = 1, #jobs, LINED_MAX do
+      redis.call('LPUSH', K .. 'wait', unpack(jobs, first, math.min(first + LINED_MAX - 1, #jobs)))
+    end
+    woken[K] = true
+  end
+  lined = {}
+end
+
+local function place_job(K, id, job, now, is_to_line_up)
   if job[9] then
     redis.call('ZADD', K .. 'waiting-children', now, id)
     emit(K, 'waiting-children', id)
@@ -41,6 +55,10 @@ local function place_job(K, id, job, now)
     local at = now + job[7]
     delay_until(K, id, at)
     emit(K, 'delayed', id, 'delay', at)
+  elseif is_to_line_up and job[6] == 0 and not job[8] then
+    lined[K] = lined[K] or {}
+    table.insert(lined[K], id)
+    emit_ready(K, id, 0)
   else
     local put = job[8] and push_front or push_back
     put(K, id, job[6])
@@ -48,12 +66,13 @@ local function place_job(K, id, job, now)
   end
 end
 
-local function store_job(K, id, job, number, now)
+-- If it is to line up, `line_up` must follow before anybody looks at the list.
+local function store_job(K, id, job, number, now, is_to_line_up)
   know(job[1])
   write_job(K, id, job, number, now)
   if limits_of(K).per_key then
     rarely('enroll')(K, id)
   end
   emit(K, 'added', id, 'name', job[3])
-  place_job(K, id, job, now)
+  place_job(K, id, job, now, is_to_line_up)
 end
