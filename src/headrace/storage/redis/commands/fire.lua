@@ -49,6 +49,7 @@ if asked and overlap ~= 'allow' and is_overlapping() then
   return overlap == 'queue' and { 'waiting' } or pass_over(1)
 end
 local answer = add(3)
+line_up()
 trim_events()
 wake()
 if answer[1] ~= 'ok' then
