@@ -61,7 +61,7 @@ async def test_a_renewal_on_a_connection_that_died_in_silence_is_sent_again_on_a
         store = RedisStore(through(redis, proxy).url)
         await store.open()
         granted(store.run_blocking(Add((NewJob("q", "n"),))))
-        proxy.deafen()
+        proxy.silence()
         began = time.monotonic()
         with pytest.raises(Unavailable):
             store.run_blocking(Count(("q",)))

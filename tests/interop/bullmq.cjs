@@ -1,7 +1,7 @@
-// BullMQ as a test speaks to it: a line of JSON [verb, arguments…] on stdin, a line of JSON [error, answer] on stdout.
+// BullMQ as a test speaks to it.
 'use strict';
 const { FlowProducer, Queue, QueueEvents, UnrecoverableError, Worker } = require('bullmq');
-const readline = require('node:readline');
+const obey = require('./lines.cjs');
 const deeds = require('./deeds.cjs');
 
 const [host, port, prefix, db] = process.argv.slice(2);
@@ -181,21 +181,6 @@ async function close() {
   await verbs.rest();
   await Promise.all(listeners.map((each) => each.close()));
   await Promise.all([...queues.values()].map((each) => each.close()));
-  process.exit(0);
 }
 
-const lines = readline.createInterface({ input: process.stdin });
-let turn = Promise.resolve();
-lines.on('line', (line) => {
-  turn = turn.then(async () => {
-    let answer;
-    try {
-      const [verb, ...words] = JSON.parse(line);
-      answer = [null, (await verbs[verb](...words)) ?? null];
-    } catch (error) {
-      answer = [`${error.name}: ${error.message}`, null];
-    }
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
-  });
-});
-lines.on('close', () => turn.then(close));
+obey(verbs, close);

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -13,7 +12,7 @@ from headrace.storage.redis import RedisStore
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk
 from tests.interop.across import Across
-from tests.interop.node import CannotRun, Node, installed
+from tests.interop.node import CannotRun, Node, installed, running
 from tests.servers.prefixes import fresh_prefix
 
 
@@ -32,24 +31,15 @@ def prefix(valkey_url: str, prefix_on: Callable[[str], str]) -> str:
 
 @pytest.fixture
 async def node(bullmq: Path, valkey_url: str, prefix: str) -> AsyncIterator[Node]:
-    address = urlsplit(valkey_url)
-    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
-    try:
+    async with running(bullmq, valkey_url, prefix) as node:
         yield node
-    finally:
-        await node.stop()
 
 
 @pytest.fixture
 async def look(bullmq: Path, valkey_url: str, prefix: str) -> AsyncIterator[Node]:
     """A Node that can be asked all that BullMQ's queues, jobs and flows can, by look.cjs."""
-    address = urlsplit(valkey_url)
-    program = Path(__file__).with_name("look.cjs")
-    node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix, program)
-    try:
+    async with running(bullmq, valkey_url, prefix, Path(__file__).with_name("look.cjs")) as node:
         yield node
-    finally:
-        await node.stop()
 
 
 @pytest.fixture
@@ -78,12 +68,8 @@ def clock() -> FrozenClock:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def across(bullmq: Path, valkey_url: str) -> AsyncIterator[Across]:
     """One Node for all tests of a file, each with queues of its own."""
-    address = urlsplit(valkey_url)
     with fresh_prefix(valkey_url) as prefix, redis.Redis.from_url(valkey_url, decode_responses=True) as client:
-        node = await Node.start(bullmq, address.hostname or "", address.port or 0, prefix)
-        both = Across(node, valkey_url, prefix, client)
-        try:
+        async with running(bullmq, valkey_url, prefix) as node:
+            both = Across(node, valkey_url, prefix, client)
             async with both.app:
                 yield both
-        finally:
-            await node.stop()

@@ -1,7 +1,7 @@
-// Whatever BullMQ's queues, jobs and flows can be asked; spoken to as bullmq.cjs is.
+// Whatever BullMQ's queues, jobs and flows can be asked.
 'use strict';
 const { FlowProducer, Job, Queue, QueueEvents, Worker } = require('bullmq');
-const readline = require('node:readline');
+const obey = require('./lines.cjs');
 
 const EVENTS = [
   'added', 'waiting', 'active', 'progress', 'completed', 'failed', 'delayed', 'stalled', 'removed', 'drained', 'paused',
@@ -77,21 +77,6 @@ async function close() {
   await verbs.rest();
   await Promise.all([...listeners.values()].map((each) => each.close()));
   await Promise.all([...queues.values(), flows].map((each) => each.close()));
-  process.exit(0);
 }
 
-const lines = readline.createInterface({ input: process.stdin });
-let turn = Promise.resolve();
-lines.on('line', (line) => {
-  turn = turn.then(async () => {
-    let answer;
-    try {
-      const [verb, ...words] = JSON.parse(line);
-      answer = [null, (await verbs[verb](...words)) ?? null];
-    } catch (error) {
-      answer = [`${error.name}: ${error.message}`, null];
-    }
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
-  });
-});
-lines.on('close', () => turn.then(close));
+obey(verbs, close);

@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PACKAGES = ("bullmq@6.7.0", "ioredis@5.11.1")  # BullMQ asks for a client beside it
 BOARD = ("@bull-board/api@9.10.1", "@bull-board/ui@9.10.1", "@bull-board/express@9.10.1", "express@5.3.0")
@@ -98,3 +101,14 @@ class Node:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
+
+
+@asynccontextmanager
+async def running(folder: Path, url: str, prefix: str, program: Path = PROGRAM) -> AsyncIterator[Node]:
+    """A Node on the Redis at this URL, which ends with the block."""
+    address = urlsplit(url)
+    node = await Node.start(folder, address.hostname or "", address.port or 0, prefix, program)
+    try:
+        yield node
+    finally:
+        await node.stop()

@@ -6,14 +6,13 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
 import pytest
 
 from headrace.core.commands import Configure
 from tests.conformance.audit import assert_consistent
 from tests.conformance.desk import Desk, child, done, failed, new, parent, ref
-from tests.interop.node import BOARD, CannotRun, Node, installed
+from tests.interop.node import BOARD, CannotRun, installed, running
 
 HOUR: Final = 3_600_000
 Board: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
@@ -30,11 +29,7 @@ def packages() -> Path:
 @pytest.fixture
 async def board(packages: Path, valkey_url: str, prefix: str) -> AsyncIterator[Board]:
     """What asks a board of the queues q and r, by a method and a path."""
-    address = urlsplit(valkey_url)
-    program = Path(__file__).with_name("board.cjs")
-    node = await Node.start(packages, address.hostname or "", address.port or 0, prefix, program)
-
-    try:
+    async with running(packages, valkey_url, prefix, Path(__file__).with_name("board.cjs")) as node:
         port = await node("open", "q", "r")
 
         def ask(method: str, path: str, body: object) -> Any:
@@ -49,8 +44,6 @@ async def board(packages: Path, valkey_url: str, prefix: str) -> AsyncIterator[B
             return await asyncio.to_thread(ask, method, path, body)
 
         yield board
-    finally:
-        await node.stop()
 
 
 async def everywhere(desk: Desk) -> None:

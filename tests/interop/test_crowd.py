@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from headrace.core import lifecycle
-from headrace.core.commands import Add, Added, Claim, Configure, Settle, Source
+from headrace.core.commands import Add, Added, Claim, Configure, Count, Get, Settle, Source
 from headrace.core.errors import NoSuchParent, QueueFull
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
@@ -49,14 +49,32 @@ async def test_a_large_add_goes_alone(desk: Desk, keys: Any) -> None:
     assert scripts_called(keys) - before == 2
 
 
+async def test_all_is_done_in_the_order_in_which_it_was_asked(desk: Desk) -> None:
+    large = new(data=f'{{"text":"{"x" * BYTES_MAX}"}}')
+    claim = Claim((Source("q"),), 10, "t", 30_000, "w")
+    early, first, second, seen, claimed, third = await asyncio.gather(
+        desk.store.run(claim),
+        desk.add(new()),
+        desk.add(large),
+        desk.store.run(Count(("q",)), Get((ref("2"),))),
+        desk.store.run(claim),
+        desk.add(new()),
+    )
+    counted, got = seen
+    assert granted(early).leases == ()
+    assert [ids(jobs) for jobs in (first, second, third)] == [["1"], ["2"], ["3"]]
+    assert (granted(counted).queues["q"]["waiting"], granted(got).jobs[0].id) == (2, "2")
+    assert ids(granted(claimed).leases) == ["1", "2"]
+
+
 async def test_a_settle_makes_room_for_the_claim_that_comes_with_it(desk: Desk, keys: Any) -> None:
     granted(await desk.store.run(Configure("q", concurrency=1)))
     await desk.add(new(), new())
     (lease,) = await desk.claim(limit=1)
     before = scripts_called(keys)
-    claimed, settled = await asyncio.gather(
-        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
+    settled, claimed = await asyncio.gather(
         desk.store.run(Settle((lifecycle.settle(lease, Done(), 0.0),))),
+        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
     )
     assert scripts_called(keys) - before == 1
     assert granted(settled).refusals == (None,)

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from headrace.core import lifecycle
 from headrace.core.commands import Add, Configure, Queues
 from headrace.core.errors import QueueFull
 from headrace.core.jobs import NewJob
 from headrace.core.limits import Capacity, Rate, key_of
+from headrace.core.outcomes import PutBack
 from tests.conformance.desk import Desk, done, ids, new
 from tests.interop.node import Node
 
@@ -26,6 +28,18 @@ async def test_what_node_started_counts_for_our_rate_and_the_other_way_round(nod
     assert record.startable_at is not None
     assert (await node("meta", "q"))["rate"] == {"max": 2, "duration": SPAN_MS}
     assert (await node("counts", "q"))["waiting"] == 2
+
+
+async def test_a_queue_rests_for_a_part_of_the_span_of_its_rate(node: Node, desk: Desk) -> None:
+    await desk.run(Configure("q", rate=Rate(9, SPAN_MS)))
+    await desk.add(new(), new())
+    (lease,) = await desk.claim(limit=1)
+    await desk.settle(lifecycle.settle(lease, PutBack(SPAN_MS // 2), 0.0))
+    claimed = await desk.claimed(limit=5)
+    assert claimed.leases == ()
+    assert claimed.wait_ms is not None
+    assert 0 < claimed.wait_ms <= SPAN_MS // 2
+    assert await node("fetch", "q", "theirs", SPAN_MS) is None
 
 
 async def test_places_are_shared(node: Node, desk: Desk) -> None:

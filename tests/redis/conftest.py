@@ -1,7 +1,6 @@
 """A prefix of its own for each test, and the server as it is."""
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,13 +8,12 @@ import redis
 
 
 @pytest.fixture
-def prefix() -> str:
-    return f"t{uuid.uuid4().hex[:8]}"
+def prefix(valkey_url: str, prefix_on: Callable[[str], str]) -> str:
+    return prefix_on(valkey_url)
 
 
 @pytest.fixture
 def keys(valkey_url: str) -> Iterator[Any]:
-    """The server as it is, emptied when the test is over."""
+    """The server as it is."""
     with redis.Redis.from_url(valkey_url, decode_responses=True) as client:
         yield client
-        client.flushdb()

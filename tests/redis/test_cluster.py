@@ -11,7 +11,7 @@ from headrace.core.errors import Unavailable
 from headrace.storage.redis import RedisStore
 from headrace.storage.redis.finder import slot_of
 from tests.conformance.desk import Desk, new, ref
-from tests.redis.crowd import Crowd
+from tests.redis.choir import Choir
 from tests.servers import cluster
 from tests.servers.process import CannotRun
 
@@ -49,12 +49,12 @@ async def test_workers_follow_keys_that_have_moved(nodes: cluster.Cluster) -> No
     prefix, slot = "{moved}", slot_of("moved")
     before = nodes.owner(slot)
     after = next(node for node in nodes.primaries if node is not before)
-    async with Crowd(nodes.url, nodes.url, prefix=prefix) as crowd:
-        await crowd.sing()
+    async with Choir(nodes.url, nodes.url, prefix=prefix) as choir:
+        await choir.sing()
         before.ask("FLUSHALL")
         for node in (after, *nodes.primaries):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", after.id)
-        await crowd.sing()
+        await choir.sing()
         assert after.ask("EXISTS", f"{prefix}:q0:1") == "1"
 
 
@@ -92,9 +92,9 @@ def keys_of(slot: int, *nodes: cluster.Node) -> dict[bytes, bytes]:
 
 
 async def test_workers_go_on_with_the_replica_when_their_node_dies(nodes: cluster.Cluster) -> None:
-    async with Crowd(nodes.url, nodes.url, prefix=PREFIX) as crowd:
-        await crowd.sing()
+    async with Choir(nodes.url, nodes.url, prefix=PREFIX) as choir:
+        await choir.sing()
         await asyncio.to_thread(nodes.owner(SLOT).kill)
-        await crowd.sing(FAILOVER_S)
+        await choir.sing(FAILOVER_S)
         nodes.owner(SLOT).start()  # not in a thread, as a server ends with the thread that started it
-        await crowd.sing()
+        await choir.sing()

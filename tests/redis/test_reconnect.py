@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 import redis
 
-from tests.redis.crowd import Crowd
+from tests.redis.choir import Choir
 from tests.servers import valkey
-from tests.servers.cutter import Cutter
+from tests.servers.proxy import Proxy, between
 
 SHORT = 8
 LONG = 100
@@ -18,7 +18,7 @@ LONG = 100
 class World:
     """A server, the way to it, and what can happen to both."""
 
-    def __init__(self, server: valkey.Valkey, proxy: Cutter, chance: random.Random) -> None:
+    def __init__(self, server: valkey.Valkey, proxy: Proxy, chance: random.Random) -> None:
         self._server, self._proxy, self._chance = server, proxy, chance
         self._client = redis.Redis.from_url(server.url, decode_responses=True)
 
@@ -64,17 +64,17 @@ class World:
 
 async def disturb(count: int, seed: int) -> None:
     chance = random.Random(seed)
-    with valkey.running() as server:
-        async with Cutter(server.port) as proxy, Crowd(f"redis://127.0.0.1:{proxy.port}", server.url) as crowd:
+    with valkey.running() as server, between(server.port) as proxy:
+        async with Choir(f"redis://127.0.0.1:{proxy.port}", server.url) as choir:
             world = World(server, proxy, chance)
             deeds = world.deeds
             chance.shuffle(deeds)
-            await crowd.sing()
+            await choir.sing()
             for number in range(count):
                 deed = deeds[number % len(deeds)]
                 await deed()
                 try:
-                    await crowd.sing()
+                    await choir.sing()
                 except TimeoutError:
                     pytest.fail(f"a worker did not go on after {deed.__name__}, number {number} of seed {seed}")
             proxy.cut_within(1 << 40)

@@ -10,14 +10,14 @@ from headrace.core.errors import Unavailable
 from headrace.storage.protocol import granted
 from headrace.storage.redis import RedisStore
 from tests.conformance.desk import new, ref
-from tests.servers.cutter import Cutter
+from tests.servers.proxy import between
 
 JOBS = 50
 CALLERS = 40
 CALLS = 30
 
 
-async def test_every_caller_gets_its_own_reply(valkey_url: str, prefix: str, keys: object) -> None:
+async def test_every_caller_gets_its_own_reply(valkey_url: str, prefix: str) -> None:
     chance = random.Random(7)
     right = cancelled = cut = 0
 
@@ -37,7 +37,7 @@ async def test_every_caller_gets_its_own_reply(valkey_url: str, prefix: str, key
                 assert (job.id, job.data) == (number, number)
                 right += 1
 
-    async with Cutter(urlsplit(valkey_url).port or 0) as proxy:
+    with between(urlsplit(valkey_url).port or 0) as proxy:
         store = RedisStore(f"redis://127.0.0.1:{proxy.port}", prefix=prefix)
         await store.open()
         await store.run(Add(tuple(new(data=str(number + 1)) for number in range(JOBS))))
@@ -53,7 +53,7 @@ async def test_every_caller_gets_its_own_reply(valkey_url: str, prefix: str, key
 async def test_a_caller_that_is_cancelled_while_it_waits_for_a_connection_takes_no_other_along(
     valkey_url: str, prefix: str
 ) -> None:
-    async with Cutter(urlsplit(valkey_url).port or 0) as proxy:
+    with between(urlsplit(valkey_url).port or 0) as proxy:
         store = RedisStore(f"redis://127.0.0.1:{proxy.port}", prefix=prefix)
         await store.open()
         proxy.cut()
@@ -67,7 +67,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_for_a_connection_takes_
 
 
 async def test_closing_while_a_connection_is_made_is_told(prefix: str) -> None:
-    async with Cutter(1) as proxy:  # it takes connections, and there is nobody behind it
+    with between(1) as proxy:  # it takes connections, and there is nobody behind it
         store = RedisStore(f"redis://127.0.0.1:{proxy.port}", prefix=prefix)
         opening = asyncio.create_task(store.open())
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from headrace.core.errors import CannotOpen
 from headrace.core.jobs import JobRef
 from headrace.storage.protocol import granted
 from headrace.storage.redis import RedisStore
-from tests.redis.crowd import Crowd
+from tests.redis.choir import Choir
 from tests.servers import sentinel
 from tests.servers.process import CannotRun, wait_until
 
@@ -39,32 +39,32 @@ async def test_a_sentinel_that_does_not_answer_is_passed_over(watched: sentinel.
 
 
 async def test_workers_go_on_with_the_replica_when_the_primary_dies(watched: sentinel.Watched) -> None:
-    async with Crowd(watched.url, watched.url) as crowd:
-        await crowd.sing()
+    async with Choir(watched.url, watched.url) as choir:
+        await choir.sing()
         first = watched.primary
         with redis.Redis(port=first.port) as client:
             client.wait(1, 5_000)  # what the replica has not seen is gone with the primary
         await asyncio.to_thread(first.kill)
-        await crowd.sing(FAILOVER_S)
+        await choir.sing(FAILOVER_S)
         second = await asyncio.to_thread(lambda: watched.primary)
         assert second is not first
-        refs = [JobRef(queue, job_id) for queue, job_id in crowd.acknowledged]
+        refs = [JobRef(queue, job_id) for queue, job_id in choir.acknowledged]
         store = RedisStore(second.url)
         await store.open()
         found = granted(await store.run(Get(tuple(refs)))).jobs
         await store.close()
         assert [job and job.state for job in found] == ["completed"] * len(refs)
         first.start()  # it comes back as a replica, and nobody minds; a server ends with the thread that started it
-        await crowd.sing()
+        await choir.sing()
 
 
 async def test_workers_follow_a_failover_by_hand(watched: sentinel.Watched) -> None:
     assert await asyncio.to_thread(lambda: wait_until(watched.is_whole, FAILOVER_S))
-    async with Crowd(watched.url, watched.url) as crowd:
-        await crowd.sing()
+    async with Choir(watched.url, watched.url) as choir:
+        await choir.sing()
         with redis.Redis(port=watched.sentinels[0].port, decode_responses=True) as client:
             before = watched.primary
             client.execute_command("SENTINEL", "FAILOVER", sentinel.MASTER)
-        await crowd.sing(FAILOVER_S)
+        await choir.sing(FAILOVER_S)
         assert await asyncio.to_thread(lambda: wait_until(lambda: watched.primary is not before, FAILOVER_S))
-        await crowd.sing(FAILOVER_S)
+        await choir.sing(FAILOVER_S)

@@ -13,10 +13,10 @@ from headrace.core.servers import unsafe
 from headrace.storage.redis import RedisStore
 from headrace.storage.redis.inspect import inspect
 from tests.conformance.desk import Desk, new, ref
-from tests.redis.crowd import Crowd
+from tests.redis.choir import Choir
 from tests.servers.certificates import Certificates
-from tests.servers.cutter import Cutter
 from tests.servers.process import CannotRun
+from tests.servers.proxy import between
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +42,13 @@ async def opened(url: str, prefix: str) -> str:
         await store.close()
 
 
-async def test_workers_work_by_tls(valkey_url: str, papers: Certificates) -> None:
-    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
+async def test_workers_work_by_tls(valkey_url: str, papers: Certificates, prefix: str) -> None:
+    with between(port_of(valkey_url), papers.context()) as proxy:
         url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}"
-        async with Crowd(url, valkey_url, prefix="tls") as crowd:
-            await crowd.sing()
+        async with Choir(url, valkey_url, prefix=prefix) as choir:
+            await choir.sing()
             proxy.cut()
-            await crowd.sing()
+            await choir.sing()
 
 
 @pytest.mark.parametrize("trusted", ["nobody", "stranger"])
@@ -56,15 +56,15 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
     valkey_url: str, papers: Certificates, prefix: str, trusted: str
 ) -> None:
     options = f"?ssl_ca_certs={papers.stranger}" if trusted == "stranger" else ""
-    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
-        with pytest.raises(CannotOpen, match=r"not trusted.*ssl_ca_certs"):
-            await opened(f"rediss://127.0.0.1:{proxy.port}/0{options}", prefix)
+    refused = pytest.raises(CannotOpen, match=r"not trusted.*ssl_ca_certs")
+    with between(port_of(valkey_url), papers.context()) as proxy, refused:
+        await opened(f"rediss://127.0.0.1:{proxy.port}/0{options}", prefix)
 
 
 async def test_a_certificate_for_another_host_is_refused_unless_the_url_says_otherwise(
     valkey_url: str, papers: Certificates, prefix: str
 ) -> None:
-    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
+    with between(port_of(valkey_url), papers.context()) as proxy:
         url = f"rediss://localhost:{proxy.port}/0?ssl_ca_certs={papers.authority}"
         with pytest.raises(CannotOpen, match="not trusted"):
             await opened(url, prefix)
@@ -72,7 +72,7 @@ async def test_a_certificate_for_another_host_is_refused_unless_the_url_says_oth
 
 
 async def test_nothing_is_verified_if_the_url_says_so(valkey_url: str, papers: Certificates, prefix: str) -> None:
-    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
+    with between(port_of(valkey_url), papers.context()) as proxy:
         assert await opened(f"valkeys://127.0.0.1:{proxy.port}/0?ssl_cert_reqs=none", prefix) == "waiting"
 
 
@@ -92,7 +92,7 @@ async def test_production_refuses_a_server_elsewhere_that_is_not_verified(
 async def test_a_server_that_asks_for_a_certificate_is_shown_one(
     valkey_url: str, papers: Certificates, prefix: str
 ) -> None:
-    async with Cutter(port_of(valkey_url), papers.context(asks=True)) as proxy:
+    with between(port_of(valkey_url), papers.context(asks=True)) as proxy:
         url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}"
         with pytest.raises(CannotOpen):
             await opened(url, prefix)

@@ -11,7 +11,7 @@ from headrace.core.commands import Add, Get
 from headrace.core.errors import CannotOpen, Unavailable
 from headrace.storage.redis import RedisStore
 from tests.conformance.desk import new, ref
-from tests.redis.crowd import Crowd
+from tests.redis.choir import Choir
 from tests.servers import valkey
 from tests.servers.process import CannotRun
 
@@ -57,8 +57,8 @@ async def test_who_is_not_let_in_is_told_why(server: valkey.Valkey, user: str, s
 async def test_a_user_with_only_what_is_needed_can_do_everything(server: valkey.Valkey, admin: Any) -> None:
     admin.execute_command("ACL", "SETUSER", "shop", "reset", "on", ">pw", *NEEDED)
     url = f"redis://shop:pw@127.0.0.1:{server.port}/0"
-    async with Crowd(url, url) as crowd:
-        await crowd.sing()
+    async with Choir(url, url) as choir:
+        await choir.sing()
 
 
 @pytest.mark.parametrize(

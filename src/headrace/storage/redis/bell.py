@@ -100,16 +100,17 @@ class Bell:
             if moved is not None:
                 moved.cancel()
                 await asyncio.gather(moved, return_exceptions=True)
-            rung = self._heard(ears, queues)
-        return rung
+            for ear in ears:
+                ear.rest()
+        return self._heard(ears, queues)
 
-    def _heard(self, ears: Iterable[Ear], queues: Iterable[str]) -> frozenset[str]:
-        """End the wait of these: of which queues markers came; `Unavailable` only if of none."""
+    def _heard(self, ears: Iterable[Ear], queues: Iterable[str], found: Iterable[str] = ()) -> frozenset[str]:
+        """Of which queues markers came, beside those that were found; `Unavailable` only if of none."""
         topics = [ready(queue) for queue in queues]
-        rung, problem = set[str](), None
+        rung, problem = set(found), None
         for ear in ears:
             try:
-                rung |= ear.end(topics)
+                rung |= ear.heard(topics)
             except Unavailable as error:
                 problem = error
         if problem is not None and not rung and not self._is_closed:
@@ -149,5 +150,5 @@ class Bell:
             if isinstance(reply, ReplyError):
                 raise Unavailable(problem=meaning(str(reply)).says)
         await asyncio.sleep(0)  # lets those that had taken one hear of it
-        found = frozenset(ready(queue) for queue, reply in zip(queues, replies, strict=True) if reply)
-        return found | self._heard(self._ears.get(task, {}).values(), queues)
+        found = [ready(queue) for queue, reply in zip(queues, replies, strict=True) if reply]
+        return self._heard(self._ears.get(task, {}).values(), queues, found)

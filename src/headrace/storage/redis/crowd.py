@@ -1,7 +1,8 @@
 """What is asked of a store in one turn of the loop goes to few scripts: a script costs more to begin than a small job.
 
-The Adds of many callers are one call, and so are the Settle and the Claim of a worker. Each stands or falls for itself
-there as it would alone. Whoever is cancelled while it waits leaves the others alone.
+Adds that were asked one after the other are one call, and so is a Settle with the Claim after it. Each stands or falls
+for itself there as it would alone, and all is done in the order in which it was asked. Whoever is cancelled while it
+waits leaves the others alone.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ TOGETHER_MAX: Final = 17  # Adds in one call
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
 TURN: Final = "turn"
 GATHERED: Final = frozenset({"add", "settle", "claim"})
-"""Scripts whose calls are gathered."""
+"""Scripts whose calls wait for the end of the turn, as others may come."""
 
 Errand: TypeAlias = tuple[str, tuple[Word, ...]]
-_Asked: TypeAlias = tuple[Errand, "asyncio.Future[Any]"]
+_Asked: TypeAlias = tuple[Sequence[Errand], "asyncio.Future[list[Any]]"]
 
 
 class Crowd:
@@ -27,82 +28,87 @@ class Crowd:
     def __init__(self, send: Callable[[Sequence[Errand]], Coroutine[Any, Any, list[Any]]]) -> None:
         self._send = send
         self._asked: list[_Asked] = []
-        self._sending: set[asyncio.Future[list[Any]]] = set()
+        self._leaving: set[asyncio.Future[list[Any]]] = set()
 
-    async def run(self, errand: Errand) -> Any:
-        """What the script answers."""
-        loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._start)
-        answer: asyncio.Future[Any] = loop.create_future()
-        self._asked.append((errand, answer))
+    @property
+    def is_gathering(self) -> bool:
+        """Whether something was asked that is not on its way yet: what is asked now must not overtake it."""
+        return bool(self._asked)
+
+    async def run(self, errands: Sequence[Errand]) -> list[Any]:
+        """What the scripts answer; several errands of one caller stay by themselves."""
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._asked.append((errands, answer))
+        if len(self._asked) == 1:
+            leaving = asyncio.ensure_future(self._leave(self._asked))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(partial(self._left, self._asked))
         return await answer
 
-    def _start(self) -> None:
-        asked, self._asked = self._asked, []
+    async def _leave(self, asked: list[_Asked]) -> list[list[Any]]:
+        self._asked = []
         groups = _groups(asked)
-        sending = asyncio.ensure_future(self._send([_joined(group) for group in groups]))
-        self._sending.add(sending)
-        sending.add_done_callback(partial(self._sent, groups))
+        calls = [_joined(group) for group in groups]
+        replies = iter(await self._send([errand for call in calls for errand in call]))
+        parted = [_parted(group, [next(replies) for _ in call]) for group, call in zip(groups, calls, strict=True)]
+        return [answer for answers in parted for answer in answers]
 
-    def _sent(self, groups: list[list[_Asked]], sending: "asyncio.Future[list[Any]]") -> None:
-        self._sending.discard(sending)
-        error = None if sending.cancelled() else sending.exception()
-        for place, group in enumerate(groups):
-            if sending.cancelled() or error is not None:
-                _fail(group, error)
+    def _left(self, asked: list[_Asked], leaving: "asyncio.Future[list[list[Any]]]") -> None:
+        self._leaving.discard(leaving)
+        if self._asked is asked:  # it was cancelled before it began
+            self._asked = []
+        error = None if leaving.cancelled() else leaving.exception()
+        for place, (_, answer) in enumerate(asked):
+            if answer.done():
+                continue
+            if leaving.cancelled():
+                answer.cancel()
+            elif error is not None:
+                answer.set_exception(error)
             else:
-                _answer(group, sending.result()[place])
+                answer.set_result(leaving.result()[place])
 
 
 def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
-    """What goes to one script each: small Adds, and a Settle with the Claim that was asked with it."""
+    """What goes to one script each, in its order."""
     groups: list[list[_Asked]] = []
-    adds: list[_Asked] = []
-    by_script: dict[str, list[_Asked]] = {"settle": [], "claim": []}
+    before = ""
     for each in asked:
-        (script, words), _ = each
-        if script != "add":
-            by_script[script].append(each)
-        elif sum(len(word) for word in words if isinstance(word, str | bytes)) > BYTES_MAX:
+        kind = _kind(each)
+        is_one_more = kind == before == "add" and len(groups[-1]) < TOGETHER_MAX
+        if is_one_more or (before, kind) == ("settle", "claim"):
+            groups[-1].append(each)
+        else:
             groups.append([each])
-        else:
-            adds.append(each)
-    groups += [adds[at : at + TOGETHER_MAX] for at in range(0, len(adds), TOGETHER_MAX)]
-    settles, claims = by_script["settle"], by_script["claim"]
-    if settles and claims:
-        groups.append([settles.pop(), claims.pop()])
-    return [*groups, *([each] for each in (*settles, *claims))]
+        before = kind
+    return groups
 
 
-def _joined(group: list[_Asked]) -> Errand:
-    script = group[0][0][0]
-    if script == "settle" and len(group) > 1:
-        script = TURN
-    return script, tuple(word for (_, words), _ in group for word in words)
+def _kind(asked: _Asked) -> str:
+    """The script, if it may go with others."""
+    errands = asked[0]
+    if len(errands) > 1:
+        return ""
+    ((script, words),) = errands
+    if script == "add" and sum(len(word) for word in words if isinstance(word, str | bytes)) > BYTES_MAX:
+        return ""
+    return script
 
 
-def _parted(group: list[_Asked], reply: Any) -> list[Any]:
-    """The answers of a group. The script of Add always answers to several."""
-    script = group[0][0][0]
-    if script == "add":
-        return [[answer] for answer in reply]
-    return [reply] if len(group) == 1 else reply
+def _joined(group: list[_Asked]) -> Sequence[Errand]:
+    if len(group) == 1:
+        return group[0][0]
+    script = group[0][0][0][0]
+    words = tuple(word for errands, _ in group for _, own in errands for word in own)
+    return [(TURN if script == "settle" else script, words)]
 
 
-def _answer(group: list[_Asked], reply: Any) -> None:
-    answers = [reply] * len(group) if isinstance(reply, ReplyError) else _parted(group, reply)
-    for (_, future), answer in zip(group, answers, strict=True):
-        if not future.done():
-            future.set_result(answer)
-
-
-def _fail(group: list[_Asked], error: BaseException | None) -> None:
-    """Without an error it was cancelled."""
-    for _, future in group:
-        if future.done():
-            continue
-        if error is None:
-            future.cancel()
-        else:
-            future.set_exception(error)
+def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]]:
+    """The answers of a group, of each errand of each."""
+    if len(group) == 1:
+        return [replies]
+    (reply,) = replies
+    if isinstance(reply, ReplyError):
+        return [[reply]] * len(group)
+    is_add = group[0][0][0][0] == "add"  # the script of Add always answers to several
+    return [[[answer]] if is_add else [answer] for answer in reply]

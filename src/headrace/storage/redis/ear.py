@@ -44,10 +44,13 @@ class Ear:
             self._problem = None
             self._listener = asyncio.create_task(self._listen())
 
-    def end(self, topics: Collection[str]) -> frozenset[str]:
-        """The task waits no more: which of its topics may have moved, or `Unavailable` if that cannot be known."""
+    def rest(self) -> None:
+        """The task waits no more; what it was not told is kept for its next wait."""
         self._bell = None
         self._wanted.clear()
+
+    def heard(self, topics: Collection[str]) -> frozenset[str]:
+        """Which of its topics may have moved since it was told last, or `Unavailable` if that cannot be known."""
         if self._problem is not None:
             problem, self._problem = self._problem, None
             raise Unavailable(problem=problem)

@@ -111,13 +111,17 @@ class RedisStore:
 
     async def _ask(self, line: Line, commands: Sequence[Command[Any]]) -> list[Any]:
         calls = [(CALLS[type(command)], command) for command in commands]
-        errands = [(call.script, call.arguments(command, self._keys)) for call, command in calls]
-        if len(errands) == 1 and errands[0][0] in GATHERED:
-            replies = [await self._crowd.run(errands[0])]
-        else:
-            replies = await self._errands(line, errands)
+        replies = await self._in_order(
+            line, [(call.script, call.arguments(command, self._keys)) for call, command in calls]
+        )
         await self._finish(line, [(call, reply) for (call, _), reply in zip(calls, replies, strict=True)])
         return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
+
+    async def _in_order(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
+        """As `_errands`, behind all that was asked before; some wait a moment for others that come."""
+        if self._crowd.is_gathering or (len(errands) == 1 and errands[0][0] in GATHERED):
+            return await self._crowd.run(errands)
+        return await self._errands(line, errands)
 
     async def _together(self, errands: Sequence[Errand]) -> list[Any]:
         if self._line is None:

@@ -15,6 +15,7 @@ def tally(command: Tally, _: Keys) -> tuple[Word, ...]:
 
 def tallied(_: Tally, reply: Any, __: Keys) -> Tallied:
     now, minutes = reply
+    minutes.sort(key=lambda each: each[:2])
     records = [one for queue, minute, flat in minutes for one in _records(queue, minute * MINUTE_MS, flat)]
     return Tallied(tuple(records), (now // MINUTE_MS + 1) * MINUTE_MS, now)
 

@@ -1,5 +1,5 @@
 -- uses: clock queues place events wake lease tally
--- rarely: parents retain failure dedup cancel lines metrics
+-- rarely: parents retain failure dedup cancel lines metrics rest
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -12,7 +12,6 @@
 
 local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq' }
 local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
-local RESTING = '9007199254740991' -- what BullMQ writes into its limiter to rest a queue
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 local CHUNK = 1000
 local SHARE = 4 -- when at least one of so many active jobs is settled, their list is read and written as a whole
@@ -142,16 +141,6 @@ local function go_on(K, key, settlement, job)
   end
 end
 
--- A rest that would end earlier does not shorten one.
-local function rest(K, queue_name, rest_ms)
-  if is_frozen then
-    local key = prefix .. '~:' .. queue_name .. ':rest'
-    redis.call('SET', key, math.max(now + rest_ms, tonumber(redis.call('GET', key) or 0)))
-  elseif redis.call('PTTL', K .. 'limiter') < rest_ms then
-    redis.call('SET', K .. 'limiter', RESTING, 'PX', rest_ms)
-  end
-end
-
 local function settle(settlement, held_by)
   local K, id = queue_key(settlement[1]), settlement[2]
   local key, queue = K .. id, queues[K]
@@ -176,7 +165,7 @@ local function settle(settlement, held_by)
     go_on(K, key, settlement, job)
   end
   if settlement[7] > 0 then
-    rest(K, settlement[1], settlement[7])
+    rarely('rest')(K, prefix .. '~:' .. settlement[1] .. ':', settlement[7], now, is_frozen)
   end
   return true
 end

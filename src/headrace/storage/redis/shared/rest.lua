@@ -15,3 +15,15 @@ local function rest_ms(K, ours, now, is_frozen)
     return left > 0 and left or nil
   end
 end
+
+-- A rest that would end earlier does not shorten one. What was counted of the starts of a rate makes room, as for BullMQ.
+local function rest(K, ours, ms, now, is_frozen)
+  if (rest_ms(K, ours, now, is_frozen) or 0) >= ms then
+    return
+  end
+  if is_frozen then
+    redis.call('SET', ours .. 'rest', now + ms)
+  else
+    redis.call('SET', K .. 'limiter', RESTING, 'PX', ms)
+  end
+end

@@ -20,7 +20,7 @@ async def sing() -> str:
     return "done"
 
 
-class Crowd:
+class Choir:
     """So many workers, each on a store of its own and with a queue of its own, by way of `url`; we ask at `direct`."""
 
     def __init__(self, url: str, direct: str, count: int = 3, prefix: str = "bull") -> None:
