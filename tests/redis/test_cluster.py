@@ -62,8 +62,8 @@ async def test_while_keys_move_one_by_one_nothing_is_done_and_then_workers_go_on
     prefix, slot = "{moving}", slot_of("moving")
     source = nodes.owner(slot)
     target = next(node for node in nodes.primaries if node is not source)
-    async with Crowd(nodes.url, nodes.url, prefix=prefix) as crowd:
-        await crowd.sing()
+    async with Choir(nodes.url, nodes.url, prefix=prefix) as choir:
+        await choir.sing()
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         store = RedisStore(nodes.url, prefix=prefix)
@@ -76,7 +76,7 @@ async def test_while_keys_move_one_by_one_nothing_is_done_and_then_workers_go_on
             source.ask("MIGRATE", "127.0.0.1", target.port, key.decode(), 0, MOVE_MS)
         for node in (target, source, *nodes.primaries):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
-        await crowd.sing()
+        await choir.sing()
         await store.close()
 
 

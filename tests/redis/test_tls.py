@@ -80,7 +80,7 @@ async def test_nothing_is_verified_if_the_url_says_so(valkey_url: str, papers: C
 async def test_production_refuses_a_server_elsewhere_that_is_not_verified(
     valkey_url: str, papers: Certificates, prefix: str, option: str
 ) -> None:
-    async with Cutter(port_of(valkey_url), papers.context()) as proxy:
+    with between(port_of(valkey_url), papers.context()) as proxy:
         url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}&{option}".rstrip("&")
         facts = await inspect(url, prefix)
     assert facts.problem == ""

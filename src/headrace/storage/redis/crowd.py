@@ -1,8 +1,8 @@
 """What is asked of a store in one turn of the loop goes to few scripts: a script costs more to begin than a small job.
 
-Adds that were asked one after the other are one call, and so is a Settle with the Claim after it. Each stands or falls
-for itself there as it would alone, and all is done in the order in which it was asked. Whoever is cancelled while it
-waits leaves the others alone.
+Adds that were asked one after the other are one call, and so is a Settle with the Claim before or after it. Each stands
+or falls for itself there as it would alone, and all is done in the order in which it was asked, but that the Settle of
+such a pair comes first: what it frees the Claim may take. Whoever is cancelled while it waits leaves the others alone.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from headrace.storage.redis.link import ReplyError, Word
 
-TOGETHER_MAX: Final = 17  # Adds in one call
+TOGETHER_MAX: Final = 100  # Adds in one call
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
 TURN: Final = "turn"
+PAIR: Final = frozenset({"settle", "claim"})
 GATHERED: Final = frozenset({"add", "settle", "claim"})
 """Scripts whose calls wait for the end of the turn, as others may come."""
 
@@ -76,10 +77,11 @@ def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
     for each in asked:
         kind = _kind(each)
         is_one_more = kind == before == "add" and len(groups[-1]) < TOGETHER_MAX
-        if is_one_more or (before, kind) == ("settle", "claim"):
+        if is_one_more or {before, kind} == PAIR:
             groups[-1].append(each)
-        else:
-            groups.append([each])
+            before = kind if is_one_more else ""
+            continue
+        groups.append([each])
         before = kind
     return groups
 
@@ -98,9 +100,11 @@ def _kind(asked: _Asked) -> str:
 def _joined(group: list[_Asked]) -> Sequence[Errand]:
     if len(group) == 1:
         return group[0][0]
-    script = group[0][0][0][0]
-    words = tuple(word for errands, _ in group for _, own in errands for word in own)
-    return [(TURN if script == "settle" else script, words)]
+    scripts = [errands[0] for errands, _ in group]
+    if scripts[0][0] in PAIR:
+        scripts.sort(key=lambda errand: errand[0], reverse=True)  # the Settle first
+    words = tuple(word for _, own in scripts for word in own)
+    return [(TURN if scripts[0][0] in PAIR else scripts[0][0], words)]
 
 
 def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]]:
@@ -110,5 +114,7 @@ def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]]:
     (reply,) = replies
     if isinstance(reply, ReplyError):
         return [[reply]] * len(group)
-    is_add = group[0][0][0][0] == "add"  # the script of Add always answers to several
-    return [[[answer]] if is_add else [answer] for answer in reply]
+    first = group[0][0][0][0]
+    if first == "add":  # its script always answers to several
+        return [[[answer]] for answer in reply]
+    return [[answer] for answer in (reversed(reply) if first == "claim" else reply)]

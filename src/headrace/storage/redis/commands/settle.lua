@@ -10,7 +10,6 @@
 --  cause of a failure, name, bucket of the wait]
 -- Answer: the positions whose lease is lost.
 
-local FIELDS = { 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq' }
 local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 local CHUNK = 1000
@@ -149,7 +148,7 @@ local function settle(settlement, held_by)
   end
   queue.gone[#queue.gone + 1] = id
   queue.locks[#queue.locks + 1] = key .. ':lock'
-  local job = redis.call('HMGET', key, unpack(FIELDS))
+  local job = redis.call('HMGET', key, 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq')
   if not job[PRIORITY] then
     return false -- somebody deleted it
   end
@@ -192,7 +191,9 @@ local function write_together(K, queue)
   end
   if #queue.gone > 0 then
     redis.call('DEL', unpack(queue.locks))
-    redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+    if redis.call('EXISTS', K .. 'stalled') == 1 then
+      redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+    end
     if queue.active then
       write_active(K, queue)
     end
