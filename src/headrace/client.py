@@ -190,9 +190,9 @@ class Door:
         return run
 
     @property
-    def turns(self) -> int:
-        """How many turns of a worker the store likes to have on their way at once."""
-        return getattr(self._client.store, "turns", 1)
+    def turns_at_once(self) -> int:
+        """How many turns of a worker the store likes to have on their way."""
+        return getattr(self._client.store, "turns_at_once", 1)
 
     def lend(self, store: Storage) -> None:
         """In a child process: reach a store that lives in the worker's memory through this one."""

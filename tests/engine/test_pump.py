@@ -6,6 +6,7 @@ import pytest
 from headrace.core.commands import Acquire, Claim, Configure, Move, Renew, Settle
 from headrace.core.errors import StorageFull, Unavailable
 from headrace.core.jobs import Failure
+from headrace.core.limits import Rate
 from headrace.core.outcomes import Later, RateLimited
 from headrace.engine.outbox import TRIES_MAX
 from headrace.engine.pump import HELD_MAX
@@ -67,6 +68,52 @@ async def test_nothing_is_claimed_beyond_the_free_slots() -> None:
     await add(store, *["wait"] * 20)
     await run_until_idle(store, registry(wait), concurrency=3)
     assert most == 3
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 5])
+@simulated
+async def test_where_turns_overlap_the_claims_on_their_way_share_the_slots(concurrency: int) -> None:
+    store, on_way, most, running, busiest = Watched(await memory()), 0, 0, 0, 0
+    store.turns_at_once = 2  # type: ignore[attr-defined]
+
+    async def work() -> None:
+        nonlocal running, busiest
+        running += 1
+        busiest = max(busiest, running)
+        await asyncio.sleep(1)
+        running -= 1
+
+    async def leave(commands: tuple[Any, ...]) -> None:
+        nonlocal on_way, most
+        for claim in commands:
+            if isinstance(claim, Claim):
+                assert claim.limit <= -(-concurrency // 2)
+                on_way += claim.limit
+                most = max(most, on_way + running)
+        await asyncio.sleep(0.3)
+
+    async def come(commands: tuple[Any, ...]) -> None:
+        nonlocal on_way
+        on_way -= sum(claim.limit for claim in commands if isinstance(claim, Claim))
+
+    store.before, store.after = leave, come
+    refs = await add(store, *["work"] * 20)
+    await run_until_idle(store, registry(work), concurrency=concurrency)
+    assert [(await get(store, ref)).state for ref in refs] == ["completed"] * 20
+    assert (most, busiest) == (concurrency, concurrency)
+
+
+@simulated
+async def test_a_rate_holds_for_claims_that_are_on_their_way_together() -> None:
+    store, starts = Watched(await memory()), []
+    store.turns_at_once = 2  # type: ignore[attr-defined]
+
+    async def note() -> None:
+        starts.append(now())
+
+    await add(store, *["note"] * 9)
+    await run_until_idle(store, registry(note), concurrency=8, rate=Rate(3, 1_000))
+    assert all(later - earlier >= 1 for earlier, later in zip(starts, starts[3:], strict=False))
 
 
 @pytest.mark.parametrize("idle", ["", "uvwxyz"])

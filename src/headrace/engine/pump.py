@@ -2,9 +2,9 @@
 
 Jobs run as tasks of their own; when one ends it leaves its settlement in hand and wakes a *recorder* and the *claimer*.
 The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs. Both
-leave in the same turn, in this order, and a store takes them as one step if it can; but jobs that were claimed begin
-as soon as the claim is answered, while the disk is still busy with the outcomes. Both loops belong to the pump: nobody
-can cancel them while a reply with fresh leases is on its way.
+leave in the same turn, and a store takes them as one step if it can; but jobs that were claimed begin as soon as the
+claim is answered, while the disk is busy with the outcomes. Where a store says so (`turns_at_once`), several claimers
+share the slots: some jobs run while others are on their way. Nobody can cancel a loop that waits for fresh leases.
 
 A slot is free when its handler has ended: nothing is claimed ahead of the slots. The outcomes in hand and on their way
 are bounded too, so that a store that is away stops the claims, and what cannot be recorded stays in hand.
@@ -70,8 +70,8 @@ class Pump:
         self._concurrency = concurrency
         self._lease_ms = lease_ms
         self._on_failed = on_failed
-        self._chunks = getattr(storage, "turns", 1)
-        self._claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(self._chunks)]
+        turns = getattr(storage, "turns_at_once", 1)
+        self._claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(turns)]
         self._recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
         self._free_slot, self._outcome = Bell(), Bell()
         ready = [topics.ready(source.queue) for source in sources]
@@ -197,10 +197,9 @@ class Pump:
     def _ask(self) -> int:
         if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        free = self._concurrency - self._busy - self._asked
-        chunk = min(-(-self._concurrency // self._chunks), CHUNK_MAX)
-        asked = min(free, HELD_MAX * self._concurrency - self._held - self._asked, chunk)
-        return asked if self.pace.rate is None else self.pace.fit(asked)
+        free = self.pace.fit(min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held))
+        share = -(-self._concurrency // len(self._claimers))
+        return min(free - self._asked, share, CHUNK_MAX)
 
     async def _claim(self, asked: int) -> None:
         news = self._thirst.news
@@ -230,8 +229,7 @@ class Pump:
     def _begin(self, leases: tuple[Lease, ...]) -> None:
         self._busy += len(leases)
         self._held += len(leases)
-        if self.pace.rate is not None:
-            self.pace.note(len(leases))
+        self.pace.note(len(leases))
         for lease in leases:
             run = Run(lease, self._storage, self._home)
             self._leases.add(run)

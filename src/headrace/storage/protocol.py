@@ -56,7 +56,7 @@ class Storage(Protocol):
 class Wrapper:
     """A store that does as the one inside it: to watch a store, or to come between, override what it takes.
 
-    What stores can do beyond the four methods is hidden, so that everything comes by.
+    What stores can do beyond the four methods (`run_blocking`, `turns_at_once`) is hidden, so that everything comes by.
     """
 
     def __init__(self, inner: Storage) -> None:

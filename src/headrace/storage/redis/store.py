@@ -38,7 +38,8 @@ class RedisStore:
     not mix.
     """
 
-    turns = 2
+    turns_at_once = 2
+    """Of a worker: while the server does one, the jobs of the other run."""
 
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))

@@ -1,5 +1,5 @@
--- uses: clock queues place events wake lease rest
--- rarely: turns rate defer deadlines schedulers
+-- uses: clock queues classes events wake lease rest
+-- rarely: place turns rate defer deadlines schedulers
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
@@ -36,7 +36,7 @@ local function promote(K)
     local priority = redis.call('HGET', K .. id, 'priority')
     if priority then
       redis.call('HSET', K .. id, 'delay', 0)
-      push_back(K, id, tonumber(priority), now)
+      rarely('push_back')(K, id, tonumber(priority), now)
       emit_ready(K, id, tonumber(priority), 'delayed')
     end
   end

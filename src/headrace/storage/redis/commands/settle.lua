@@ -1,5 +1,5 @@
--- uses: clock queues place events wake lease tally
--- rarely: parents retain failure dedup cancel lines metrics rest
+-- uses: clock queues events wake lease tally
+-- rarely: outcome parents retain dedup cancel lines metrics rest
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -26,6 +26,7 @@ local awaiting, keyed, bounded = {}, {}, {}
 local function queue_of(K, count)
   local queue = { gone = {}, locks = {}, completed = {}, failed = {}, ended = { completed = 0, failed = 0 } }
   local length = redis.call('LLEN', K .. 'active')
+  queue.length = length
   if count > 1 and length <= SHARE * count then
     queue.active, queue.is_active = redis.call('LRANGE', K .. 'active', 0, -1), {}
     for _, id in ipairs(queue.active) do
@@ -53,31 +54,6 @@ local function leave_active(K, queue, id)
   return redis.call('LREM', K .. 'active', direction, id) == 1
 end
 
--- The words that BullMQ stored with a deferred failure are kept; ours are beside them.
-local function record_failure(key, settlement, job)
-  local is_final = settlement[4] == 'failed'
-  local reason = is_final and job[DEFERRED] or settlement[10] or (is_final and 'failed')
-  if not settlement[10] then
-    return reason
-  end
-  local line = rarely('stamped')(settlement[12], now)
-  redis.call('HSET', key, 'failedReason', reason)
-  if is_final then
-    redis.call('HSET', key, 'hrw', line)
-  end
-  if settlement[11] then
-    local past = redis.call('HMGET', key, 'stacktrace', 'hrf')
-    redis.call('HSET', key, 'stacktrace', rarely('stack_with')(past[1], settlement[11]),
-      'hrf', rarely('history_with')(past[2], line))
-  end
-  return reason
-end
-
-local function attempts_of(key)
-  local is_read, options = pcall(cjson.decode, redis.call('HGET', key, 'opts') or '')
-  return is_read and tonumber(options.attempts) or 0
-end
-
 local function finish(K, queue, key, settlement, job, made, reason)
   local id, target = settlement[2], settlement[4]
   local value = reason or settlement[9]
@@ -93,7 +69,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
     else
       emit(K, 'failed', id, 'failedReason', value, 'prev', 'active', 'hr', change('failed', 'active', cause))
     end
-    if made >= attempts_of(key) then
+    if made >= rarely('attempts_of')(key) then
       emit(K, 'retries-exhausted', id, 'attemptsMade', made)
     end
   end
@@ -121,25 +97,6 @@ local function finish(K, queue, key, settlement, job, made, reason)
   end
 end
 
-local function go_on(K, key, settlement, job)
-  local id, to, delay = settlement[2], settlement[4], settlement[6]
-  if to == 'delayed' then
-    redis.call('HSET', key, 'delay', delay)
-    delay_until(K, id, now + delay)
-    emit(K, 'delayed', id, 'delay', now + delay)
-  elseif to == 'waiting' then
-    local put = settlement[8] and push_front or push_back
-    put(K, id, tonumber(job[PRIORITY]), now)
-    emit_ready(K, id, tonumber(job[PRIORITY]), 'active')
-  else
-    redis.call('ZADD', K .. 'waiting-children', now, id)
-    emit(K, 'waiting-children', id, 'prev', 'active')
-    local hurried, run = unpack(redis.call('HMGET', key, 'hrh', 'ats'), 1, 2)
-    local is_forced = hurried and hurried == run
-    awaiting[#awaiting + 1] = { K = K, id = id, key = key, is_forced = is_forced, asked = is_forced and 0 or delay }
-  end
-end
-
 local function settle(settlement, held_by)
   local K, id = queue_key(settlement[1]), settlement[2]
   local key, queue = K .. id, queues[K]
@@ -153,7 +110,7 @@ local function settle(settlement, held_by)
     return false -- somebody deleted it
   end
   local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
-  local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job)
+  local reason = settlement[4] ~= 'completed' and rarely('record_failure')(key, settlement, job[DEFERRED], now)
   if settlement[4] == 'completed' or settlement[4] == 'failed' then
     tally(settlement[1], settlement[16], settlement[4], settlement[17], now - (tonumber(job[STARTED]) or now))
     finish(K, queue, key, settlement, job, made, reason)
@@ -161,12 +118,21 @@ local function settle(settlement, held_by)
     if settlement[5] then
       redis.call('HSET', key, 'atm', made)
     end
-    go_on(K, key, settlement, job)
+    rarely('go_on')(K, key, settlement, tonumber(job[PRIORITY]), awaiting, now)
   end
   if settlement[7] > 0 then
     rarely('rest')(K, prefix .. '~:' .. settlement[1] .. ':', settlement[7], now, is_frozen)
   end
   return true
+end
+
+-- Of a queue of which a worker of Node's keeps metrics.
+local function write_metrics(K, ended)
+  for target, count in pairs(ended) do
+    if count > 0 and redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
+      rarely('count_metrics')(K, target, count, now)
+    end
+  end
 end
 
 -- Those that stay, in their order.
@@ -191,24 +157,12 @@ local function write_together(K, queue)
   end
   if #queue.gone > 0 then
     redis.call('DEL', unpack(queue.locks))
-    if redis.call('EXISTS', K .. 'stalled') == 1 then
+    if redis.call('EXISTS', K .. 'stalled', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
       redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+      write_metrics(K, queue.ended)
     end
     if queue.active then
       write_active(K, queue)
-    end
-  end
-end
-
--- Of a queue of which a worker of Node's keeps metrics.
-local function write_metrics(K, ended)
-  if ended.completed + ended.failed == 0
-    or redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') == 0 then
-    return
-  end
-  for target, count in pairs(ended) do
-    if count > 0 then
-      rarely('count_metrics')(K, target, count, now)
     end
   end
 end
@@ -236,6 +190,9 @@ end
 
 local function look_around(K, queue)
   local of = limits_of(K)
+  if #queue.gone < queue.length and not (of.concurrency or of.per_key) then
+    return -- others are active yet, and nobody waits for room
+  end
   if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0
     or (of.per_key and redis.call('EXISTS', ours_key(K, 'parked')) > 0) then
     if of.concurrency or of.per_key then
@@ -262,7 +219,6 @@ for i, settlement in ipairs(settlements) do
 end
 for K, queue in pairs(queues) do
   write_together(K, queue)
-  write_metrics(K, queue.ended)
 end
 write_tallies(now)
 if #children.completed > 0 then

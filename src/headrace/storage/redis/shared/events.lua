@@ -4,6 +4,7 @@
 
 local EVENTS_MAX = 10000 -- unless the queue says otherwise
 local UNNUMBERED_MAX = 22000 -- at least, where somebody reads the log: two events make one entry, and it keeps 11,000
+local SLACK = 100 -- entries; the server leaves as many, too, when it trims by whole nodes
 local told = {}
 local is_live = ARGV[2] == ''
 
@@ -54,7 +55,7 @@ local function trim_events()
       bound = EVENTS_MAX
       redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', bound)
     end
-    if redis.call('XLEN', K .. 'events') > bound then
+    if redis.call('XLEN', K .. 'events') > bound + SLACK then
       redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
     end
   end
