@@ -15,7 +15,7 @@ from tests.faults.ground import Ground
 from tests.faults.site import Site, site
 from tests.faults.test_kill_storm import check, some_jobs, until_done
 
-PAGE = 10
+PAGE = 60  # more at a time than the workers do between two pages, so that a kill finds them at work
 
 
 class Adder:

@@ -75,5 +75,8 @@ async def test_node_looks_at_no_type_and_adds_any_name(node: Node, app: headrace
     (job_id,) = await node("add", "mail", [["sned", {"to": 5}, {}]])
     async with app.worker() as worker:
         await worker.run_until_idle()
+        async with asyncio.timeout(20):
+            while not await app.workers.list():  # its first beat is not awaited by anybody else
+                pass
         (first, *_) = await (await app.get("mail", job_id)).why()
     assert "sned" in first

@@ -170,9 +170,10 @@ async def test_a_job_adds_children_that_the_other_side_runs(across: Across, pare
     async with across.working(parent_by, q), across.working(other(parent_by), r):
         (record,) = await across.ended(q, job_id)
     assert json.loads(record.result or "") == {"values": [1, 2], "ignored": []}
-    assert (record.attempts_made, record.attempts_started, record.children) == (1, 2, 2)
+    assert (record.attempts_made, record.children) == (1, 2)
+    assert record.attempts_started in (1, 2)  # one, if the children had ended before it wanted to wait for them
     seen = await across.seen(q, job_id)
-    assert (seen["attemptsMade"], seen["attemptsStarted"]) == (1, 2)
+    assert (seen["attemptsMade"], seen["attemptsStarted"]) == (1, record.attempts_started)
 
 
 @pytest.mark.parametrize("by", SIDES)

@@ -54,6 +54,20 @@ local function leave_active(K, queue, id)
   return redis.call('LREM', K .. 'active', direction, id) == 1
 end
 
+-- Those that stay, in their order.
+local function write_active(K, queue)
+  local stay = {}
+  for _, id in ipairs(queue.active) do
+    if queue.is_active[id] then
+      stay[#stay + 1] = id
+    end
+  end
+  redis.call('DEL', K .. 'active')
+  for first = 1, #stay, CHUNK do
+    redis.call('RPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
+  end
+end
+
 local function finish(K, queue, key, settlement, job, made, reason)
   local id, target = settlement[2], settlement[4]
   local value = reason or settlement[9]
@@ -97,7 +111,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
   end
 end
 
-local function settle(settlement, held_by)
+local function let_go(settlement, held_by)
   local K, id = queue_key(settlement[1]), settlement[2]
   local key, queue = K .. id, queues[K]
   if not holds(key, held_by, settlement[3]) or not leave_active(K, queue, id) then
@@ -105,6 +119,12 @@ local function settle(settlement, held_by)
   end
   queue.gone[#queue.gone + 1] = id
   queue.locks[#queue.locks + 1] = key .. ':lock'
+  return true
+end
+
+local function settle(settlement)
+  local K, id = queue_key(settlement[1]), settlement[2]
+  local key, queue = K .. id, queues[K]
   local job = redis.call('HMGET', key, 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq')
   if not job[PRIORITY] then
     return false -- somebody deleted it
@@ -135,20 +155,6 @@ local function write_metrics(K, ended)
   end
 end
 
--- Those that stay, in their order.
-local function write_active(K, queue)
-  local stay = {}
-  for _, id in ipairs(queue.active) do
-    if queue.is_active[id] then
-      stay[#stay + 1] = id
-    end
-  end
-  redis.call('DEL', K .. 'active')
-  for first = 1, #stay, CHUNK do
-    redis.call('RPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
-  end
-end
-
 local function write_together(K, queue)
   for _, target in ipairs({ 'completed', 'failed' }) do
     if #queue[target] > 0 then
@@ -156,13 +162,9 @@ local function write_together(K, queue)
     end
   end
   if #queue.gone > 0 then
-    redis.call('DEL', unpack(queue.locks))
     if redis.call('EXISTS', K .. 'stalled', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
       redis.call('SREM', K .. 'stalled', unpack(queue.gone))
       write_metrics(K, queue.ended)
-    end
-    if queue.active then
-      write_active(K, queue)
     end
   end
 end
@@ -212,8 +214,21 @@ for K, count in pairs(counts) do
   queues[K] = queue_of(K, count)
 end
 local locks = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
+local is_let_go = {}
 for i, settlement in ipairs(settlements) do
-  if not settle(settlement, locks[i]) then
+  is_let_go[i] = let_go(settlement, locks[i])
+end
+-- This before all else: a server whose memory is full lets a script go on after a write that takes no room.
+for K, queue in pairs(queues) do
+  if #queue.gone > 0 then
+    redis.call('DEL', unpack(queue.locks))
+    if queue.active then
+      write_active(K, queue)
+    end
+  end
+end
+for i, settlement in ipairs(settlements) do
+  if not (is_let_go[i] and settle(settlement)) then
     lost[#lost + 1] = i - 1
   end
 end
