@@ -87,7 +87,7 @@ def processed(
 ) -> list[Figure]:
     """Jobs that wait, by one worker process; beside `held` that run elsewhere for long."""
     name = f"redis-{concurrency}{'-held' if held else ''}{'-port' if part > 1 else ''}"
-    title = f"processed, {concurrency} at once{f', {held:,} run' if held else ''}"
+    title = f"processed, {concurrency}; {held:,} run" if held else f"processed, {concurrency} at once"
     faster = None if part > 1 else Goal(FASTER[concurrency], "of the limit at least")
     cheap = Goal(COMMANDS_MAX, "at most") if concurrency == max(COUNTS) else None
     figures = [
