@@ -104,6 +104,27 @@ async def test_where_turns_overlap_the_claims_on_their_way_share_the_slots(concu
 
 
 @simulated
+async def test_a_cancel_is_heard_though_it_comes_before_the_claim_is_answered() -> None:
+    store = Watched(await memory())
+    (ref,) = await add(store, "sleep")
+
+    async def sleep() -> None:
+        await asyncio.sleep(3_600)
+
+    async def cancel(commands: tuple[Any, ...]) -> None:
+        if any(isinstance(command, Claim) for command in commands) and (await get(store.inner, ref)).state == "active":
+            store.after = None
+            await store.inner.run(Move((ref,), "cancel"))
+            await asyncio.sleep(0.5)  # the worker has heard that something was asked, and holds nothing yet
+
+    store.after = cancel
+    async with Worker(store, registry(sleep), lease_ms=300_000):
+        async with asyncio.timeout(5):
+            while (await get(store.inner, ref)).state != "failed":
+                await asyncio.sleep(0.1)
+
+
+@simulated
 async def test_a_rate_holds_for_claims_that_are_on_their_way_together() -> None:
     store, starts = Watched(await memory()), []
     store.turns_at_once = 2  # type: ignore[attr-defined]

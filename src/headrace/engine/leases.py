@@ -18,6 +18,8 @@ class Leases:
         self._lease_ms = lease_ms
         self._held: dict[tuple[str, str], Run] = {}
         self._let_go: list[Hold] = []
+        self.pokes = 0
+        """How often something may have been asked of a job."""
         self._aside = Aside(storage, "leases", self._renew, lease_ms / 1000 / RENEWALS)
 
     def __len__(self) -> int:
@@ -41,7 +43,7 @@ class Leases:
         """Let this lease end now: what the run came to is unknown, and the janitor gives the job back as stalled."""
         self.drop(run)
         self._let_go.append(Hold(run.lease.queue, run.lease.id, run.lease.token))
-        self.poke()
+        self._aside.poke()
 
     def runs(self) -> list[Run]:
         """The runs that are held now; safe from any thread."""
@@ -52,7 +54,13 @@ class Leases:
 
     def poke(self) -> None:
         """Renew now, because something may have been asked of a job that we run."""
+        self.pokes += 1
         if self._held or self._let_go:
+            self._aside.poke()
+
+    def catch_up(self, pokes: int) -> None:
+        """Renew those that were just added, if a poke came since there were so many: it may have meant them."""
+        if self.pokes != pokes and self._held:
             self._aside.poke()
 
     async def stop(self) -> None:

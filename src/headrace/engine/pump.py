@@ -170,8 +170,7 @@ class Pump:
     async def _claim_on(self) -> None:
         """The claimer: claim after claim, until the pump is drained."""
         while not (self._is_draining and self._is_empty):
-            asked = self._ask()
-            if asked > 0:
+            if (asked := self._ask()) > 0:
                 await self._claim(asked)
             else:
                 await self._rest(self._free_slot)
@@ -202,7 +201,7 @@ class Pump:
         return min(free - self._asked, share, CHUNK_MAX)
 
     async def _claim(self, asked: int) -> None:
-        news = self._thirst.news
+        news, pokes = self._thirst.news, self._leases.pokes
         self._is_stale = self._is_stale and self._held > 0
         self._claims += 1
         claim = Claim(self._turns.sources(), asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
@@ -213,6 +212,7 @@ class Pump:
             self._asked -= asked
         self._turns.gave(claimed.leases)
         self._begin(claimed.leases)
+        self._leases.catch_up(pokes)
         if len(claimed.leases) < asked:
             self._thirst.dry(claimed.wait_ms, news)
 
