@@ -69,11 +69,7 @@ local function start(K, id, job, source, started, is_prioritized)
     end
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
-  if is_frozen or lease_ms <= 0 then
-    lock(key, token, lease_ms, is_frozen)
-  else
-    redis.call('SET', key .. ':lock', token, 'PX', lease_ms)
-  end
+  lock(key, token, lease_ms, is_frozen)
   if string.sub(id, 1, 7) == 'repeat:' then
     chains[#chains + 1] = rarely('chain_of')(K, sources[source][1], id, job[OPTIONS])
   end
@@ -99,8 +95,7 @@ local function take(K, names, source, room, started, is_prioritized, pop, put_ba
       break
     end
     for _, id in ipairs(ids) do
-      local job = #started < room and redis.call('HMGET', K .. id,
-        'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs')
+      local job = #started < room and redis.call('HMGET', K .. id, unpack(FIELDS))
       if not job or (job[NAME] and names and not names[job[NAME]] and not job[DEFERRED]) then
         passed[#passed + 1] = id
       elseif job[NAME] then
