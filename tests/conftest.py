@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 
 from tests.servers import cluster, postgres, redis7, sentinel, valkey
+from tests.servers.available import or_skip
 from tests.servers.prefixes import fresh_prefix
-from tests.servers.process import CannotRun
 
 GIVEN_URL = os.environ.get("HEADRACE_TEST_REDIS_URL")
 """Of a server that the tests take instead of their own Valkey. There they delete what they made and nothing else."""
@@ -68,9 +68,5 @@ class Reached(Protocol):
 
 
 def served(running: AbstractContextManager[Reached]) -> Iterator[str]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(running)
-        except CannotRun as reason:
-            pytest.skip(str(reason))
+    with or_skip(running) as server:
         yield server.url

@@ -14,7 +14,7 @@ from headrace.core.checks import Verdict
 from headrace.core.servers import ServerFacts
 from tests.cli.project import Ended
 from tests.servers import valkey
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 Call = Callable[..., Ended]
 CHECKS = "server eviction durable password tls memory replicas skew".split()
@@ -23,11 +23,8 @@ INSIDE = "clock served tasks paused flows oldest busy workers limits leases sche
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[valkey.Valkey]:
-    try:
-        with valkey.running(appendfsync="always") as made:
-            yield made
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running(appendfsync="always")) as made:
+        yield made
 
 
 @pytest.fixture

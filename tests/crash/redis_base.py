@@ -13,7 +13,7 @@ from tests.conformance.desk import Desk
 from tests.crash.key_rules import faults
 from tests.crash.keys import Keys, snapshot
 from tests.crash.scenes import calls, world
-from tests.servers.prefixes import client_of
+from tests.servers.prefixes import clear, client_of
 
 
 @dataclass
@@ -65,7 +65,7 @@ class RedisBase:
 
 @contextmanager
 def redis_base(url: str, prefix: str) -> Iterator[RedisBase]:
-    """The world, the same each time."""
+    """The world, the same each time; gone afterwards."""
     clock = FrozenClock()
 
     async def make() -> dict[str, tuple[Command[Any], ...]]:
@@ -76,8 +76,11 @@ def redis_base(url: str, prefix: str) -> Iterator[RedisBase]:
         return calls(known)
 
     found = asyncio.run(make())
-    with texts(url, prefix) as client:
-        yield RedisBase(url, prefix, client, dumped(url, prefix), snapshot(client, prefix), found, clock.now)
+    try:
+        with texts(url, prefix) as client:
+            yield RedisBase(url, prefix, client, dumped(url, prefix), snapshot(client, prefix), found, clock.now)
+    finally:
+        clear(url, prefix)
 
 
 def texts(url: str, prefix: str) -> AbstractContextManager[Any]:

@@ -8,7 +8,6 @@ import pytest
 from tests.crash.key_rules import RULES, faults
 from tests.crash.keys import snapshot
 from tests.crash.redis_base import RedisBase, redis_base
-from tests.servers.prefixes import clear
 
 PREFIX = "damaged"
 P = f"{PREFIX}:"
@@ -55,7 +54,6 @@ DAMAGE: dict[str, Callable[[Any], object]] = {
 def base(valkey_url: str) -> Iterator[RedisBase]:
     with redis_base(valkey_url, PREFIX) as made:
         yield made
-    clear(valkey_url, PREFIX)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -20,7 +20,8 @@ from tests.history.drive import Drive
 from tests.history.final import final_of
 from tests.history.rules import findings
 from tests.servers import redis7, valkey
-from tests.servers.process import CannotRun, Server
+from tests.servers.available import or_skip
+from tests.servers.process import Server
 
 PREFIX = "killed"
 KILL_CHANCE, WITHIN_S = 0.08, 0.002  # about what a call takes
@@ -71,11 +72,8 @@ async def live(server: Server, seed: int, jobs: int) -> Killer:
 async def play(engine: Any, seeds: range, jobs: int) -> None:
     kills = unanswered = 0
     for seed in seeds:
-        try:
-            with engine.running(appendfsync="always") as server:
-                killer = await live(server, seed, jobs)
-        except CannotRun as reason:
-            pytest.skip(str(reason))
+        with or_skip(engine.running(appendfsync="always")) as server:
+            killer = await live(server, seed, jobs)
         kills, unanswered = kills + killer.kills, unanswered + killer.unanswered
     assert kills >= KILLS_LEAST * len(seeds), "too few kills; this run says nothing"
     assert unanswered, "no kill came before an answer; this run says nothing"

@@ -15,7 +15,7 @@ from tests.conformance.audit import assert_consistent
 from tests.crash.cut import wired
 from tests.crash.redis_base import RedisBase, redis_base
 from tests.crash.scenes import SCENES
-from tests.servers.prefixes import clear, new_prefix
+from tests.servers.prefixes import new_prefix
 
 
 @pytest.fixture(scope="module", params=["valkey", pytest.param("cluster", marks=pytest.mark.soak)])
@@ -24,7 +24,6 @@ def base(request: pytest.FixtureRequest) -> Iterator[RedisBase]:
     prefix = new_prefix(url, "crash")
     with redis_base(url, prefix) as made:
         yield made
-    clear(url, prefix)
 
 
 @pytest.fixture(autouse=True)

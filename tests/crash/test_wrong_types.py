@@ -15,7 +15,6 @@ from headrace.storage.sql.lite import WRITES
 from tests.crash.keys import Keys, snapshot
 from tests.crash.redis_base import RedisBase, redis_base, texts
 from tests.crash.scenes import SCENES
-from tests.servers.prefixes import clear
 
 PREFIX = "strange"
 END = "all commands of the call were seen"
@@ -25,7 +24,6 @@ END = "all commands of the call were seen"
 def base(valkey_url: str) -> Iterator[RedisBase]:
     with redis_base(valkey_url, PREFIX) as made:
         yield made
-    clear(valkey_url, PREFIX)
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -5,14 +5,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from headrace.storage.protocol import Storage
 from headrace.storage.sql.connect import connect
 from tests.conformance.audit import assert_consistent
 from tests.crash.tables import faults
 from tests.servers import valkey
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 ENGINES = ("sqlite", "redis")
 PAGE = 500
@@ -43,8 +41,5 @@ def broken_in(engine: str, folder: Path) -> Iterator[Ground]:
     if engine == "sqlite":
         yield Ground(f"sqlite:///{folder / 'jobs.db'}", folder)
         return
-    try:
-        with valkey.running(**LASTING) as server:
-            yield Ground(server.url, folder, server)
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running(**LASTING)) as server:
+        yield Ground(server.url, folder, server)

@@ -13,7 +13,7 @@ from headrace.storage.redis.finder import slot_of
 from tests.conformance.desk import Desk, new, ref
 from tests.redis.choir import Choir
 from tests.servers import cluster
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 PREFIX = "{bull}"
 SLOT = slot_of("bull")
@@ -24,11 +24,8 @@ KEYS_MAX = 1_000
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[cluster.Cluster]:
-    try:
-        with cluster.running(replicas=True) as nodes:
-            yield nodes
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(cluster.running(replicas=True)) as nodes:
+        yield nodes
 
 
 @pytest.mark.parametrize("first", range(3))

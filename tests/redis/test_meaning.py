@@ -16,16 +16,13 @@ from headrace.storage.redis import RedisStore
 from headrace.storage.redis.meaning import meaning, place_of
 from tests.conformance.desk import new, ref
 from tests.servers import valkey
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[valkey.Valkey]:
-    try:
-        with valkey.running(enable_debug_command="yes", busy_reply_threshold="10") as server:
-            yield server
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running(enable_debug_command="yes", busy_reply_threshold="10")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,18 +13,16 @@ from headrace.storage.protocol import granted
 from headrace.storage.redis import RedisStore
 from tests.redis.choir import Choir
 from tests.servers import sentinel
-from tests.servers.process import CannotRun, wait_until
+from tests.servers.available import or_skip
+from tests.servers.process import wait_until
 
 FAILOVER_S = 30.0
 
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[sentinel.Watched]:
-    try:
-        with sentinel.running() as watched:
-            yield watched
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(sentinel.running()) as watched:
+        yield watched
 
 
 async def test_a_primary_that_no_sentinel_knows_is_said(watched: sentinel.Watched) -> None:

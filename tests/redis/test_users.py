@@ -13,18 +13,15 @@ from headrace.storage.redis import RedisStore
 from tests.conformance.desk import new, ref
 from tests.redis.choir import Choir
 from tests.servers import valkey
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 NEEDED = "~bull:* ~bull~:* +@read +@write +@scripting +@blocking +@connection +@stream +time -@dangerous".split()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[valkey.Valkey]:
-    try:
-        with valkey.running(requirepass="secret") as server:
-            yield server
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running(requirepass="secret")) as server:
+        yield server
 
 
 @pytest.fixture

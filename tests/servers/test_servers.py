@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from tests.servers import postgres, valkey
-from tests.servers.process import CannotRun, wait_until
+from tests.servers.available import or_skip
+from tests.servers.process import wait_until
 
 
 @pytest.mark.usefixtures("server_of_ours")
@@ -39,28 +40,22 @@ def test_postgres_syncs_what_it_commits(postgres_url: str) -> None:
 
 
 def test_a_killed_valkey_comes_back_on_its_port() -> None:
-    try:
-        with valkey.running() as server, redis.Redis.from_url(server.url, decode_responses=True) as client:
-            client.set("kept", "yes")
-            client.execute_command("WAITAOF", 1, 0, 5000)
-            server.kill()
-            server.start()
-            assert client.get("kept") == "yes"
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running()) as server, redis.Redis.from_url(server.url, decode_responses=True) as client:
+        client.set("kept", "yes")
+        client.execute_command("WAITAOF", 1, 0, 5000)
+        server.kill()
+        server.start()
+        assert client.get("kept") == "yes"
 
 
 def test_a_killed_postgres_comes_back_with_what_was_committed() -> None:
-    try:
-        with postgres.running() as server:
-            with psycopg.connect(server.url) as connection:
-                connection.execute("CREATE TABLE kept (n int)")
-            server.kill()
-            server.start()
-            with psycopg.connect(server.url) as connection:
-                assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(postgres.running()) as server:
+        with psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE kept (n int)")
+        server.kill()
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.house.source import ROOT, name, none
 from tests.servers import valkey
-from tests.servers.process import CannotRun
+from tests.servers.available import or_skip
 
 STORES = """
     import os, uuid
@@ -67,11 +67,8 @@ def test_a_good_store_passes(tmp_path: Path) -> None:
 def test_a_store_on_a_server_passes(tmp_path: Path) -> None:
     """Some of the suite: `tests/conformance` runs all of it on this store."""
     chosen = "test_add.py or test_settle.py or test_wait.py"
-    try:
-        with valkey.running() as server:
-            done = run_elsewhere(tmp_path, "stores:redis", "-k", chosen, url=server.url)
-    except CannotRun as reason:
-        pytest.skip(str(reason))
+    with or_skip(valkey.running()) as server:
+        done = run_elsewhere(tmp_path, "stores:redis", "-k", chosen, url=server.url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) > 50
 
