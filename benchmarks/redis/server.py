@@ -12,7 +12,7 @@ import hiredis
 from tests.servers import valkey
 from tests.servers.valkey import Valkey
 
-SENT: Final = ("evalsha", "eval", "bzpopmin", "xread")
+SENT: Final = ("fcall", "evalsha", "eval", "bzpopmin", "xread")
 """What a worker sends; the rest of the statistics is what scripts call."""
 
 __all__ = ["Spent", "Valkey", "ask", "emptied", "running", "spent"]

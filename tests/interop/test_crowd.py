@@ -13,7 +13,7 @@ from tests.conformance.desk import Desk, child, ids, new, ref
 
 
 def scripts_called(keys: Any) -> int:
-    return int(keys.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
+    return int(keys.info("commandstats").get("cmdstat_fcall", {}).get("calls", 0))
 
 
 async def test_adds_of_one_turn_are_few_calls(desk: Desk, keys: Any) -> None:

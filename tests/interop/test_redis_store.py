@@ -18,9 +18,9 @@ from tests.conformance.desk import Desk, ids, new, ref
 from tests.servers import valkey
 
 
-async def test_a_server_that_forgot_the_scripts_is_given_them_again(desk: Desk, keys: Any) -> None:
+async def test_a_server_that_forgot_the_functions_is_given_them_again(desk: Desk, keys: Any) -> None:
     await desk.add(new())
-    keys.script_flush()
+    keys.function_flush()
     commands: tuple[Command[Any], ...] = (Claim((Source("q"),), 1, "t", 1_000), Get((ref("1"),)))
     claimed, got = await desk.store.run(*commands)
     assert isinstance(claimed, Claimed)
@@ -169,5 +169,5 @@ async def test_what_was_decided_while_a_job_was_not_there_is_not_done_to_one_tha
     names = Keys(prefix)
     words = annotate(Annotate(ref("a"), progress="1", **asked), names)  # nothing was seen
     await desk.add(new(id="a"))
-    assert keys.eval(script("annotate").text, 1, names.queues, prefix, "", *words) == CHANGED
+    assert keys.fcall(script("annotate").name, 1, names.queues, prefix, "", *words) == CHANGED
     assert (await desk.record(ref("a"))).progress is None

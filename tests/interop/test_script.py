@@ -1,4 +1,4 @@
-"""How the Lua texts are put together."""
+"""How the libraries of functions are put together."""
 
 import re
 from importlib import resources
@@ -8,12 +8,12 @@ import pytest
 from headrace.storage.redis.calls import SCRIPTS
 from headrace.storage.redis.script import PACKAGE, script
 
-RARE = re.compile(r"\nlocal rare\n.*?\n  return rare\[name\]\nend", re.DOTALL)
 QUOTED = re.compile(r"'[^'\n]*'|--.*")
 DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
 FUNCTION = re.compile(r"\bfunction (\w+)")
-GIVEN = re.compile(r"\bfunction ?\w*\(([^)]*)\)")
+GIVEN = re.compile(r"\bfunction ?[\w.]*\(([^)]*)\)")
 WORD = re.compile(r"(?<![.\w:])[A-Za-z_]\w*")
+BEGIN = re.compile(r"begins\[#begins \+ 1\] = function\(\)\n(.*?)\nend\n", re.DOTALL)
 
 
 def names_in(text: str) -> set[str]:
@@ -35,22 +35,46 @@ def test_a_shared_text_comes_once_and_after_what_it_uses() -> None:
 
 
 def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
-    text = script("add").text
-    assert "local function is_closed(" in text
-    assert "local function wake(" not in text
-    assert text.index("local woken") < text.index("\nwoken = {}")
+    _, _, _, outside, *blocks = script("add").text.splitlines()
+    declared = outside.removeprefix("local ").split(", ")
+    assert "wake" in declared
+    assert "woken" in declared
+    assert "is_closed" not in declared
+    assert any(line.startswith("local ") and "is_closed" in line for line in blocks)
 
 
-def test_what_is_needed_rarely_is_made_when_it_is_asked_for() -> None:
-    usual, rare = script("fire").text.split("\nfunction rarely(")
-    for part in ("function call_off(", "function family_of(", "function leased("):
-        assert part not in usual
-        assert rare.count(part) == 1
-    assert all(f" {name} = {name}" in rare for name in ("call_off", "family_of", "leased", "arrange", "watch_deadline"))
-    assert "rarely" not in script("renew").text
+def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> None:
+    text = script("claim").text
+    begun = "\n".join(BEGIN.findall(text))
+    assert "woken = {}" in begun
+    assert "DEADLINES = ARGV[1]" in begun  # in capitals, but of this call
+    run = text.partition("function run_claim(ARGV)\n")[2]
+    for part in ("PROMOTED_MAX = 1000", "function serve("):
+        assert text.count(part) == 1
+        assert part not in begun + run
+    assert "now = clock(ARGV[2])" in run
+
+
+def test_what_is_in_a_library_is_part_of_its_name() -> None:
+    text, name = script("add").text, script("add").name
+    assert re.fullmatch(r"headrace_add_[0-9a-f]{16}", name)
+    assert text.startswith(f"#!lua name={name}\n")
+    assert f"function_name = '{name}'" in text
+
+
+def test_a_server_whose_memory_is_full_goes_on_with_what_it_has() -> None:
+    assert "flags = { 'allow-oom' }" in script("turn").text
+    assert "flags = { 'no-writes' }" in script("get").text
+    assert "flags = {  }" in script("add").text
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))
-def test_what_a_script_uses_plainly_is_there_from_the_start(name: str) -> None:
-    text = QUOTED.sub("''", RARE.sub("", script(name).text))
+def test_what_a_library_uses_is_in_it(name: str) -> None:
+    text = QUOTED.sub("''", script(name).text)
     assert set(WORD.findall(text)) & shared_names() <= names_in(text)
+
+
+@pytest.mark.parametrize("name", ["settle", "claim"])
+def test_a_function_of_what_is_run_by_another_looks_only_at_what_both_are_given(name: str) -> None:
+    made = script(name).text.partition(f"function run_{name}(")[0]
+    assert set(re.findall(r"ARGV\[(\d+)\]", made)) <= {"1", "2"}

@@ -40,7 +40,7 @@ class World:
                 self._client.client_kill_filter(_id=client["id"])
 
     async def forget(self) -> None:
-        self._client.script_flush()
+        self._client.function_flush()
 
     async def demote(self) -> None:
         self._client.replicaof("127.0.0.1", 1)

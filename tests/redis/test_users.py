@@ -60,7 +60,7 @@ async def test_a_user_with_only_what_is_needed_can_do_everything(server: valkey.
 
 @pytest.mark.parametrize(
     ("missing", "said"),
-    [(["-eval", "-evalsha"], "evalsha"), (["-zadd"], "zadd"), (["resetkeys", "~other:*"], "key")],
+    [(["-fcall"], "fcall"), (["-zadd"], "zadd"), (["resetkeys", "~other:*"], "key")],
 )
 async def test_a_user_that_lacks_a_permission_is_told_which(
     server: valkey.Valkey, admin: Any, missing: list[str], said: str
@@ -71,8 +71,8 @@ async def test_a_user_that_lacks_a_permission_is_told_which(
             await store.run(Add((new(delay_ms=1000),)))
 
 
-async def test_a_user_that_may_load_no_scripts_cannot_open(server: valkey.Valkey, admin: Any) -> None:
-    admin.execute_command("ACL", "SETUSER", "shop", "reset", "on", ">pw", *NEEDED, "-script")
+async def test_a_user_that_may_load_no_functions_cannot_open(server: valkey.Valkey, admin: Any) -> None:
+    admin.execute_command("ACL", "SETUSER", "shop", "reset", "on", ">pw", *NEEDED, "-function")
     with pytest.raises(CannotOpen, match="lacks a permission"):
         async for _ in stores(f"redis://shop:pw@127.0.0.1:{server.port}/0"):
             pass

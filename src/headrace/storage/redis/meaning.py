@@ -23,7 +23,6 @@ class Meaning(Struct, frozen=True):
 
 _REFUSED: Final = "the server wants a user and password; write them into the URL: redis://user:password@host"
 _KNOWN: Final[Mapping[str, Meaning]] = {
-    "NOSCRIPT": Meaning("it forgets the scripts as soon as they are loaded", "load"),
     "MOVED": Meaning("the keys are on another node of the cluster", "elsewhere"),
     "READONLY": Meaning("the server is a replica and takes no writes; name the primary, or Sentinels", "elsewhere"),
     "UNBLOCKED": Meaning("the server has become a replica", "elsewhere"),
@@ -47,12 +46,19 @@ def meaning(problem: str) -> Meaning:
     found = _KNOWN.get(problem.partition(" ")[0])
     if found is not None:
         return found
+    if problem == "ERR Function not found":
+        return Meaning("it forgets the functions as soon as they are loaded", "load")
     if _DENIED.search(problem):
         return Meaning(f"the user lacks a permission ({problem}); it needs those of docs/howto/redis-connections.md")
     for word in ("READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN"):
         if f"{word} " in problem:
             return _KNOWN[word]
     return Meaning(problem)
+
+
+def is_there(problem: str) -> bool:
+    """Whether a library was not loaded because it was loaded before; what is in it is part of its name."""
+    return "already exists" in problem
 
 
 def place_of(problem: str) -> tuple[str, int] | None:

@@ -1,7 +1,10 @@
-"""The Lua texts: one a command, put together with the shared pieces that its first lines name, and their hashes.
+"""The libraries of functions that the store loads into Redis: one a command, put together with the shared pieces.
 
-One text runs others, each as a function of its ARGV. Lua allows 200 names in one block. So a shared piece stands in a
-block of its own, and only those of its names are declared outside that a later text has, too.
+What a text makes at its left edge is made once, when the library is loaded: its functions, and what is written in
+capitals and does not look at ARGV. All else that stands there is done anew in each call, first that of the pieces, then
+that of the command. So every function of a library may call every other, in whatever order they stand.
+
+A library is named after what is in it. Several versions of us stand side by side on one server, each with its own.
 """
 
 import hashlib
@@ -13,97 +16,129 @@ from typing import Final
 from msgspec import Struct
 
 USES: Final = "-- uses: "
-RARELY: Final = "-- rarely: "
 RUNS: Final = "-- runs: "
+FLAGS: Final = "-- flags: "
 PACKAGE: Final = "headrace.storage.redis"
 
-_LOCAL: Final = re.compile(r"^local (?P<function>function )?(?P<names>\w+(?:, \w+)*)(?P<end>\(| =)?", re.MULTILINE)
-_COMMENT: Final = re.compile(r"--.*")
+_HEADER: Final = re.compile(r"^-- (?:uses|runs|flags): .*\n", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *--.*\n", re.MULTILINE)
+_CLOSER: Final = re.compile(r"(?:end|else|elseif|until|\}|\))\b|[})]")
+_FUNCTION: Final = re.compile(r"(?:local )?function (?P<name>[\w.]+)\(")
+_LOCAL: Final = re.compile(r"local (?P<names>\w+(?:, \w+)*)(?P<value> = (?P<of>.*))?", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
-_ASKED: Final = re.compile(r"\brarely\('(\w+)'\)")
+_GIVEN: Final = re.compile(r"\b(?:ARGV|KEYS)\b")
 
 
 class Script(Struct, frozen=True):
-    """A text as Redis gets it, and the hash by which it is called."""
+    """A library of one function, both of this name, as Redis gets it."""
 
     name: str
     text: str
-    sha: str
+
+
+class Piece(Struct, frozen=True):
+    """A text, taken apart."""
+
+    names: list[str]
+    """What it declares at its left edge."""
+    made: list[str]
+    """Constants and functions."""
+    done: list[str]
+    """What is done in each call."""
+    words: frozenset[str]
 
 
 @cache
 def script(command: str) -> Script:
-    """The script of a command, by the command's name in snake_case."""
+    """The library of a command, by the command's name in snake_case."""
     own = _read("commands", command)
-    parts = [_read("commands", name) for name in _named(own, RUNS)] or [own]
-    pieces: list[str] = []
-    for part in parts:
-        _pieces(part, USES, pieces)
-    text = rare = _rare([*pieces, *parts], pieces)
-    for name in _named(own, RUNS):
-        text += f"local function {name}(ARGV)\n{_read('commands', name)}\nend\n"
-    text += own
-    text = _behind(pieces, text)
-    text = f"local rarely\n{text}" if rare else text
-    return Script(command, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    runs = [*_named(own, RUNS), command]
+    shared: dict[str, Piece] = {}
+    seen: set[str] = set()
+    for name in runs:
+        _gather(_read("commands", name), shared, seen)
+    text = _library(shared, {name: _piece(_read("commands", name)) for name in runs})
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = f"headrace_{command}_{digest}"
+    flags = ", ".join(f"'{flag}'" for flag in _named(own, FLAGS))
+    register = (
+        f"redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = function(keys, args)\n"
+        f"KEYS, ARGV = keys, args\nfor i = 1, #begins do begins[i]() end\nreturn run_{command}(args)\nend }}\n"
+    )
+    return Script(name, f"#!lua name={name}\n{text}{register}")
 
 
-def _pieces(text: str, mark: str, found: list[str]) -> list[str]:
-    """The shared texts that the line of `text` with this mark names, each once and after those that it needs itself."""
-    for name in _named(text, mark):
-        piece = _read("shared", name)
-        _pieces(piece, USES, found)
-        if piece not in found:
-            found.append(piece)
-    return found
+def _gather(text: str, found: dict[str, Piece], seen: set[str]) -> None:
+    """The pieces that a text uses, each once and, where they form no ring, after those that it uses itself."""
+    for name in _named(text, USES):
+        if name not in seen:
+            seen.add(name)
+            piece = _read("shared", name)
+            _gather(piece, found, seen)
+            found[name] = _piece(piece)
 
 
 def _named(text: str, mark: str) -> list[str]:
-    lines = [line for line in text.splitlines()[:2] if line.startswith(mark)]
+    lines = [line for line in text.splitlines()[:3] if line.startswith(mark)]
     return " ".join(lines).removeprefix(mark).split()
 
 
-def _rare(texts: list[str], there: list[str]) -> str:
-    """The function `rarely`, if a text asks it: around the pieces that are named so and not there anyhow."""
-    known, asking = list(there), list(texts)
-    for text in asking:  # what is found may name more
-        before = len(known)
-        _pieces(text, RARELY, known)
-        asking += known[before:]
-    found = known[len(there) :]
-    names = dict.fromkeys(name for text in asking for name in _ASKED.findall(text))
-    body = f"rare = {{ {', '.join(f'{name} = {name}' for name in names)} }}"
-    body = _behind(found, body)
-    return _read("shared", "rarely").replace("--[[rare]]", body) if names else ""
+def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
+    """Pieces and commands, each in a block of its own; what others use of a piece is declared before them all."""
+    parts = [*shared.values(), *commands.values()]
+    outside = [f"run_{name}" for name in commands]
+    blocks: list[str] = []
+    for piece in shared.values():
+        used = frozenset().union(*(each.words for each in parts if each is not piece))
+        outside += [name for name in piece.names if name in used]
+        begin = f"begins[#begins + 1] = function()\n{_lines(piece.done)}end\n" if piece.done else ""
+        blocks.append(_block([name for name in piece.names if name not in used], piece, begin))
+    for name, piece in commands.items():
+        blocks.append(_block(piece.names, piece, f"function run_{name}(ARGV)\n{_lines(piece.done)}end\n"))
+    twice = {name for name in outside if outside.count(name) > 1}
+    assert not twice, f"two texts declare {twice}"
+    return f"local KEYS, ARGV\nlocal begins = {{}}\nlocal {', '.join(outside)}\n{''.join(blocks)}"
 
 
-def _behind(pieces: list[str], text: str) -> str:
-    """A text behind the shared ones, each of them in its block."""
-    used = set(_words(text))
-    for piece in reversed(pieces):
-        text = f"{_enclosed(piece, used)}\n{text}"
-        used |= _words(piece)
-    return text
+def _block(inside: list[str], piece: Piece, last: str) -> str:
+    declared = f"local {', '.join(inside)}\n" if inside else ""
+    return f"do\n{declared}{_lines(piece.made)}{last}end\n"
 
 
-@cache
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(_COMMENT.sub("", text)))
+def _lines(statements: list[str]) -> str:
+    return "".join(f"{statement}\n" for statement in statements)
 
 
-def _enclosed(piece: str, used: set[str]) -> str:
-    """A shared text in its block, after a declaration of what is used outside."""
-    outside = list[str]()
+def _piece(text: str) -> Piece:
+    names: list[str] = []
+    made: list[str] = []
+    done: list[str] = []
+    bare = _COMMENT.sub("", _HEADER.sub("", text))
+    for statement in _statements(bare):
+        if function := _FUNCTION.match(statement):
+            if "." not in function["name"]:
+                names.append(function["name"])
+            made.append(statement.removeprefix("local "))
+        elif local := _LOCAL.match(statement):
+            names += local["names"].split(", ")
+            is_constant = local["names"].isupper() and not _GIVEN.search(statement)
+            (made if is_constant else done).append(f"{local['names']} = {local['of'] or 'nil'}")
+        else:
+            done.append(statement)
+    return Piece(names, made, done, frozenset(_WORD.findall(bare)))
 
-    def declared(found: re.Match[str]) -> str:
-        names = found["names"].split(", ")
-        if used.isdisjoint(names):
-            return found[0]
-        outside.extend(names)
-        return f"{found['function'] or ''}{found['names']}{found['end'] or ' = nil'}"
 
-    text = _LOCAL.sub(declared, piece)
-    return f"local {', '.join(outside)}\ndo\n{text}\nend" if outside else f"do\n{text}\nend"
+def _statements(text: str) -> list[str]:
+    """What begins at the left edge, with the lines that belong to it."""
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        if line.startswith(" ") or _CLOSER.match(line):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return ["\n".join(lines) for lines in found]
 
 
 @cache

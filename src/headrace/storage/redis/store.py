@@ -19,7 +19,7 @@ from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
 from headrace.storage.redis.link import Link, ReplyError, Word, packed
-from headrace.storage.redis.meaning import meaning, place_of
+from headrace.storage.redis.meaning import is_there, meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
 from headrace.storage.redis.script import Script, script
 
@@ -161,7 +161,7 @@ class RedisStore:
         now = "" if self._clock is None else str(self._clock())
         declared, prefix, scripts = self._declared, self._keys.prefix, self._scripts
         requests = [
-            packed("EVALSHA", scripts[name].sha, len(declared), *declared, prefix, now, *words)
+            packed("FCALL", scripts[name].name, len(declared), *declared, prefix, now, *words)
             for name, words in errands
         ]
         link = await line.link()
@@ -193,9 +193,9 @@ class RedisStore:
         return CALLS[type(command)].reply(command, reply, self._keys)
 
     async def _load(self, link: Link) -> None:
-        requests = [packed("SCRIPT", "LOAD", found.text) for found in self._scripts.values()]
+        requests = [packed("FUNCTION", "LOAD", found.text) for found in self._scripts.values()]
         for reply in await link.ask(b"".join(requests), len(requests)):
-            if isinstance(reply, ReplyError):
+            if isinstance(reply, ReplyError) and not is_there(str(reply)):
                 raise Unavailable(problem=meaning(str(reply)).says)
 
 

@@ -1,4 +1,5 @@
 -- uses: queues place state events wake store
+-- flags: allow-oom
 -- What Claim leaves to be done for BullMQ's job schedulers, whose next slot is found in Python: the job of that slot.
 --
 -- ARGV: prefix, now or '', as MessagePack [queue, scheduler's id, its present slot, its next one, when the job was claimed,

@@ -1,4 +1,5 @@
 -- uses: clock workers
+-- flags: allow-oom
 -- Beat: a worker lives.
 --
 -- ARGV: prefix, now or '', id, ttl in ms, what the worker says of itself as JSON. Answer: 1

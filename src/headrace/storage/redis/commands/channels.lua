@@ -1,4 +1,5 @@
 -- uses: numbering
+-- flags: allow-oom
 -- Channels: those whose name begins so, by name.
 --
 -- ARGV: prefix, now or '', how the name begins, limit, the name to continue after.

@@ -1,5 +1,5 @@
--- uses: clock queues classes events wake lease rest
--- rarely: place turns rate defer deadlines schedulers
+-- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers
+-- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
@@ -36,7 +36,7 @@ local function promote(K)
     local priority = redis.call('HGET', K .. id, 'priority')
     if priority then
       redis.call('HSET', K .. id, 'delay', 0)
-      rarely('push_back')(K, id, tonumber(priority), now)
+      push_back(K, id, tonumber(priority), now)
       emit_ready(K, id, tonumber(priority), 'delayed')
     end
   end
@@ -49,7 +49,7 @@ local function room_in(K, ours, of, wanted)
     room = math.min(room, of.concurrency - redis.call('LLEN', K .. 'active'))
   end
   if rate then
-    room = math.min(room, (rarely('startable')(K, ours, rate, now, is_frozen)))
+    room = math.min(room, (startable(K, ours, rate, now, is_frozen)))
   end
   return room
 end
@@ -58,9 +58,9 @@ local function start(K, id, job, source, started, is_prioritized)
   local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
   job[ID], job[SOURCE] = id, source
   if not job[STARTED] and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
-    job[DEFERRED] = rarely('why_late')(key, now)
+    job[DEFERRED] = why_late(key, now)
     if job[DEFERRED] then
-      rarely('defer')(key, job[DEFERRED], now)
+      defer(key, job[DEFERRED], now)
     end
   end
   if job[STARTED] or job[DEFERRED] then
@@ -71,7 +71,7 @@ local function start(K, id, job, source, started, is_prioritized)
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
   lock(key, token, lease_ms, is_frozen)
   if string.sub(id, 1, 7) == 'repeat:' then
-    chains[#chains + 1] = rarely('chain_of')(K, sources[source][1], id, job[OPTIONS])
+    chains[#chains + 1] = chain_of(K, sources[source][1], id, job[OPTIONS])
   end
   if is_prioritized then
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting', 'hr', change('active', 'prioritized'))
@@ -151,18 +151,18 @@ local gathered = {} -- queues with limits per key whose jobs stand in their line
 
 local function take_in_turn(K, names, source, room, started)
   if not gathered[K] then
-    rarely('gather')(K)
+    gather(K)
     gathered[K] = true
   end
-  rarely('forget_turns')(K)
-  local taken = rarely('in_turn')(K, room, function(id)
+  forget_turns(K)
+  local taken = in_turn(K, room, function(id)
     local job = redis.call('HMGET', K .. id, unpack(FIELDS))
     if not job[NAME] then
       return false
     end
     return (not names or names[job[NAME]] or job[DEFERRED]) and job or nil
   end)
-  rarely('take_turns')(K, taken)
+  take_turns(K, taken)
   for _, job in ipairs(taken) do
     start(K, job.id, job.seen, source, started, job.score >= CLASS)
   end
@@ -180,7 +180,7 @@ local function look_ahead(K, ours, of)
   end
   local spent
   if of.rate then
-    spent = select(2, rarely('startable')(K, ours, of.rate, now, is_frozen))
+    spent = select(2, startable(K, ours, of.rate, now, is_frozen))
   end
   local due = not spent and next_due(K)
   if spent or due then
@@ -214,7 +214,7 @@ local function serve(source, queue, names)
   if #started > 0 then
     redis.call('LPUSH', K .. 'active', unpack(started))
     if of.rate then
-      rarely('spend')(K, ours, of.rate, now, is_frozen, #started, started.count)
+      spend(K, ours, of.rate, now, is_frozen, #started, started.count)
     end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
@@ -240,7 +240,7 @@ for source, entry in ipairs(sources) do
 end
 for K in pairs(gathered) do
   if not woken[K] then
-    rarely('deal')(K)
+    deal(K)
   end
 end
 trim_events()

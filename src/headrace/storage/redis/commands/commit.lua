@@ -1,3 +1,4 @@
+-- flags: allow-oom
 -- Commit: how far a reader has come.
 --
 -- ARGV: prefix, now or '', channel, name of the reader, position or '' to ask. Answer: the position committed.

@@ -1,4 +1,5 @@
 -- uses: queues events wake rest clock limits turns
+-- flags: allow-oom
 -- Configure: the settings of a queue, which is made if it is not there.
 --
 -- Limits are stored here and kept by who adds and claims; for those per key all jobs are put in order here.

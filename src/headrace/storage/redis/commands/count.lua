@@ -1,4 +1,5 @@
 -- uses: queues counts
+-- flags: no-writes
 -- Count: jobs by state, without looking at them.
 --
 -- ARGV: prefix, now or '', the queues as MessagePack. Answer: the counts of each.

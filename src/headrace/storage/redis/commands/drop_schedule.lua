@@ -1,4 +1,5 @@
 -- uses: schedules
+-- flags: allow-oom
 -- DropSchedule: forget a schedule; whether there was one.
 --
 -- ARGV: prefix, now or '', name.

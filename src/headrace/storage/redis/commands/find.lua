@@ -1,4 +1,5 @@
 -- uses: clock queues record order line
+-- flags: no-writes
 -- Find: a page of the jobs of a queue in one state.
 --
 -- ARGV: prefix, now or '', queue, state, how many are looked at, order, as MessagePack the place behind which: nil, or

@@ -1,4 +1,5 @@
 -- uses: clock queues lines counts numbering keys
+-- flags: allow-oom
 -- Forget: a queue that has no job; or one of its dedup keys, whatever jobs there are.
 --
 -- The counter of ids stays, and so do the positions of the log, which is numbered to its end and then emptied.

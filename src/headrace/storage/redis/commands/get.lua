@@ -1,4 +1,5 @@
 -- uses: clock queues record fingerprint
+-- flags: no-writes
 -- Get: the whole records of some jobs.
 --
 -- ARGV: prefix, now or '', [queue, id] of each job as MessagePack [, anything: with fingerprints].

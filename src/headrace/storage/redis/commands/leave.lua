@@ -1,4 +1,5 @@
 -- uses: clock workers
+-- flags: allow-oom
 -- Leave: a worker has stopped.
 --
 -- ARGV: prefix, now or '', id. Answer: 1 if it was known, else 0.

@@ -1,4 +1,5 @@
 -- uses: queues
+-- flags: no-writes
 -- Lines: the log lines of a job, from number `after` on.
 --
 -- ARGV: prefix, now or '', queue, id, after, limit. Answer: false or {lines, number of the first, how many ever}

@@ -1,4 +1,5 @@
 -- uses: clock locks
+-- flags: no-writes
 -- Locks: the holds that have not expired, by name and then by fence.
 --
 -- ARGV: prefix, now or '', limit, the name and the fence to continue after, the name of the only lock if there is one.

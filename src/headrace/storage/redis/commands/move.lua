@@ -1,4 +1,5 @@
 -- uses: clock queues place events wake state family leave retry cancel rehome fingerprint
+-- flags: allow-oom
 -- Move: retry, promote, delay, prioritise, cancel jobs by hand, or move them to another queue. Each stands or falls alone.
 --
 -- ARGV: prefix, now or '', as MessagePack of each job [queue, id, fingerprint or '' if it was not there or nil, whether it
@@ -15,11 +16,11 @@ for _, state in ipairs(states) do
   starts[state] = true
 end
 
-local actions = { retry = function(job)
+local ACTIONS = { retry = function(job)
   retry(job, now)
 end }
 
-function actions.promote(job)
+function ACTIONS.promote(job)
   leave(job.K, job.id, job.state)
   redis.call('HSET', job.key, 'delay', 0)
   local rank = tonumber(redis.call('HGET', job.key, 'priority')) or 0
@@ -27,7 +28,7 @@ function actions.promote(job)
   emit_ready(job.K, job.id, rank, job.state)
 end
 
-function actions.delay(job)
+function ACTIONS.delay(job)
   leave(job.K, job.id, job.state)
   redis.call('HSET', job.key, 'delay', delay_ms)
   delay_until(job.K, job.id, now + delay_ms)
@@ -35,7 +36,7 @@ function actions.delay(job)
 end
 
 -- A job that waits for its time or its children keeps its place; its priority counts when it is ready.
-function actions.prioritise(job)
+function ACTIONS.prioritise(job)
   redis.call('HSET', job.key, 'priority', priority)
   if job.state == 'waiting' or job.state == 'prioritized' then
     leave(job.K, job.id, job.state)
@@ -46,12 +47,12 @@ function actions.prioritise(job)
   end
 end
 
-function actions.cancel(job)
+function ACTIONS.cancel(job)
   local put = job.state == 'active' and ask or fail
   put(job, failure, reason, cause, now)
 end
 
-function actions.move(job)
+function ACTIONS.move(job)
   local refusal, id = rehome(job, to, now)
   if not refusal then
     job.queue, job.id = to, id
@@ -99,7 +100,7 @@ local function move_family(position, root)
   for _, job in ipairs(members) do -- the end of another may have called it off, or let it go on
     job.state = redis.call('EXISTS', job.key) == 1 and state_of(job.K, job.id)
     if starts[job.state] then
-      actions[action](job)
+      ACTIONS[action](job)
     end
     moved[#moved + 1] = { job.queue, job.id }
   end
@@ -117,7 +118,7 @@ local function move(position, queue, id, does_not_fit)
   if action == 'cancel' and job.state == 'active' then
     requested[#requested + 1] = position - 1
   end
-  return actions[action](job) or false, job
+  return ACTIONS[action](job) or false, job
 end
 
 for _, job in ipairs(jobs) do

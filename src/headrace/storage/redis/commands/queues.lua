@@ -1,4 +1,5 @@
 -- uses: clock queues counts limits rest rate oldest keys
+-- flags: no-writes
 -- Queues: every queue, or some, with what is known of it.
 --
 -- A queue is there if it has a `meta`: whoever adds, whoever configures, and Node's Queue, leave one.

@@ -1,4 +1,5 @@
 -- uses: numbering
+-- flags: allow-oom
 -- Read: the entries of a channel after a position.
 --
 -- ARGV: prefix, now or '', channel, after, limit.

@@ -1,4 +1,5 @@
 -- uses: clock queues parents place events wake lease moves keys expire missed
+-- flags: allow-oom
 -- Recover: give back jobs whose lease ended, longest overdue first; then fail those that nobody has started in time; then
 -- tell followers of what Node did to the jobs that they follow.
 --

@@ -1,4 +1,5 @@
 -- uses: clock locks moves
+-- flags: allow-oom
 -- Release: give a lock back.
 --
 -- ARGV: prefix, now or '', name, owner, the topic of the lock. Answer: 1 if the owner held it, else 0.

@@ -1,4 +1,5 @@
 -- uses: clock queues events wake state family remove order fingerprint schedulers
+-- flags: allow-oom
 -- Remove: named jobs, or a page of what a description fits.
 --
 -- ARGV: prefix, now or '', with children, forced, family bound, as MessagePack of each named job

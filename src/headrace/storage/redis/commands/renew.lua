@@ -1,4 +1,5 @@
 -- uses: clock queues leased
+-- flags: allow-oom
 -- Renew: leases that go on, and what became of the others.
 --
 -- ARGV: prefix, now or '', lease in ms, [queue, id, token] of each as MessagePack.

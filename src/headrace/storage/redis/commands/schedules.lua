@@ -1,4 +1,5 @@
 -- uses: clock schedules
+-- flags: no-writes
 -- Schedules: those that are named, in no order; or a page of all, by name or by their next slots.
 --
 -- ARGV: prefix, now or '', order, limit, next_at and name after which the page begins, the names as MessagePack or ''.

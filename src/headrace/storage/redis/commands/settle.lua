@@ -1,5 +1,5 @@
--- uses: clock queues events wake lease tally
--- rarely: outcome parents retain dedup cancel lines metrics rest
+-- uses: clock queues events wake lease tally outcome parents retain dedup cancel lines metrics rest
+-- flags: allow-oom
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
@@ -83,7 +83,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
     else
       emit(K, 'failed', id, 'failedReason', value, 'prev', 'active', 'hr', change('failed', 'active', cause))
     end
-    if made >= rarely('attempts_of')(key) then
+    if made >= attempts_of(key) then
       emit(K, 'retries-exhausted', id, 'attemptsMade', made)
     end
   end
@@ -91,7 +91,7 @@ local function finish(K, queue, key, settlement, job, made, reason)
     redis.call('HDEL', key, 'defa', 'hrd')
   end
   if limits_of(K).per_key then
-    rarely('strike')(K, id)
+    strike(K, id)
   end
   if job[DEID] then
     keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
@@ -130,7 +130,7 @@ local function settle(settlement)
     return false -- somebody deleted it
   end
   local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
-  local reason = settlement[4] ~= 'completed' and rarely('record_failure')(key, settlement, job[DEFERRED], now)
+  local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
   if settlement[4] == 'completed' or settlement[4] == 'failed' then
     tally(settlement[1], settlement[16], settlement[4], settlement[17], now - (tonumber(job[STARTED]) or now))
     finish(K, queue, key, settlement, job, made, reason)
@@ -138,10 +138,10 @@ local function settle(settlement)
     if settlement[5] then
       redis.call('HSET', key, 'atm', made)
     end
-    rarely('go_on')(K, key, settlement, tonumber(job[PRIORITY]), awaiting, now)
+    go_on(K, key, settlement, tonumber(job[PRIORITY]), awaiting, now)
   end
   if settlement[7] > 0 then
-    rarely('rest')(K, prefix .. '~:' .. settlement[1] .. ':', settlement[7], now, is_frozen)
+    rest(K, prefix .. '~:' .. settlement[1] .. ':', settlement[7], now, is_frozen)
   end
   return true
 end
@@ -150,7 +150,7 @@ end
 local function write_metrics(K, ended)
   for target, count in pairs(ended) do
     if count > 0 and redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
-      rarely('count_metrics')(K, target, count, now)
+      count_metrics(K, target, count, now)
     end
   end
 end
@@ -182,9 +182,9 @@ local function retain_all()
     local count, age_ms = settlement[13], settlement[14]
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
-      rarely('erase')({ K .. settlement[2] }, now)
+      erase({ K .. settlement[2] }, now)
     elseif rule ~= last and is_any_to_go(K, target, count, age_ms) then
-      rarely('retain')(K, target, count, age_ms, now)
+      retain(K, target, count, age_ms, now)
     end
     last = rule
   end
@@ -237,19 +237,19 @@ for K, queue in pairs(queues) do
 end
 write_tallies(now)
 if #children.completed > 0 then
-  rarely('drop')(rarely('tell_completed')(rarely('ties_of')(children.completed), now), now)
+  drop(tell_completed(ties_of(children.completed), now), now)
 end
 if #children.failed > 0 then
-  local free = rarely('tell_failed')(rarely('ties_of')(children.failed), now)
+  local free = tell_failed(ties_of(children.failed), now)
   if #free > 0 then
-    rarely('call_off')(free, now)
+    call_off(free, now)
   end
 end
 for _, parent in ipairs(awaiting) do
-  rarely('release_if_free')(parent, now, parent.is_forced, parent.asked)
+  release_if_free(parent, now, parent.is_forced, parent.asked)
 end
 for _, job in ipairs(keyed) do
-  rarely('end_key')(job[1], job[2], job[3], job[4], now)
+  end_key(job[1], job[2], job[3], job[4], now)
 end
 retain_all()
 for K, queue in pairs(queues) do

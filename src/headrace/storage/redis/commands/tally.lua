@@ -1,4 +1,5 @@
 -- uses: clock
+-- flags: no-writes
 -- Tally: what finished in the last minutes, counted by Settle.
 --
 -- ARGV: prefix, now or '', queue or '' for all, minutes.

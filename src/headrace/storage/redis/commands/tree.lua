@@ -1,4 +1,5 @@
 -- uses: clock queues record family followed
+-- flags: no-writes
 -- Tree: a job with its descendants, each followed by its own children.
 --
 -- ARGV: prefix, now or '', queue, id, depth, limit. Answer: rows, one more than the limit if there are more:

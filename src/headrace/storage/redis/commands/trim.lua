@@ -1,4 +1,5 @@
 -- uses: numbering
+-- flags: allow-oom
 -- Trim: remove all but the newest entries of a channel.
 --
 -- ARGV: prefix, now or '', channel, how many stay. Answer: how many went.

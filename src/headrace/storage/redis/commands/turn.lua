@@ -1,6 +1,7 @@
 -- runs: settle claim
+-- flags: allow-oom
 -- A Settle and a Claim that a worker asks for at the same time, in this order.
 --
 -- ARGV: prefix, now or '', then the rest of Settle, then the rest of Claim. Answer: that of Settle, that of Claim.
 
-return { settle({ ARGV[1], ARGV[2], ARGV[3] }), claim({ ARGV[1], ARGV[2], unpack(ARGV, 4) }) }
+return { run_settle({ ARGV[1], ARGV[2], ARGV[3] }), run_claim({ ARGV[1], ARGV[2], unpack(ARGV, 4) }) }

@@ -1,4 +1,5 @@
 -- uses: clock workers
+-- flags: allow-oom
 -- Workers: those that live, in no order.
 --
 -- ARGV: prefix, now or ''. Answer: {now, {what it says of itself, started at, seen at, expires at} of each}.

@@ -1,5 +1,4 @@
--- uses: clock queues place events wake store limits
--- rarely: state parents receive follow capacity cancel family leased
+-- uses: clock queues place events wake store limits state parents receive follow capacity cancel family leased
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
 --
 -- Four of ARGV are an Add: request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
@@ -90,13 +89,13 @@ local function parent_problem(job)
   local key = K .. job[11]
   local state = new[key] and first_state(new[key]) or parents[key]
   if state == nil then
-    state = redis.call('EXISTS', key) == 1 and rarely('state_of')(K, job[11]) or false
+    state = redis.call('EXISTS', key) == 1 and state_of(K, job[11]) or false
     parents[key] = state
   end
   if not state then
     return { 'no-such-parent', job[10], job[11] }
   end
-  if token and not new[key] and not (state == 'active' and rarely('leased')(K, job[11], token)) then
+  if token and not new[key] and not (state == 'active' and leased(K, job[11], token)) then
     return { 'lease-lost', job[10], job[11] }
   end
   if state ~= 'waiting-children' and state ~= 'active' then
@@ -167,11 +166,11 @@ end
 -- The queue and id of who has the key of a job that is not to be stored; else nothing and, if one was drawn, its number.
 local function owner_of(position, job)
   local above = owner_above(job)
-  local key = not above and job[DEDUP] and rarely('taken_key')(job[1], job[DEDUP][1], now)
+  local key = not above and job[DEDUP] and taken_key(job[1], job[DEDUP][1], now)
   if not key then
     return above
   end
-  local does, number = rarely('receive')(key, job, next_number, now)
+  local does, number = receive(key, job, next_number, now)
   if does == 'replaces' then
     replaced[#replaced + 1] = { position - 1, key.owner }
     return nil, number, key
@@ -200,7 +199,7 @@ local function enter(position, job)
   id = id or number
   store_job(K, id, job, number, now, not has_dedups)
   if job[DEDUP] then
-    rarely('give_new_key')(job, id, before, now)
+    give_new_key(job, id, before, now)
   end
   if job[9] then
     flows[#flows + 1] = { K = K, id = id, key = K .. id, follows = job[FOLLOWS] }
@@ -209,12 +208,12 @@ local function enter(position, job)
 end
 
 local function tie(follower, job, bond)
-  rarely('follow')(follower.key, job.key, bond, now)
-  local state = rarely('state_of')(job.K, job.id)
+  follow(follower.key, job.key, bond, now)
+  local state = state_of(job.K, job.id)
   if ended[state] then
-    local value = state == 'failed' and rarely('reason_of')(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
+    local value = state == 'failed' and reason_of(job.key) or redis.call('HGET', job.key, 'returnvalue') or 'null'
     local child = { key = job.key, value = value }
-    table.insert(ended[state], { child = child, parent = rarely('follower_of')(follower.key), is_followed = true })
+    table.insert(ended[state], { child = child, parent = follower_of(follower.key), is_followed = true })
   end
 end
 
@@ -226,17 +225,17 @@ local function tie_followers()
       local K = queue_key(queue)
       local jobs = { { K = K, id = id, key = K .. id } }
       if bond == 'finally' then
-        jobs = rarely('family_of')(K, queue, id, math.huge)
+        jobs = family_of(K, queue, id, math.huge)
       end
       for _, job in ipairs(redis.call('EXISTS', K .. id) == 1 and jobs or {}) do
         tie(follower, job, bond)
       end
     end
   end
-  rarely('drop')(rarely('tell_completed')(ended.completed, now), now)
-  local free = rarely('tell_failed')(ended.failed, now)
+  drop(tell_completed(ended.completed, now), now)
+  local free = tell_failed(ended.failed, now)
   if #free > 0 then
-    rarely('call_off')(free, now)
+    call_off(free, now)
   end
 end
 
@@ -259,7 +258,7 @@ local function add(first)
   if has_dedups or is_bounded(needed) then
     line_up() -- what earlier Adds have left, for this one may look at it
   end
-  local refusal = is_bounded(needed) and rarely('full')(jobs, existing, now)
+  local refusal = is_bounded(needed) and full(jobs, existing, now)
   if refusal then
     return refusal
   end
@@ -284,7 +283,7 @@ local function add(first)
     tie_followers()
   end
   for _, parent in ipairs(flows) do
-    rarely('release_if_free')(parent, now) -- nothing to wait for
+    release_if_free(parent, now) -- nothing to wait for
   end
   if request ~= '' then
     local kept_answer = cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept })

@@ -1,8 +1,6 @@
 -- uses: events leave keys parents follow
 -- What goes with a job; and removal by hand, which is an event, and what has not finished takes its dedup key along.
 
-local drop
-
 -- The children of a job that goes have no parent.
 local function orphan(key)
   local families = {
@@ -57,7 +55,7 @@ local function erase(keys, now)
 end
 
 -- First all leave their states, so that none of them is released by the end of another.
-function drop(jobs, now)
+local function drop(jobs, now)
   local keys = {}
   for i, job in ipairs(jobs) do
     emit(job.K, 'removed', job.id, 'prev', word_of(job.state))

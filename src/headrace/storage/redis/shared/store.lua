@@ -1,5 +1,4 @@
--- uses: queues place events
--- rarely: lines deadlines follow
+-- uses: queues place events lines deadlines follow
 -- A new job, against which nothing speaks: one of an Add, or one that was kept for the end of another. It is a list
 -- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
 --  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil,
@@ -19,7 +18,7 @@ local function write_job(K, id, job, number, now)
       'priority', job[6], 'parentKey', parent_key, 'parent', job[12],
       'hrp', redis.call('HINCRBY', parent_key, 'hrk', 1))
     redis.call('SADD', parent_key .. ':dependencies', key)
-    rarely('follow_below')(parent_key, key, now)
+    follow_below(parent_key, key, now)
   else
     redis.call('HSET', key, 'name', job[3], 'data', job[4], 'opts', job[5], 'timestamp', now, 'delay', job[7],
       'priority', job[6])
@@ -30,7 +29,7 @@ local function write_job(K, id, job, number, now)
   if job[EXPIRES] then
     local at = now + job[EXPIRES]
     redis.call('HSET', key, 'hre', string.format('%.0f:%s', at, job[WHY]))
-    rarely('watch_deadline')(job[1], id, number, at)
+    watch_deadline(job[1], id, number, at)
   end
 end
 
@@ -71,7 +70,7 @@ local function store_job(K, id, job, number, now, is_to_line_up)
   know(job[1])
   write_job(K, id, job, number, now)
   if limits_of(K).per_key then
-    rarely('enroll')(K, id)
+    enroll(K, id)
   end
   emit(K, 'added', id, 'name', job[3])
   place_job(K, id, job, now, is_to_line_up)

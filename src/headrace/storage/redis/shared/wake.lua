@@ -1,5 +1,4 @@
--- uses: limits
--- rarely: turns
+-- uses: limits turns
 -- Wakes sleeping workers by BullMQ's marker: member '0' says that there is work, '1' when the next delayed job is due.
 
 local woken = {} -- queues with new work
@@ -20,7 +19,7 @@ end
 local function wake()
   for K in pairs(woken) do
     if limits_of(K).per_key then
-      rarely('arrange')(K)
+      arrange(K)
     end
     if not is_closed(K) then
       redis.call('ZADD', K .. 'marker', 0, '0')
