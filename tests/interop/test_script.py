@@ -13,7 +13,7 @@ DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
 FUNCTION = re.compile(r"\bfunction (\w+)")
 GIVEN = re.compile(r"\bfunction ?[\w.]*\(([^)]*)\)")
 WORD = re.compile(r"(?<![.\w:])[A-Za-z_]\w*")
-BEGIN = re.compile(r"begins\[#begins \+ 1\] = function\(\)\n(.*?)\nend\n", re.DOTALL)
+KEPT = re.compile(r"(anew|begins)\[#\1 \+ 1\] = function\(\)\n(.*?)\nend\n", re.DOTALL)
 
 
 def names_in(text: str) -> set[str]:
@@ -45,10 +45,12 @@ def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
 
 def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> None:
     text = script("claim").text
-    begun = "\n".join(BEGIN.findall(text))
-    assert "woken = {}" in begun
-    assert "DEADLINES = ARGV[1]" in begun  # in capitals, but of this call
-    run = text.partition("function run_claim(ARGV)\n")[2]
+    begun = "\n".join(statements for where, statements in KEPT.findall(text) if where == "begins")
+    anew = "\n".join(statements for where, statements in KEPT.findall(text) if where == "anew")
+    assert "if next(woken) then woken = {} end" in begun
+    assert "instant = nil" in begun
+    assert "DEADLINES = ARGV[1]" in anew  # in capitals, but of a prefix
+    run = text.partition("function run_claim(ARGV, before)\n")[2]
     for part in ("PROMOTED_MAX = 1000", "function serve("):
         assert text.count(part) == 1
         assert part not in begun + run

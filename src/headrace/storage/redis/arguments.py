@@ -92,17 +92,24 @@ def _sources(sources: tuple[Source, ...]) -> bytes:
 
 
 def _settlement(settlement: Settlement) -> tuple[object, ...]:
-    s, keep, failure = settlement, settlement.keep, settlement.failure
-    reason = trace = written = None
-    if failure is not None:
-        reason, trace = failure.reason, trace_of(failure) if failure.attempt else None
-        written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
-    cause = (failure or UNTOLD).cause if s.to == "failed" else None
-    result = (s.result if s.result is not None else "null") if s.to == "completed" else None
-    return (
-        s.queue, s.id, s.token, s.to, s.is_counted, s.delay_ms, s.rest_ms, s.is_front, result, reason, trace, written,
-        keep.count if keep else None, keep.age_ms if keep else None, cause, s.name, bucket(s.waited_ms),
-    )  # fmt: skip
+    s, keep = settlement, settlement.keep
+    is_completed = s.to == "completed"
+    result = (s.result if s.result is not None else "null") if is_completed else None
+    usual = s.queue, s.id, s.token, s.to, s.name, bucket(s.waited_ms), result
+    if is_completed and s.is_counted and not s.rest_ms:
+        return (*usual, keep.count, keep.age_ms) if keep else usual
+    bounds = (keep.count, keep.age_ms) if keep else (None, None)
+    return *usual, *bounds, not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s)
+
+
+def _failure(settlement: Settlement) -> tuple[str | None, ...]:
+    """The reason, the trace if an attempt was made, the record, the cause if it is final."""
+    failure = settlement.failure
+    cause = (failure or UNTOLD).cause if settlement.to == "failed" else None
+    if failure is None:
+        return None, None, None, cause
+    written = _json(msgspec.structs.replace(failure, at=0)).decode()  # the script appends the instant
+    return failure.reason, trace_of(failure) if failure.attempt else None, written, cause
 
 
 ARGUMENTS: Final[dict[type, Callable[[Any, Keys], tuple[Word, ...]]]] = {

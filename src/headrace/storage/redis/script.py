@@ -1,8 +1,9 @@
 """The libraries of functions that the store loads into Redis: one a command, put together with the shared pieces.
 
-What a text makes at its left edge is made once, when the library is loaded: its functions, and what is written in
-capitals and does not look at ARGV. All else that stands there is done anew in each call, first that of the pieces, then
-that of the command. So every function of a library may call every other, in whatever order they stand.
+Of what stands at the left edge of a text, its functions are made once, when the library is loaded, and so is what has a
+name in capitals (`K`, the key of a queue, is none); if that looks at ARGV, again whenever a call has another prefix. All
+else is done in each call, first that of the pieces, then that of the command. So every function of a library may call
+every other, in whatever order they stand.
 
 A library is named after what is in it. Several versions of us stand side by side on one server, each with its own.
 """
@@ -21,10 +22,11 @@ FLAGS: Final = "-- flags: "
 PACKAGE: Final = "headrace.storage.redis"
 
 _HEADER: Final = re.compile(r"^-- (?:uses|runs|flags): .*\n", re.MULTILINE)
-_COMMENT: Final = re.compile(r"^ *--.*\n", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^ *--.*\n| +-- .*", re.MULTILINE)
 _CLOSER: Final = re.compile(r"(?:end|else|elseif|until|\}|\))\b|[})]")
 _FUNCTION: Final = re.compile(r"(?:local )?function (?P<name>[\w.]+)\(")
 _LOCAL: Final = re.compile(r"local (?P<names>\w+(?:, \w+)*)(?P<value> = (?P<of>.*))?", re.DOTALL)
+_CAPITALS: Final = re.compile(r"[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _GIVEN: Final = re.compile(r"\b(?:ARGV|KEYS)\b")
 
@@ -43,6 +45,8 @@ class Piece(Struct, frozen=True):
     """What it declares at its left edge."""
     made: list[str]
     """Constants and functions."""
+    prefixed: list[str]
+    """What is made of the prefix."""
     done: list[str]
     """What is done in each call."""
     words: frozenset[str]
@@ -63,7 +67,9 @@ def script(command: str) -> Script:
     flags = ", ".join(f"'{flag}'" for flag in _named(own, FLAGS))
     register = (
         f"redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = function(keys, args)\n"
-        f"KEYS, ARGV = keys, args\nfor i = 1, #begins do begins[i]() end\nreturn run_{command}(args)\nend }}\n"
+        "KEYS, ARGV = keys, args\n"
+        "if ARGV[1] ~= served then served = ARGV[1] for i = 1, #anew do anew[i]() end end\n"
+        f"for i = 1, #begins do begins[i]() end\nreturn run_{command}(args, 2)\nend }}\n"
     )
     return Script(name, f"#!lua name={name}\n{text}{register}")
 
@@ -91,13 +97,20 @@ def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
     for piece in shared.values():
         used = frozenset().union(*(each.words for each in parts if each is not piece))
         outside += [name for name in piece.names if name in used]
-        begin = f"begins[#begins + 1] = function()\n{_lines(piece.done)}end\n" if piece.done else ""
-        blocks.append(_block([name for name in piece.names if name not in used], piece, begin))
+        inside = [name for name in piece.names if name not in used]
+        last = _kept("anew", piece.prefixed) + _kept("begins", piece.done)
+        blocks.append(_block(inside, piece, last))
     for name, piece in commands.items():
-        blocks.append(_block(piece.names, piece, f"function run_{name}(ARGV)\n{_lines(piece.done)}end\n"))
+        blocks.append(_block(piece.names, piece, f"function run_{name}(ARGV, before)\n{_lines(piece.done)}end\n"))
     twice = {name for name in outside if outside.count(name) > 1}
     assert not twice, f"two texts declare {twice}"
-    return f"local KEYS, ARGV\nlocal begins = {{}}\nlocal {', '.join(outside)}\n{''.join(blocks)}"
+    head = "local KEYS, ARGV, served\nlocal anew, begins = {}, {}\n"
+    return f"{head}local {', '.join(outside)}\n{''.join(blocks)}"
+
+
+def _kept(where: str, statements: list[str]) -> str:
+    """A list of functions with one more, that does this."""
+    return f"{where}[#{where} + 1] = function()\n{_lines(statements)}end\n" if statements else ""
 
 
 def _block(inside: list[str], piece: Piece, last: str) -> str:
@@ -112,6 +125,7 @@ def _lines(statements: list[str]) -> str:
 def _piece(text: str) -> Piece:
     names: list[str] = []
     made: list[str] = []
+    prefixed: list[str] = []
     done: list[str] = []
     bare = _COMMENT.sub("", _HEADER.sub("", text))
     for statement in _statements(bare):
@@ -121,11 +135,17 @@ def _piece(text: str) -> Piece:
             made.append(statement.removeprefix("local "))
         elif local := _LOCAL.match(statement):
             names += local["names"].split(", ")
-            is_constant = local["names"].isupper() and not _GIVEN.search(statement)
-            (made if is_constant else done).append(f"{local['names']} = {local['of'] or 'nil'}")
+            value = f"{local['names']} = {local['of'] or 'nil'}"
+            if _CAPITALS.fullmatch(local["names"]):
+                (prefixed if _GIVEN.search(statement) else made).append(value)
+            elif local["of"] == "{}":
+                made.append(value)
+                done.append(f"if next({local['names']}) then {value} end")  # an empty one is as good as a new one
+            else:
+                done.append(value)
         else:
             done.append(statement)
-    return Piece(names, made, done, frozenset(_WORD.findall(bare)))
+    return Piece(names, made, prefixed, done, frozenset(_WORD.findall(bare)))
 
 
 def _statements(text: str) -> list[str]:

@@ -21,24 +21,19 @@ def tallied(_: Tally, reply: Any, __: Keys) -> Tallied:
 
 
 def _records(queue: str, at: int, flat: list[str]) -> list[TallyRecord]:
-    fields = {field: int(count) for field, count in zip(flat[::2], flat[1::2], strict=True)}
-    names = sorted(field[1:] for field in fields if field[0] == "c")
+    sums: dict[str, list[list[int]]] = {}  # by name: completed, failed, and both by their buckets
+    for field, count in zip(flat[::2], flat[1::2], strict=True):
+        number, is_sum, name = field.partition(" ")
+        if is_sum and number.isdigit():
+            of_name = sums.setdefault(name, [[0, 0], [0] * BUCKETS, [0] * BUCKETS])
+            target, buckets = divmod(int(number), BUCKETS * BUCKETS)
+            waited, ran = divmod(buckets, BUCKETS)
+            for counts, place in zip(of_name, (target, waited, ran), strict=True):
+                counts[place] += int(count)
     return [
-        TallyRecord(
-            at,
-            name,
-            fields[f"c{name}"],
-            fields.get(f"f{name}", 0),
-            _buckets(fields, "w", name),
-            _buckets(fields, "r", name),
-            queue,
-        )
-        for name in names
+        TallyRecord(at, name, done, failed, tuple(waits), tuple(runs), queue)
+        for name, ((done, failed), waits, runs) in sorted(sums.items())
     ]
-
-
-def _buckets(fields: dict[str, int], kind: str, name: str) -> tuple[int, ...]:
-    return tuple(fields.get(f"{kind}{bucket} {name}", 0) for bucket in range(BUCKETS))
 
 
 CALLS: Final[dict[type, Call]] = {Tally: Call("tally", tally, tallied)}

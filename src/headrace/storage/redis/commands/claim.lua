@@ -2,8 +2,8 @@
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
--- ARGV: prefix, now or '', token, lease in ms, worker, limit, the sources as MessagePack: [queue, names or nil],
--- names being a map of each name to true.
+-- ARGV: prefix, now or '', then after `before` of them the token, lease in ms, worker, limit, the sources as MessagePack:
+-- [queue, names or nil], names being a map of each name to true.
 -- Answer: {ms until asking again makes sense or -1, rows, now [, chains of BullMQ's job schedulers]}; a row is FIELDS, then the
 -- id, the number of the source, and for the few that have them MORE.
 
@@ -13,13 +13,30 @@ local NAME, OPTIONS, STARTED, DEFERRED, ID, SOURCE = 1, 3, 6, 7, 10, 11
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
-local prefix, token, lease_ms, worker, limit = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
-local sources = cmsgpack.unpack(ARGV[7])
-local is_frozen = ARGV[2] ~= ''
+local DECODED_MAX = 100
+local DECODED = { count = 0 } -- sources by their text: workers ask for the same again and again
+
+local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
+local token, lease_ms = ARGV[before + 1], tonumber(ARGV[before + 2])
+local worker, limit = ARGV[before + 3], tonumber(ARGV[before + 4])
 local now = clock(ARGV[2])
 local rest_of_lease = lease_rest(now + lease_ms, token)
-local rows, soonest = {}, nil
+local rows = {}
 local chains = {}
+local soonest
+local named = {}
+
+local function sources_of(text)
+  if not DECODED[text] then
+    if DECODED.count >= DECODED_MAX then
+      DECODED = { count = 0 }
+    end
+    DECODED[text], DECODED.count = cmsgpack.unpack(text), DECODED.count + 1
+  end
+  return DECODED[text]
+end
+
+local sources = sources_of(ARGV[before + 5])
 
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
@@ -228,7 +245,6 @@ local function serve(source, queue, names)
   end
 end
 
-local named = {}
 for _, entry in ipairs(sources) do
   if not named[entry[1]] then
     named[entry[1]] = true

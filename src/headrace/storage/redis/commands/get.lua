@@ -6,7 +6,8 @@
 -- Answer: for each job its record, or false; with fingerprints {now, the records, the fingerprints}
 
 local now, is_marked = clock(ARGV[2]), ARGV[4] ~= nil
-local records, marks = {}, {}
+local records = {}
+local marks = {}
 for i, ref in ipairs(cmsgpack.unpack(ARGV[3])) do
   local K, id = queue_key(ref[1]), ref[2]
   records[i] = record_of(K, id, now)

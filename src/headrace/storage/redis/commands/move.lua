@@ -60,7 +60,10 @@ function ACTIONS.move(job)
   return refusal
 end
 
-local refusals, requested, moved, asked = {}, {}, {}, {}
+local refusals = {}
+local requested = {}
+local moved = {}
+local asked = {}
 
 -- The members of a flow that the action starts from; a refusal if there is none.
 local function members_of(root)

@@ -7,7 +7,8 @@
 
 local lease_ms, is_frozen = tonumber(ARGV[3]), ARGV[2] ~= ''
 local now = clock(ARGV[2])
-local lost, asked = {}, {}
+local lost = {}
+local asked = {}
 
 local function renew(i, K, id, token)
   local key = K .. id

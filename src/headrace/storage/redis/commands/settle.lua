@@ -4,10 +4,7 @@
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
 -- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
--- ARGV: prefix, now or '', the settlements as MessagePack:
--- [queue, id, token, to, is counted, delay, rest, is front, result or nil, reason or nil,
---  trace or nil if no attempt was made, failure JSON, keep count or nil, keep age or nil,
---  cause of a failure, name, bucket of the wait]
+-- ARGV: prefix, now or '', then after `before` of them the settlements as MessagePack, see shared/outcome.
 -- Answer: the positions whose lease is lost.
 
 local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
@@ -18,16 +15,29 @@ local SHARE = 4 -- when at least one of so many active jobs is settled, their li
 local prefix = ARGV[1]
 local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
-local settlements = cmsgpack.unpack(ARGV[3])
 local queues = {} -- queue key -> what is written once a queue
-local children = { completed = {}, failed = {} }
-local awaiting, keyed, bounded = {}, {}, {}
+local in_order = {} -- the same, as they came
+local completed = {} -- jobs for which others wait
+local failed = {}
+local awaiting = {}
+local keyed = {}
+local bounded = {}
 
-local function queue_of(K, count)
-  local queue = { gone = {}, locks = {}, completed = {}, failed = {}, ended = { completed = 0, failed = 0 } }
+local function meet_queue(K, name)
+  local queue = {
+    K = K, name = name, count = 0, length = 0, active = false, is_active = false, since = false, is_finishing = false,
+    gone = {}, locks = {}, completed = {}, failed = false, completions = 0, failures = 0,
+  }
+  queues[K], in_order[#in_order + 1] = queue, queue
+  know_again(name) -- what was leased was claimed
+  return queue
+end
+
+local function look_at_active(queue)
+  local K = queue.K
   local length = redis.call('LLEN', K .. 'active')
   queue.length = length
-  if count > 1 and length <= SHARE * count then
+  if queue.count > 1 and length <= SHARE * queue.count then
     queue.active, queue.is_active = redis.call('LRANGE', K .. 'active', 0, -1), {}
     for _, id in ipairs(queue.active) do
       queue.is_active[id] = true
@@ -36,7 +46,6 @@ local function queue_of(K, count)
     local oldest = redis.call('LINDEX', K .. 'active', -1)
     queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
   end
-  return queue
 end
 
 -- The newest stand at the left. An old job is nearer to the right end.
@@ -68,24 +77,34 @@ local function write_active(K, queue)
   end
 end
 
-local function finish(K, queue, key, settlement, job, made, reason)
-  local id, target = settlement[2], settlement[4]
-  local value = reason or settlement[9]
-  queue.ended[target] = queue.ended[target] + 1
-  if target == 'completed' then
-    redis.call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', made)
-    emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
+local function complete(K, queue, key, id, value, made)
+  redis.call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', made)
+  emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
+  queue.completions = queue.completions + 1
+  return queue.completed
+end
+
+local function fail(K, queue, key, id, reason, made, cause)
+  redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now, 'atm', made)
+  if cause == cause_of(reason) then
+    emit(K, 'failed', id, 'failedReason', reason, 'prev', 'active')
   else
-    redis.call('HSET', key, 'failedReason', value, 'finishedOn', now, 'atm', made)
-    local cause = settlement[15]
-    if cause == cause_of(value) then
-      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active')
-    else
-      emit(K, 'failed', id, 'failedReason', value, 'prev', 'active', 'hr', change('failed', 'active', cause))
-    end
-    if made >= attempts_of(key) then
-      emit(K, 'retries-exhausted', id, 'attemptsMade', made)
-    end
+    emit(K, 'failed', id, 'failedReason', reason, 'prev', 'active', 'hr', change('failed', 'active', cause))
+  end
+  if made >= attempts_of(key) then
+    emit(K, 'retries-exhausted', id, 'attemptsMade', made)
+  end
+  queue.failures = queue.failures + 1
+  queue.failed = queue.failed or {}
+  return queue.failed
+end
+
+local function finish(K, queue, key, settlement, job, made, reason)
+  local id, list, value, others = settlement[ID], nil, reason or settlement[RESULT], nil
+  if settlement[TO] == 'completed' then
+    list, others = complete(K, queue, key, id, value, made), completed
+  else
+    list, others = fail(K, queue, key, id, value, made, settlement[CAUSE]), failed
   end
   if job[DEFERRED] then
     redis.call('HDEL', key, 'defa', 'hrd')
@@ -94,78 +113,72 @@ local function finish(K, queue, key, settlement, job, made, reason)
     strike(K, id)
   end
   if job[DEID] then
-    keyed[#keyed + 1] = { K, settlement[1], id, job[DEID] }
+    keyed[#keyed + 1] = { K, settlement[QUEUE], id, job[DEID] }
   end
   if job[PARENT_KEY] or job[FOLLOWED_BY] then
-    table.insert(children[target], {
-      key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = settlement[10],
-    })
+    others[#others + 1] = {
+      key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = settlement[REASON],
+    }
   end
   queue.is_finishing = true
-  if settlement[13] ~= 0 then
-    local list = queue[target]
-    list[#list + 1], list[#list + 2] = now, id
+  if settlement[KEEP] ~= 0 then
+    local count = #list
+    list[count + 1], list[count + 2] = now, id
   end
-  if settlement[13] or settlement[14] then
+  if settlement[KEEP] or settlement[KEEP_MS] then
     bounded[#bounded + 1] = settlement
   end
 end
 
-local function let_go(settlement, held_by)
-  local K, id = queue_key(settlement[1]), settlement[2]
-  local key, queue = K .. id, queues[K]
-  if not holds(key, held_by, settlement[3]) or not leave_active(K, queue, id) then
+local function let_go(K, queue, key, settlement, held_by)
+  if not holds(key, held_by, settlement[TOKEN]) or not leave_active(K, queue, settlement[ID]) then
     return false
   end
-  queue.gone[#queue.gone + 1] = id
-  queue.locks[#queue.locks + 1] = key .. ':lock'
+  local count = #queue.gone + 1
+  queue.gone[count], queue.locks[count] = settlement[ID], key .. ':lock'
   return true
 end
 
-local function settle(settlement)
-  local K, id = queue_key(settlement[1]), settlement[2]
-  local key, queue = K .. id, queues[K]
+local function settle(K, queue, key, settlement)
   local job = redis.call('HMGET', key, 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq')
   if not job[PRIORITY] then
     return false -- somebody deleted it
   end
-  local made = (tonumber(job[MADE]) or 0) + (settlement[5] and 1 or 0)
-  local reason = settlement[4] ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
-  if settlement[4] == 'completed' or settlement[4] == 'failed' then
-    tally(settlement[1], settlement[16], settlement[4], settlement[17], now - (tonumber(job[STARTED]) or now))
+  local to = settlement[TO]
+  local made = (tonumber(job[MADE]) or 0) + (settlement[UNCOUNTED] and 0 or 1)
+  local reason = to ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
+  if to == 'completed' or to == 'failed' then
+    tally(queue.name, settlement[TASK], to, settlement[WAIT], now - (tonumber(job[STARTED]) or now))
     finish(K, queue, key, settlement, job, made, reason)
   else
-    if settlement[5] then
+    if not settlement[UNCOUNTED] then
       redis.call('HSET', key, 'atm', made)
     end
     go_on(K, key, settlement, tonumber(job[PRIORITY]), awaiting, now)
   end
-  if settlement[7] > 0 then
-    rest(K, prefix .. '~:' .. settlement[1] .. ':', settlement[7], now, is_frozen)
+  if settlement[REST] then
+    rest(K, prefix .. '~:' .. queue.name .. ':', settlement[REST], now, is_frozen)
   end
   return true
 end
 
--- Of a queue of which a worker of Node's keeps metrics.
-local function write_metrics(K, ended)
-  for target, count in pairs(ended) do
-    if count > 0 and redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
-      count_metrics(K, target, count, now)
-    end
-  end
-end
-
 local function write_together(K, queue)
-  for _, target in ipairs({ 'completed', 'failed' }) do
-    if #queue[target] > 0 then
-      redis.call('ZADD', K .. target, unpack(queue[target]))
-    end
+  if #queue.gone == 0 then
+    return
   end
-  if #queue.gone > 0 then
-    if redis.call('EXISTS', K .. 'stalled', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
-      redis.call('SREM', K .. 'stalled', unpack(queue.gone))
-      write_metrics(K, queue.ended)
-    end
+  redis.call('DEL', unpack(queue.locks))
+  if queue.active then
+    write_active(K, queue)
+  end
+  if #queue.completed > 0 then
+    redis.call('ZADD', K .. 'completed', unpack(queue.completed))
+  end
+  if queue.failed and #queue.failed > 0 then
+    redis.call('ZADD', K .. 'failed', unpack(queue.failed))
+  end
+  if redis.call('EXISTS', K .. 'stalled', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
+    redis.call('SREM', K .. 'stalled', unpack(queue.gone))
+    write_metrics(K, queue.completions, queue.failures, now)
   end
 end
 
@@ -178,11 +191,11 @@ end
 local function retain_all()
   local last
   for _, settlement in ipairs(bounded) do
-    local K, target = queue_key(settlement[1]), settlement[4]
-    local count, age_ms = settlement[13], settlement[14]
+    local K, target = queue_key(settlement[QUEUE]), settlement[TO]
+    local count, age_ms = settlement[KEEP], settlement[KEEP_MS]
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
-      erase({ K .. settlement[2] }, now)
+      erase({ K .. settlement[ID] }, now)
     elseif rule ~= last and is_any_to_go(K, target, count, age_ms) then
       retain(K, target, count, age_ms, now)
     end
@@ -205,42 +218,35 @@ local function look_around(K, queue)
   end
 end
 
-local keys, lost, counts = {}, {}, {}
+local settlements = cmsgpack.unpack(ARGV[before + 1])
+local lost = {}
+local locks = {}
 for i, settlement in ipairs(settlements) do
-  local K = queue_key(settlement[1])
-  keys[i], counts[K] = K .. settlement[2] .. ':lock', (counts[K] or 0) + 1
+  local K = queue_key(settlement[QUEUE])
+  local queue = queues[K] or meet_queue(K, settlement[QUEUE])
+  queue.count = queue.count + 1
+  locks[i] = K .. settlement[ID] .. ':lock'
 end
-for K, count in pairs(counts) do
-  queues[K] = queue_of(K, count)
+for _, queue in ipairs(in_order) do
+  look_at_active(queue)
 end
-local locks = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
-local is_let_go = {}
+local held_by = #locks > 0 and redis.call('MGET', unpack(locks)) or {}
 for i, settlement in ipairs(settlements) do
-  is_let_go[i] = let_go(settlement, locks[i])
-end
--- This before all else: a server whose memory is full lets a script go on after a write that takes no room.
-for K, queue in pairs(queues) do
-  if #queue.gone > 0 then
-    redis.call('DEL', unpack(queue.locks))
-    if queue.active then
-      write_active(K, queue)
-    end
-  end
-end
-for i, settlement in ipairs(settlements) do
-  if not (is_let_go[i] and settle(settlement)) then
+  local K = queue_key(settlement[QUEUE])
+  local queue, key = queues[K], K .. settlement[ID]
+  if not (let_go(K, queue, key, settlement, held_by[i]) and settle(K, queue, key, settlement)) then
     lost[#lost + 1] = i - 1
   end
 end
-for K, queue in pairs(queues) do
-  write_together(K, queue)
+for _, queue in ipairs(in_order) do
+  write_together(queue.K, queue)
 end
 write_tallies(now)
-if #children.completed > 0 then
-  drop(tell_completed(ties_of(children.completed), now), now)
+if #completed > 0 then
+  drop(tell_completed(ties_of(completed), now), now)
 end
-if #children.failed > 0 then
-  local free = tell_failed(ties_of(children.failed), now)
+if #failed > 0 then
+  local free = tell_failed(ties_of(failed), now)
   if #free > 0 then
     call_off(free, now)
   end
@@ -252,8 +258,8 @@ for _, job in ipairs(keyed) do
   end_key(job[1], job[2], job[3], job[4], now)
 end
 retain_all()
-for K, queue in pairs(queues) do
-  look_around(K, queue)
+for _, queue in ipairs(in_order) do
+  look_around(queue.K, queue)
 end
 trim_events()
 wake()

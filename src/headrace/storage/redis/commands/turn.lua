@@ -4,4 +4,4 @@
 --
 -- ARGV: prefix, now or '', then the rest of Settle, then the rest of Claim. Answer: that of Settle, that of Claim.
 
-return { run_settle({ ARGV[1], ARGV[2], ARGV[3] }), run_claim({ ARGV[1], ARGV[2], unpack(ARGV, 4) }) }
+return { run_settle(ARGV, 2), run_claim(ARGV, 3) }

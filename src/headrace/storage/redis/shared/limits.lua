@@ -9,7 +9,7 @@ end
 
 local function per_key_of(K, text)
   local start = ARGV[1] .. ':' -- a parent may be of another prefix, which is not ours to arrange
-  if text and string.sub(K, 1, #start) == start then
+  if string.sub(K, 1, #start) == start then
     local member, capacity = next(cjson.decode(text))
     return { member = member, running = capacity.running, waiting = capacity.waiting }
   end
@@ -22,7 +22,7 @@ local function limits_of(K)
     limits[K] = {
       is_paused = meta[1], concurrency = tonumber(meta[2]), max_waiting = tonumber(meta[5]),
       rate = meta[3] and meta[4] and { most = tonumber(meta[3]), per_ms = tonumber(meta[4]) },
-      per_key = per_key_of(K, meta[6]), events_max = tonumber(meta[7]),
+      per_key = meta[6] and per_key_of(K, meta[6]), events_max = tonumber(meta[7]),
     }
   end
   return limits[K]

@@ -31,3 +31,16 @@ local function count_metrics(K, target, count, now)
     redis.call('HSET', key, 'prevTS', now, 'prevCount', before)
   end
 end
+
+-- Of a queue of which a worker of Node's keeps metrics.
+local function write_metrics(K, completions, failures, now)
+  if redis.call('EXISTS', K .. 'metrics:completed', K .. 'metrics:failed') == 0 then
+    return
+  end
+  if completions > 0 then
+    count_metrics(K, 'completed', completions, now)
+  end
+  if failures > 0 then
+    count_metrics(K, 'failed', failures, now)
+  end
+end

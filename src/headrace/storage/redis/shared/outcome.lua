@@ -1,21 +1,27 @@
 -- uses: place events failure
--- What a settlement does that is no success.
+-- A settlement, and what one does that is no success. It is a list [queue, id, token, to, name, bucket of the wait, and
+-- for completed jobs the result]; if it has bounds [how many are kept or nil, for how many ms or nil]; and if it is more
+-- than a success [is not counted, delay, rest in ms or nil, is front, reason, trace if an attempt was made, failure JSON,
+-- cause of a failure].
+
+local QUEUE, ID, TOKEN, TO, TASK, WAIT, RESULT, KEEP, KEEP_MS = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 10, 11, 12, 13, 14, 15, 16, 17
 
 -- The words that BullMQ stored with a deferred failure are kept; ours are beside them.
 local function record_failure(key, settlement, deferred, now)
-  local is_final = settlement[4] == 'failed'
-  local reason = is_final and deferred or settlement[10] or (is_final and 'failed')
-  if not settlement[10] then
+  local is_final = settlement[TO] == 'failed'
+  local reason = is_final and deferred or settlement[REASON] or (is_final and 'failed')
+  if not settlement[REASON] then
     return reason
   end
-  local line = stamped(settlement[12], now)
+  local line = stamped(settlement[FAILURE], now)
   redis.call('HSET', key, 'failedReason', reason)
   if is_final then
     redis.call('HSET', key, 'hrw', line)
   end
-  if settlement[11] then
+  if settlement[TRACE] then
     local past = redis.call('HMGET', key, 'stacktrace', 'hrf')
-    redis.call('HSET', key, 'stacktrace', stack_with(past[1], settlement[11]),
+    redis.call('HSET', key, 'stacktrace', stack_with(past[1], settlement[TRACE]),
       'hrf', history_with(past[2], line))
   end
   return reason
@@ -28,13 +34,13 @@ end
 
 -- A job that has not finished; one that waits for children is put to those that are `awaiting`.
 local function go_on(K, key, settlement, priority, awaiting, now)
-  local id, to, delay = settlement[2], settlement[4], settlement[6]
+  local id, to, delay = settlement[ID], settlement[TO], settlement[DELAY]
   if to == 'delayed' then
     redis.call('HSET', key, 'delay', delay)
     delay_until(K, id, now + delay)
     emit(K, 'delayed', id, 'delay', now + delay)
   elseif to == 'waiting' then
-    local put = settlement[8] and push_front or push_back
+    local put = settlement[IS_FRONT] and push_front or push_back
     put(K, id, priority, now)
     emit_ready(K, id, priority, 'active')
   else

@@ -22,6 +22,11 @@ local function ref_of(key)
   return string.match(key, '([^:]*):([^:]*)$')
 end
 
+-- A queue that is known to be there.
+local function know_again(queue)
+  known[queue] = true
+end
+
 local function know(queue)
   if not known[queue] and not redis.call('ZSCORE', KEYS[1], queue) then
     local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
