@@ -80,6 +80,7 @@ def test_a_server_in_order_is_told_so_check_by_check(call: Call, server: valkey.
         ({"appendonly": "no", "save": ""}, "durable", "fail", "a restart of the server loses all jobs"),
         ({"appendonly": "no", "save": "60 1"}, "durable", "warn", "a crash loses all jobs since the last snapshot"),
         ({"appendfsync": "everysec"}, "durable", "warn", "a power cut may cost the last two seconds"),
+        ({"aof_load_truncated": "yes"}, "durable", "warn", "killed in the middle of a write, it may lose jobs"),
         ({"appendfsync": "no"}, "durable", "fail", "a power cut may cost half a minute"),
         ({"maxmemory": 1 << 30}, "", "ok", "of 1.0 GiB are in use"),
     ],
@@ -182,6 +183,7 @@ GOOD = ServerFacts(
     eviction="noeviction",
     has_log=True,
     fsync="always",
+    cuts_log=False,
     snapshots="",
     is_open=False,
     memory=1,
@@ -207,6 +209,10 @@ GOOD = ServerFacts(
         ({"is_verified": False}, "tls", "fail"),
         ({"is_local": True, "is_verified": False}, "", "ok"),
         ({"has_log": False, "snapshots": None}, "durable", "warn"),
+        ({"cuts_log": True}, "durable", "warn"),
+        ({"cuts_log": True, "product": "Valkey", "version": (8, 1, 9)}, "durable", "warn"),
+        ({"cuts_log": True, "product": "Valkey", "version": (8, 1, 10)}, "", "ok"),
+        ({"cuts_log": True, "has_log": False}, "durable", "fail"),
     ],
 )
 def test_what_one_server_here_does_not_show(facts: dict[str, Any], check: str, verdict: Verdict) -> None:

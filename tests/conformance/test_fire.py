@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headrace.core.commands import Configure, Fire, Fired, Forget, Move, Remove
+from headrace.core.commands import Add, Configure, Fire, Fired, Forget, Move, Remove
 from headrace.core.errors import NoSuchParent, QueueFull
 from headrace.core.jobs import Parent, Slot
 from headrace.core.schedule_errors import NoSuchSchedule, ScheduleChanged
@@ -171,6 +171,21 @@ async def test_by_hand_a_request_that_comes_again_tells_of_the_first_job_though_
     await put(desk, "s", plan(job=new("work", queue="elsewhere")), version=2)
     assert await desk.run(Fire("s", request_id="r")) == Fired(ref("1"))
     assert (await read(desk)).job == ref("1")
+
+
+async def test_by_hand_a_request_that_was_answered_without_a_job_adds_none(desk: Desk) -> None:
+    known = await put(desk, "s")
+    await desk.run(Add((), "r"))
+    assert await desk.run(Fire("s", request_id="r")) == Fired()
+    assert await read(desk) == known
+    assert await desk.counts() == {}
+
+
+async def test_by_hand_a_request_that_was_answered_with_several_jobs_tells_of_the_first(desk: Desk) -> None:
+    await put(desk, "s")
+    await desk.run(Add((new("a", queue="elsewhere"), new("b")), "r"))
+    assert await desk.run(Fire("s", request_id="r")) == Fired(ref("1", "elsewhere"))
+    assert (await read(desk)).job == ref("1", "elsewhere")
 
 
 async def test_it_fires_into_a_paused_queue(desk: Desk) -> None:

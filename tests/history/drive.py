@@ -12,7 +12,7 @@ from headrace.core.backoff import Fixed
 from headrace.core.commands import Add, Claim, Command, Recover, Renew, Settle, Source
 from headrace.core.commands.jobs import Hold
 from headrace.core.errors import Unavailable
-from headrace.core.jobs import Failure, Lease, NewJob, Options, Parent
+from headrace.core.jobs import Failure, JobRef, Lease, NewJob, Options, Parent
 from headrace.core.outcomes import Done, Failed, Outcome, PutBack
 from headrace.storage.protocol import Storage
 from headrace.testing import FrozenClock
@@ -94,6 +94,8 @@ class Drive:
 
     async def add_refused(self) -> None:
         """The id of a flow's node is taken: nothing may be stored."""
+        if JobRef("q", "root0") not in History(self.facts).jobs:
+            return  # nobody was told of that flow, so the id may be free
         await self.ask(Add((NewJob("q", "refused", id="root0", has_children=True), NewJob("q", "refused"))))
 
     async def work(self) -> bool:

@@ -46,6 +46,17 @@ async def test_lost_replies_and_absences_are_no_sins(seed: int) -> None:
     assert faults.bites > 10
 
 
+async def test_a_flow_that_was_never_stored_is_no_sin() -> None:
+    """Its id is free then, and somebody else may take it."""
+    clock = FrozenClock()
+    store = open_store("memory://", clock=clock)
+    await store.open()
+    faults = Faults(0)
+    faults.be_away(times=2)  # the first job is asked for twice at most
+    history = await Drive(FaultyStore(store, faults), clock, 1).live()
+    assert findings(history, await final_of(store), least=20) == []
+
+
 def test_every_rule_has_a_sin() -> None:
     assert set(SINS) == set(RULES)
 

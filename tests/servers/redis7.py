@@ -15,6 +15,7 @@ NAME = "redis-server"
 
 class Redis7(Valkey):
     name = "Redis 7"
+    checker = "redis-check-aof"
 
     def found(self) -> Path:
         found = shutil.which(NAME, path="/usr/bin:/usr/local/bin")

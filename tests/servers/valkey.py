@@ -3,16 +3,19 @@
 import importlib.util
 import os
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from tests.servers.process import CannotRun, Server
 
 
 class Valkey(Server):
     name = "Valkey"
+    checker = "valkey-check-aof"
 
     def __init__(self, directory: Path, **options: str) -> None:
         """`options` are directives of its configuration, with `_` for `-`."""
@@ -22,6 +25,20 @@ class Valkey(Server):
 
     def found(self) -> Path:
         return binary("valkey-server")
+
+    def start(self) -> Self:
+        """Start it, after its log was mended if it was killed in the middle of a write."""
+        manifest = self.directory / "appendonlydir" / "appendonly.aof.manifest"
+        if manifest.exists() and self.options.get("aof-load-truncated") != "yes":
+            self._mend(manifest)
+        return super().start()
+
+    def _mend(self, manifest: Path) -> None:
+        # The server's program is this tool, too, if it is called so.
+        command = [self.checker, "--fix", manifest]
+        done = subprocess.run(command, executable=self.binary, input=b"y\n", capture_output=True, check=False)
+        if done.returncode:
+            raise CannotRun(f"{self.checker} cannot mend {manifest}: {done.stdout.decode(errors='replace')}")
 
     @property
     def url(self) -> str:
@@ -34,6 +51,7 @@ class Valkey(Server):
             "port": str(self.port),
             "dir": str(self.directory),
             "appendonly": "yes",
+            "aof-load-truncated": "no",
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",

@@ -1,6 +1,7 @@
 """The fixtures as a project uses them."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -210,3 +211,25 @@ async def test_the_app_has_its_own_store_again_when_the_bench_is_left() -> None:
         assert [queue.name for queue in await app.queues()] == ["q"]
     assert [queue.name for queue in await app.queues()] == ["own"]
     await app.close()
+
+
+async def test_a_bench_below_a_prefix_leaves_the_rest_of_the_server_alone(
+    valkey_url: str, prefix_on: Callable[[str], str]
+) -> None:
+    mine, other = prefix_on(valkey_url), prefix_on(valkey_url)
+    async with headrace.App(valkey_url, prefix=other) as theirs:
+        await theirs.queue("q").add("a")
+        app = headrace.App("memory://")
+        async with Bench(app, valkey_url, prefix=mine) as bench:
+            await app.queue("q").add("b")
+            bench.enqueued("b", count=1)
+            with pytest.raises(Misuse, match="has jobs"), Bench(headrace.App("memory://"), valkey_url, prefix=mine):
+                pass
+        async with Bench(app, valkey_url, prefix=mine):  # it was emptied
+            assert (await app.queue("q").counts())["waiting"] == 0
+        assert (await theirs.queue("q").counts())["waiting"] == 1
+
+
+async def test_a_bench_takes_no_prefix_where_stores_have_none() -> None:
+    with pytest.raises(headrace.errors.BadUrl, match="prefix"), Bench(headrace.App("memory://"), prefix="p"):
+        pass

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,15 @@ def test_the_app_of_the_project_is_put_on_an_empty_store(tmp_path: Path, store: 
         done = pytest_in(tmp_path, "--headrace-url", url)
         assert "6 passed" in done.stdout, done.stdout + done.stderr
     assert not (tmp_path / "headrace.db").exists()
+
+
+def test_on_a_redis_it_keeps_to_its_prefix(tmp_path: Path, valkey_url: str, prefix_on: Callable[[str], str]) -> None:
+    mine, other = prefix_on(valkey_url), prefix_on(valkey_url)
+    with headrace.App(valkey_url, prefix=other) as app:
+        app.queue("default").add.sync("precious")
+        done = pytest_in(tmp_path, "--headrace-url", valkey_url, "--headrace-prefix", mine)
+        assert "6 passed" in done.stdout, done.stdout + done.stderr
+        assert app.queue("default").counts.sync()["waiting"] == 1
 
 
 def test_a_store_that_has_jobs_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from headrace.core.errors import BadConfig
 
 OLDEST: Final = (6, 2)  # the first that knows ZADD … GT and LPOS; what we run on in tests is 7.0 and newer
 SKEW_MS: Final = 1_000  # what the clocks of two machines may differ by
+CUTS_RIGHT: Final[Mapping[tuple[int, ...], int]] = {(8, 0): 11, (8, 1): 10, (9, 0): 6}  # of each line of Valkey
 MEMORY_WARN: Final = 0.8  # of what the server may use
 MEMORY_FAIL: Final = 0.95
 
@@ -36,6 +37,7 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
     eviction: str | None = None
     has_log: bool | None = None  # the append-only file
     fsync: str | None = None  # when that is forced to the disk
+    cuts_log: bool | None = None  # starts with a log that ends in the middle of a write, and cuts that off by itself
     snapshots: str | None = None  # when all is written to a file; empty for never
     is_open: bool | None = None  # to whoever has no password
     memory: int | None = None
@@ -76,6 +78,16 @@ def durable(facts: ServerFacts) -> tuple[Verdict, str, str]:
     """What a crash of the server, or of its machine, may cost."""
     if not facts.has_log:
         return _snapshots(facts)
+    verdict, says, advice = _fsync(facts)
+    if not facts.cuts_log or _cuts_right(facts):
+        return verdict, says, advice
+    torn = "killed in the middle of a write, it may lose jobs two starts later (aof-load-truncated yes)"
+    mend = "set aof-load-truncated no: docs/howto/redis-safety.md says what to do when it does not start then"
+    return ("warn", torn, mend) if verdict == "ok" else (verdict, f"{says}; {torn}", f"{advice}; {mend}")
+
+
+def _fsync(facts: ServerFacts) -> tuple[Verdict, str, str]:
+    """What a power cut may cost."""
     match facts.fsync:
         case None:
             return _unknown("what a power cut may cost", "CONFIG GET")
@@ -87,6 +99,17 @@ def durable(facts: ServerFacts) -> tuple[Verdict, str, str]:
         case other:
             said = f"a power cut may cost half a minute and more (appendfsync {other})"
             return "fail", said, "set appendfsync always, or everysec"
+
+
+def _cuts_right(facts: ServerFacts) -> bool:
+    """Whether it takes away all of a transaction whose end is missing.
+
+    Else its beginning stays in the log, and whatever is written next becomes a part of it with the start after that.
+    """
+    if facts.product != "Valkey" or facts.version is None:
+        return False
+    first = CUTS_RIGHT.get(facts.version[:2])
+    return first is not None and facts.version[2:] >= (first,)
 
 
 def _snapshots(facts: ServerFacts) -> tuple[Verdict, str, str]:

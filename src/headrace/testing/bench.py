@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -47,23 +48,32 @@ class RunUntilIdle:
 class Bench:
     """Puts an app on a fresh store at `url` until the block ends, and the store's time on a frozen `clock`.
 
+    On a Redis that others use, too, `prefix` gives it keys of its own, whatever prefix the app has.
     A store that outlives the test must have no jobs before, `Misuse` otherwise, and has none after. What the app kept
     elsewhere is not touched. The app must not be in use when the block begins: `Misuse`.
     """
 
-    def __init__(self, app: App, url: str = MEMORY, *, clock: FrozenClock | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        app: App,
+        url: str = MEMORY,
+        *,
+        prefix: str | None = None,
+        clock: FrozenClock | None = None,
+        seed: int = 0,
+    ) -> None:
         self.app = app
         self.clock = clock or FrozenClock()
         self.faults = Faults(seed)
         self.enqueued = Enqueued()
         self.run_until_idle = RunUntilIdle(app)
-        self._url = url
+        self._url, self._prefix = url, prefix
         self._made: list[Storage] = []
         self._before: Callable[[], Storage] | None = None
 
     def __enter__(self) -> Self:
-        if self._url != MEMORY:
-            _aside(lambda: _check_empty(self._url))
+        if self._url != MEMORY or self._prefix:  # which memory refuses
+            _aside(lambda: _check_empty(self._url, self._prefix))
         self._made.clear()
         self.enqueued.jobs.clear()
         self._before = self.app.use_store(self._make)
@@ -92,21 +102,22 @@ class Bench:
         assert self._before is not None
         self.app.use_store(self._before)
         if self._url != MEMORY:
-            _aside(lambda: _empty(self._url, self.clock.now + AGES_MS))
+            _aside(lambda: _empty(self._url, self._prefix, self.clock.now + AGES_MS))
 
     def _make(self) -> Storage:
         """What the app uses from here on; again when its loop has ended."""
         if self._url != MEMORY or not self._made:
-            self._made.append(storage.open(self._url, clock=self.clock))
+            self._made.append(storage.open(self._url, prefix=self._prefix, clock=self.clock))
         return NotingStore(FaultyStore(self._made[-1], self.faults), self.enqueued)
 
     async def _close_all(self) -> None:
         for made in self._made:
-            await made.close()
+            with suppress(RuntimeError):  # connections cannot take leave of a loop that has ended, and end with it
+                await made.close()
 
 
-async def _check_empty(url: str) -> None:
-    store = storage.open(url)
+async def _check_empty(url: str, prefix: str | None) -> None:
+    store = storage.open(url, prefix=prefix)
     await store.open()
     try:
         queues = granted(await store.run(Queues())).queues
@@ -119,8 +130,8 @@ async def _check_empty(url: str) -> None:
         raise Misuse(f"{where}; give your tests a store of their own")
 
 
-async def _empty(url: str, later: int) -> None:
-    store = storage.open(url, clock=lambda: later)
+async def _empty(url: str, prefix: str | None, later: int) -> None:
+    store = storage.open(url, prefix=prefix, clock=lambda: later)
     await store.open()
     try:
         while granted(await store.run(Recover())).jobs:  # what nobody settled cannot be removed before

@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--headrace-url", default=MEMORY, metavar="URL", help="The store for tests of jobs; it must be empty."
     )
+    group.addoption("--headrace-prefix", metavar="PREFIX", help="Of the keys on a Redis that others use, too.")
     group.addoption(
         "--headrace-store",
         metavar="MODULE:FUNCTION",
@@ -52,7 +53,8 @@ def named(config: pytest.Config, option: str, target: str) -> Any:
 @pytest.fixture
 def headrace_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """The app of the project, on a fresh store and a frozen clock until the test is over."""
-    with Bench(_app(request.config), str(request.config.getoption("--headrace-url"))) as bench:
+    option = request.config.getoption
+    with Bench(_app(request.config), str(option("--headrace-url")), prefix=option("--headrace-prefix")) as bench:
         yield bench
 
 

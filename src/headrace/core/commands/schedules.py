@@ -53,7 +53,8 @@ class Fire(Command[Fired], frozen=True):
     is no next slot. What refuses the job refuses the command.
 
     With no `version` a job is added by hand: whatever the slots, the last job and a pause say. That counts as no slot
-    and changes no slot; `slot` is the instant that the job is told, now if there is none.
+    and changes no slot; `slot` is the instant that the job is told, now if there is none. With a `request_id` that was
+    answered before nothing is added: the job is the first of that answer, if it had one.
     """
 
     name: str

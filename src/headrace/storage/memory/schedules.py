@@ -72,6 +72,8 @@ def _fire_by_hand(world: World, schedule: ScheduleRecord, command: Fire, now: in
     reply = add(world, Add((job,), command.request_id), now)
     if isinstance(reply, Refused):
         return reply
+    if not reply.jobs:
+        return Fired()  # the request was answered before, and that had none
     _save(world, schedule, job=reply.jobs[0])
     return Fired(reply.jobs[0])
 

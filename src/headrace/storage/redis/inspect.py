@@ -20,7 +20,8 @@ from headrace.storage.redis.meaning import meaning
 NAME: Final = "headrace-doctor"
 ASK_S: Final = 5.0
 
-_QUESTIONS: Final = (("INFO",), ("CONFIG", "GET", "appendfsync"), ("CONFIG", "GET", "save"))
+_SETTINGS: Final = ("appendfsync", "save", "aof-load-truncated")
+_QUESTIONS: Final = (("INFO",), *(("CONFIG", "GET", name) for name in _SETTINGS))
 
 
 async def inspect(url: str, prefix: str) -> ServerFacts:
@@ -36,12 +37,13 @@ async def inspect(url: str, prefix: str) -> ServerFacts:
         told, ahead_ms = await _asked(Finder(address, prefix))
     except Unavailable as error:
         return ServerFacts(**known, problem=str(error.fields["problem"]))
-    info, fsync, snapshots = told
+    info, fsync, snapshots, cuts = told
     return ServerFacts(
         **known,
         **_from_info(_lines(info)),
         fsync=_setting(fsync),
         snapshots=_setting(snapshots),
+        cuts_log=_is_yes(_setting(cuts)),
         is_open=await _is_open(address, prefix),
         ahead_ms=ahead_ms,
     )
@@ -114,6 +116,10 @@ def _from_info(info: dict[str, str]) -> dict[str, Any]:
 
 def _is_set(text: str | None) -> bool | None:
     return None if text is None else text == "1"
+
+
+def _is_yes(text: str | None) -> bool | None:
+    return None if text is None else text == "yes"
 
 
 def _number(text: str | None) -> int | None:

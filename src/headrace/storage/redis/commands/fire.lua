@@ -55,7 +55,10 @@ wake()
 if answer[1] ~= 'ok' then
   return answer
 end
-local queue = answer[4] and answer[4][1] or jobs[1][1] -- of what was answered before, as the plan was then
 local id = answer[2][1]
+if not id then
+  return { 'fired' } -- the request was answered before, and that had none
+end
+local queue = answer[4] and answer[4][1] or jobs[1][1] -- of what was answered before, as the plan was then
 step(queue, id)
 return { 'fired', queue, id }

@@ -86,6 +86,8 @@ def _fire_by_hand(ledger: Ledger, schedule: ScheduleRecord, command: Fire) -> Fi
     reply = add(ledger, Add((job,), command.request_id))
     if isinstance(reply, Refused):
         return reply
+    if not reply.jobs:
+        return Fired()  # the request was answered before, and that had none
     ref = reply.jobs[0]
     ledger.run(FIRE.by_hand, {"name": schedule.name, "queue": ref.queue, "id": ref.id})
     return Fired(ref)
