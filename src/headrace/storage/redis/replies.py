@@ -24,6 +24,8 @@ def first_added(command: Add, reply: Any, keys: Keys) -> Added | Refused:
 
 
 def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
+    if type(reply) is str:
+        return Added((JobRef(command.jobs[0].queue, reply),), ())
     code, *rest = reply
     if code == "queue-full":
         return queue_full(*rest)

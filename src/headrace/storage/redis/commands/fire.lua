@@ -48,7 +48,8 @@ end
 if asked and overlap ~= 'allow' and is_overlapping() then
   return overlap == 'queue' and { 'waiting' } or pass_over(1)
 end
-local answer = add(3)
+local request = requests_in(3, 6)[1]
+local answer = add(request)
 line_up()
 trim_events()
 wake()
@@ -59,6 +60,6 @@ local id = answer[2][1]
 if not id then
   return { 'fired' } -- the request was answered before, and that had none
 end
-local queue = answer[4] and answer[4][1] or jobs[1][1] -- of what was answered before, as the plan was then
+local queue = answer[4] and answer[4][1] or request.jobs[1][1] -- of what was answered before, as the plan was then
 step(queue, id)
 return { 'fired', queue, id }

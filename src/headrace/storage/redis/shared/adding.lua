@@ -1,49 +1,27 @@
--- uses: clock queues place events wake store limits state parents receive follow capacity cancel family leased
+-- uses: clock queues place events wake store limits requests state parents receive follow capacity cancel family leased
 -- What Add does, for who adds: new jobs and whole flows, all or none. Everything is looked at before anything is written.
---
--- Four of ARGV are an Add: request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
--- and, of their dedup, shared/receive; the token of a lease on every parent that is in the store, or ''.
 
 local now = clock(ARGV[2])
-local request, request_ms, jobs, token
-local new -- hash key -> the job of this command that will be there
-local existing -- position -> true
-local needed -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
-local parents -- hash key -> state, of parents that are in the store
-local flows -- jobs of this command that were added with children, or follow others
-local hung -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
+local request, jobs, token
+local new = {} -- hash key -> the job of this command that will be there
+local existing = {} -- position -> true
+local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
+local parents = {} -- hash key -> state, of parents that are in the store
+local flows = {} -- jobs of this command that were added with children, or follow others
+local hung = {} -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
 local has_dedups
-local last -- queue key -> the number given last
+local last = {} -- queue key -> the number given last
 local ids, positions, names, duplicates, replaced, kept
-local numbers -- position -> the number that is the id, of plain jobs
-local answers -- what is kept for the requests of this script, by their keys, once it was looked up
-local dropped -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
+local numbers = {} -- position -> the number that is the id, of plain jobs
+local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
 local ended -- ties of new followers to jobs that have ended
 
-local function begin(first)
-  request, request_ms, token = ARGV[first], tonumber(ARGV[first + 1]), ARGV[first + 3] ~= '' and ARGV[first + 3]
-  jobs = cmsgpack.unpack(ARGV[first + 2])
+-- Of several Adds of one script each begins anew.
+local function begin(asked)
+  request, jobs, token = asked, asked.jobs, asked.token
   new, existing, needed, parents, flows, hung, has_dedups, last = {}, {}, {}, {}, {}, {}, false, {}
   ids, positions, names, duplicates, replaced, kept, numbers = {}, {}, {}, {}, {}, {}, {}
   dropped, ended = {}, { completed = {}, failed = {} }
-end
-
-local function answer_key(of)
-  return ARGV[1] .. '~::request:' .. of
-end
-
-local function kept_answer_of(of)
-  if not answers then
-    local keys = {}
-    for first = 3, #ARGV, 4 do
-      keys[#keys + 1] = answer_key(ARGV[first])
-    end
-    answers = {}
-    for i, text in ipairs(redis.call('MGET', unpack(keys))) do
-      answers[keys[i]] = text
-    end
-  end
-  return answers[answer_key(of)]
 end
 
 -- Neighbours with numbers that follow each other are kept as one: [queue, id, how many].
@@ -60,22 +38,6 @@ local function in_runs()
     following = number and number + 1
   end
   return runs
-end
-
-local function earlier_answer()
-  local kept_answer = request ~= '' and kept_answer_of(request)
-  if kept_answer then
-    local at, runs, existed, duplicates_then, replaced_then, kept_then = unpack(cmsgpack.unpack(kept_answer), 1, 6)
-    if now - at <= request_ms then
-      for _, run in ipairs(runs) do
-        for past = 0, run[3] - 1 do
-          names[#names + 1] = run[1]
-          ids[#ids + 1] = past > 0 and string.format('%.0f', run[2] + past) or run[2]
-        end
-      end
-      return { 'ok', ids, existed, names, duplicates_then, replaced_then, kept_then }
-    end
-  end
 end
 
 local function first_state(job)
@@ -241,14 +203,14 @@ end
 
 -- {'ok', ids, positions that existed already}; {code, queue, id, state} or {'queue-full', queue, most, member, key}; or,
 -- for what was answered before and for jobs with dedup keys, the first with the queues, positions of duplicates,
--- [position, id] of who was replaced, and positions of what is kept. The Add begins at this place of ARGV; `line_up`,
--- `trim_events` and `wake` are left to the caller, in this order.
-local function add(first)
-  begin(first)
-  local answer = earlier_answer()
+-- [position, id] of who was replaced, and positions of what is kept. `line_up`, `trim_events` and `wake` are left to the
+-- caller, in this order.
+local function add(asked)
+  local answer = earlier_answer(asked, now)
   if answer then
     return answer
   end
+  begin(asked)
   for position, job in ipairs(jobs) do
     local refusal = problem(position, job)
     if refusal then
@@ -285,10 +247,8 @@ local function add(first)
   for _, parent in ipairs(flows) do
     release_if_free(parent, now) -- nothing to wait for
   end
-  if request ~= '' then
-    local kept_answer = cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept })
-    redis.call('SET', answer_key(request), kept_answer, 'PX', request_ms)
-    answers[answer_key(request)] = kept_answer
+  if request.key then
+    keep_answer(request, cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept }))
   end
   if has_dedups then
     return { 'ok', ids, positions, names, duplicates, replaced, kept }

@@ -1,0 +1,60 @@
+-- What is asked for by Add: jobs with the id of a request, or none. The answer to a request is kept for a time, so that
+-- it can be repeated: as MessagePack, {when, runs of ids, …} as Add has it, or of one queue when, queue, first id, count.
+--
+-- Four of ARGV are an Add: request id or '', how long its answer is kept in ms, the jobs as MessagePack, see shared/store
+-- and, of their dedup, shared/receive; the token of a lease on every parent that is in the store, or ''.
+
+-- The Adds in a part of ARGV.
+local function requests_in(first, last)
+  local requests, keys, known = {}, {}, nil
+  for at = first, last, 4 do
+    local key = ARGV[at] ~= '' and ARGV[1] .. '~::request:' .. ARGV[at] or nil
+    keys[#keys + 1] = key
+    requests[#requests + 1] = {
+      key = key, keep_ms = ARGV[at + 1], jobs = cmsgpack.unpack(ARGV[at + 2]),
+      token = ARGV[at + 3] ~= '' and ARGV[at + 3], kept = false,
+    }
+  end
+  known = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
+  for i, key in ipairs(keys) do
+    keys[key] = known[i]
+  end
+  for _, request in ipairs(requests) do
+    request.answers = keys -- one request may be asked for twice
+  end
+  return requests
+end
+
+local function spread(runs)
+  local ids, names = {}, {}
+  for _, run in ipairs(runs) do
+    for past = 0, run[3] - 1 do
+      names[#names + 1] = run[1]
+      ids[#ids + 1] = past > 0 and string.format('%.0f', run[2] + past) or run[2]
+    end
+  end
+  return ids, names
+end
+
+local function earlier_answer(request, now)
+  local kept = request.key and request.answers[request.key]
+  if not kept then
+    return nil
+  end
+  local first, queue, id, count = cmsgpack.unpack(kept)
+  local at, runs, existed, duplicates, replaced, kept_then
+  if type(first) == 'table' then
+    at, runs, existed, duplicates, replaced, kept_then = unpack(first, 1, 6)
+  else
+    at, runs, existed, duplicates, replaced, kept_then = first, { { queue, id, count } }, {}, {}, {}, {}
+  end
+  if now - at <= tonumber(request.keep_ms) then
+    local ids, names = spread(runs)
+    return { 'ok', ids, existed, names, duplicates, replaced, kept_then }
+  end
+end
+
+local function keep_answer(request, answer)
+  redis.call('SET', request.key, answer, 'PX', request.keep_ms)
+  request.answers[request.key] = answer
+end
