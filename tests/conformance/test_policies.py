@@ -2,7 +2,7 @@
 
 import pytest
 
-from headrace.core.jobs import POLICIES
+from headrace.core.jobs import POLICIES, Failure
 from headrace.core.log import Change
 
 from .clock import FrozenClock
@@ -86,6 +86,30 @@ async def test_an_ignored_child_counts_as_done_and_leaves_its_reason(desk: Desk)
     nodes = (await desk.tree(ref("p")))[1:]
     assert [(node.is_pending, node.value, node.ignored) for node in nodes] == [(False, None, "no"), (False, "2", None)]
     assert (await desk.claim_one()).deferred is None
+
+
+@pytest.mark.parametrize("doomed_by", ["a cancel", "a child"])
+async def test_a_child_leaves_the_reason_that_its_run_ended_with_not_one_that_was_deferred_meanwhile(
+    desk: Desk, doomed_by: str
+) -> None:
+    await desk.add(parent("p"), child("p", id="mid", queue="r", policy="ignore"), child("p", queue="s"))
+    lease = await desk.claim_one("r")
+    if doomed_by == "a cancel":
+        await desk.move("cancel", ref("mid", "r"), failure=Failure("no more", "cancelled"))
+    else:
+        await desk.add(child("mid", of_queue="r", queue="t"))
+        await desk.fail("t")
+    assert (await desk.record(ref("mid", "r"))).failure is not None
+    await desk.settle(failed(lease))
+    failure = (await desk.record(ref("mid", "r"))).failure
+    assert failure is not None
+    assert (failure.reason, failure.cause) == ("boom", "error")
+    assert [node.ignored for node in await desk.tree(ref("p")) if node.job == ref("mid", "r")] == ["boom"]
+    assert await desk.changes(ref("mid", "r")) == [
+        Change("waiting"),
+        Change("active", "waiting"),
+        Change("failed", "active", "error"),
+    ]
 
 
 async def test_the_reason_of_an_ignored_child_outlives_it(desk: Desk) -> None:

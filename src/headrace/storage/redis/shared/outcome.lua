@@ -1,10 +1,11 @@
 -- uses: place events failure
 -- What a settlement does that is no success.
 
--- The words that BullMQ stored with a deferred failure are kept; ours are beside them.
+-- A failed child is named in BullMQ's words, which came with the deferred failure; ours are beside them. A run may end
+-- otherwise than with the failure that was deferred meanwhile, and its own reason is what counts then.
 local function record_failure(key, settlement, deferred, now)
   local is_final = settlement[4] == 'failed'
-  local reason = is_final and deferred or settlement[10] or (is_final and 'failed')
+  local reason = is_final and settlement[15] == 'child-failed' and deferred or settlement[10] or (is_final and 'failed')
   if not settlement[10] then
     return reason
   end
