@@ -31,8 +31,9 @@ class RedisBase:
     @property
     def node_url(self) -> str:
         """Of the server that has the keys, however that is found."""
-        place = self.client.get_connection_kwargs()
-        return f"redis://{place['host']}:{place['port']}/{place.get('db') or 0}"
+        pool, place = self.client.connection_pool, self.client.get_connection_kwargs()
+        host, port = (place["host"], place["port"]) if "host" in place else pool.get_master_address()
+        return f"redis://{host}:{port}/{place.get('db') or 0}"
 
     @asynccontextmanager
     async def store(self, url: str | None = None) -> AsyncIterator[RedisStore]:

@@ -18,7 +18,10 @@ from tests.crash.scenes import SCENES
 from tests.servers.prefixes import new_prefix
 
 
-@pytest.fixture(scope="module", params=["valkey", pytest.param("cluster", marks=pytest.mark.soak)])
+RARE = ("sentinel", "cluster")
+
+
+@pytest.fixture(scope="module", params=["valkey", *(pytest.param(server, marks=pytest.mark.soak) for server in RARE)])
 def base(request: pytest.FixtureRequest) -> Iterator[RedisBase]:
     url = request.getfixturevalue(f"{request.param}_url")
     prefix = new_prefix(url, "crash")
