@@ -17,7 +17,6 @@ from tests.crash.redis_base import RedisBase, redis_base
 from tests.crash.scenes import SCENES
 from tests.servers.prefixes import new_prefix
 
-
 RARE = ("sentinel", "cluster")
 
 
