@@ -15,6 +15,9 @@ from headrace.core.jobs import JobRecord, Keep, NewJob, Options
 from headrace.storage.memory.leases import REQUESTS_KEPT_MS
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
+from tests.crash.key_rules import faults
+from tests.crash.keys import snapshot
+from tests.crash.redis_base import texts
 from tests.model.machine import Draw, Machine
 from tests.servers.prefixes import clear, new_prefix
 
@@ -33,7 +36,10 @@ class OnRedis(Machine):
 
     def teardown(self) -> None:
         super().teardown()
+        with texts(self.url, self.prefix) as client:
+            broken = faults(snapshot(client, self.prefix), self.prefix)
         clear(self.url, self.prefix)
+        assert not broken, broken
 
     def fit(self, command: Command[Any]) -> Command[Any]:
         match command:
