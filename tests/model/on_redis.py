@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from headrace.core.commands import Add, Command, Configure, Move, Node, PutSchedule, Recover, Remove, Settle
-from headrace.core.jobs import JobRecord, Keep, NewJob, Options
+from headrace.core.commands import Add, Claimed, Command, Configure, Move, Node, PutSchedule, Recover, Remove, Settle
+from headrace.core.jobs import JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.storage.memory.leases import REQUESTS_KEPT_MS
 from headrace.storage.protocol import Storage
 from headrace.storage.redis import RedisStore
@@ -32,6 +32,7 @@ class OnRedis(Machine):
     def other(self) -> Storage:
         self.prefix = new_prefix(self.url)
         self.priorities = self.named = 0
+        self.dropping: set[Parent | JobRef | None] = set()  # parents that children may name when they are gone
         return RedisStore(self.url, prefix=self.prefix, clock=self.clock)
 
     def teardown(self) -> None:
@@ -74,14 +75,18 @@ class OnRedis(Machine):
             return type(actual)(map(self.forgiven, expected, actual))
         if isinstance(actual, Node) and isinstance(expected, Node):
             return replace(actual, record=self.forgiven(expected.record, actual.record))
-        if isinstance(actual, JobRecord) and isinstance(expected, JobRecord) and not expected.parent:
-            return replace(actual, parent=None) if actual.parent and actual.parent.policy == "drop" else actual
+        if isinstance(actual, Claimed) and isinstance(expected, Claimed):
+            return replace(actual, leases=self.forgiven(expected.leases, actual.leases))
+        if isinstance(actual, JobRecord | Lease) and isinstance(expected, JobRecord | Lease) and not expected.parent:
+            return replace(actual, parent=None) if actual.parent in self.dropping else actual
         return actual
 
     def job_of(self, job: NewJob, *, is_planned: bool = False) -> NewJob:
         options: Options = job.options
         options = replace(options, keep_completed=kept(options.keep_completed), keep_failed=kept(options.keep_failed))
         job = replace(job, options=options, priority=self.priority(job.priority))
+        if job.parent and job.parent.policy == "drop":
+            self.dropping |= {job.parent, JobRef(job.parent.queue, job.parent.id)}
         if options.dedup and options.dedup.keeps_last and job.id is None:
             if is_planned:
                 return replace(job, options=replace(options, dedup=replace(options.dedup, keeps_last=False)))
