@@ -2,8 +2,8 @@
 
 Left out is what the layout cannot do as memory does, see `docs/internals/redis-layout.md`. It has no order among jobs
 that were put in front of one priority, nor, when some of them must go, among those of a state that finished in one
-millisecond; nothing leads from a parent that goes to a child that it has dropped; and a job that is kept for the end of
-another has its number at once.
+millisecond; and a job that is kept for the end of another has its number at once. Nothing leads from a parent that goes
+to a child that it has dropped: that such a child still names it is forgiven.
 """
 
 from typing import Any
