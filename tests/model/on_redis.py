@@ -2,15 +2,29 @@
 
 Left out is what the layout cannot do as memory does, see `docs/internals/redis-layout.md`. It has no order among jobs
 that were put in front of one priority, nor, when some of them must go, among those of a state that finished in one
-millisecond; and a job that is kept for the end of another has its number at once. Nothing leads from a parent that goes
-to a child that it has dropped: that such a child still names it is forgiven.
+millisecond; a job that is kept for the end of another has its number at once; and limits per key tell jobs apart by the
+data of now where these were changed before. Nothing leads from a parent that goes to a child that it has dropped: that
+such a child still names it is forgiven.
 """
 
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
-from headrace.core.commands import Add, Claimed, Command, Configure, Move, Node, PutSchedule, Recover, Remove, Settle
+from headrace.core.commands import (
+    Add,
+    Annotate,
+    Claimed,
+    Command,
+    Configure,
+    Move,
+    Node,
+    PutSchedule,
+    Recover,
+    Remove,
+    Settle,
+)
 from headrace.core.jobs import JobRecord, JobRef, Keep, Lease, NewJob, Options, Parent
 from headrace.storage.memory.leases import REQUESTS_KEPT_MS
 from headrace.storage.protocol import Storage
@@ -32,6 +46,8 @@ class OnRedis(Machine):
     def other(self) -> Storage:
         self.prefix = new_prefix(self.url)
         self.priorities = self.named = 0
+        self.keyed: set[str] = set()  # queues with limits per key
+        self.changed: set[str] = set()  # queues with jobs whose data are not those that they came with
         self.dropping: set[Parent | JobRef | None] = set()  # parents that children may name when they are gone
         return RedisStore(self.url, prefix=self.prefix, clock=self.clock)
 
@@ -51,13 +67,22 @@ class OnRedis(Machine):
                 return PutSchedule(replace(schedule, plan=plan))
             case Settle(settlements):
                 return Settle(tuple(replace(each, keep=kept(each.keep)) for each in settlements))
-            case Move():
-                return replace(command, priority=self.priority(command.priority if len(command.jobs) == 1 else 0))
+            case Move(jobs):
+                priority = self.priority(command.priority if len(jobs) == 1 else 0)
+                return replace(command, priority=priority, jobs=self.moving(command))
+            case Annotate() if command.data is not None or command.patch is not None:
+                if command.job.queue in self.keyed:
+                    return replace(command, data=None, patch=None)
+                self.changed.add(command.job.queue)
+                return command
             case Remove() if command.keep_count:
                 return replace(command, keep_count=0)
             case Configure():
                 return replace(
-                    command, keep_completed=kept(command.keep_completed), keep_failed=kept(command.keep_failed)
+                    command,
+                    keep_completed=kept(command.keep_completed),
+                    keep_failed=kept(command.keep_failed),
+                    per_key=self.per_key(command),
                 )
             case _:
                 return command
@@ -93,6 +118,22 @@ class OnRedis(Machine):
             self.named += 1
             return replace(job, id=f"kept{self.named}")
         return job
+
+    def per_key(self, command: Configure) -> Any:
+        """No such limits where data were changed."""
+        if not command.per_key or command.queue not in self.changed:
+            if command.per_key is not UNSET:
+                (self.keyed.add if command.per_key else self.keyed.discard)(command.queue)
+            return command.per_key
+        return UNSET
+
+    def moving(self, command: Move) -> tuple[JobRef, ...]:
+        """Jobs whose data were changed go to no queue with limits per key."""
+        if command.action == "move" and command.to in self.keyed:
+            return tuple(job for job in command.jobs if job.queue not in self.changed)
+        if command.action == "move" and any(job.queue in self.changed for job in command.jobs):
+            self.changed.add(command.to)
+        return command.jobs
 
     def priority(self, drawn: int) -> int:
         """One that nobody has, if any."""
