@@ -2,6 +2,7 @@
 
 import pytest
 
+from headrace.core.flow_errors import InFlow
 from headrace.core.jobs import POLICIES, Failure
 from headrace.core.log import Change
 
@@ -130,6 +131,15 @@ async def test_a_dropped_child_is_no_child_any_more(desk: Desk) -> None:
     assert (await desk.record(ref("p"))).children_pending == 1
     await desk.finish("r")
     assert await desk.state(ref("p")) == "waiting"
+
+
+async def test_a_dropped_child_may_move_to_another_queue_when_its_parent_is_gone(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", queue="r", policy="drop", id="c"))
+    await desk.fail("r")
+    assert isinstance((await desk.moved("move", ref("c", "r"), to="s")).refusals[0], InFlow)
+    await desk.remove(ref("p"))
+    await desk.move("move", ref("c", "r"), to="s")
+    assert (await desk.record(ref("c", "s"))).parent is None
 
 
 async def test_a_dropped_child_names_its_parent_as_long_as_there_is_one(desk: Desk, engine: str) -> None:
