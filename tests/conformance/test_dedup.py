@@ -513,6 +513,25 @@ async def test_a_duplicate_of_a_job_in_the_same_add_needs_no_room_either(desk: D
     assert isinstance(await desk.refusal(Add((keyed(key="third"), keyed(key="third")))), QueueFull)
 
 
+async def test_a_job_with_the_id_of_a_duplicate_needs_room_as_that_is_not_stored(desk: Desk) -> None:
+    await add(desk, keyed())
+    await desk.run(Configure("q", max_waiting=1))
+    assert isinstance(await desk.refusal(Add((keyed(id="x"), new(id="x")))), QueueFull)
+    await desk.run(Configure("q", max_waiting=2))
+    assert (await add(desk, keyed(id="x"), new(id="x"), new(id="x"))).jobs == (ref("1"), ref("x"), ref("x"))
+
+
+async def test_what_follows_a_job_that_is_there_already_needs_room_though_the_key_of_that_is_taken(desk: Desk) -> None:
+    await add(desk, keyed(id="x"))
+    await desk.run(Configure("q", max_waiting=1))
+    again, step = keyed(id="x"), new("step", has_children=True, follows=(Follow("q", "x", "ignore"),))
+    assert isinstance(await desk.refusal(Add((again, step))), QueueFull)
+    await desk.run(Configure("q", max_waiting=2))
+    added = await add(desk, again, step)
+    assert (added.existing, added.duplicates) == ((0,), ())
+    assert await desk.counts() == {"waiting": 1, "waiting-children": 1}
+
+
 async def test_the_steps_of_a_duplicate_are_dropped_with_it(desk: Desk) -> None:
     owner = await add(desk, keyed())
     step = new("step", has_children=True, follows=(Follow("q", "root", "finally"),))

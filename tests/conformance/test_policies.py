@@ -2,7 +2,8 @@
 
 import pytest
 
-from headrace.core.jobs import POLICIES
+from headrace.core.flow_errors import InFlow
+from headrace.core.jobs import POLICIES, Failure
 from headrace.core.log import Change
 
 from .clock import FrozenClock
@@ -88,6 +89,30 @@ async def test_an_ignored_child_counts_as_done_and_leaves_its_reason(desk: Desk)
     assert (await desk.claim_one()).deferred is None
 
 
+@pytest.mark.parametrize("doomed_by", ["a cancel", "a child"])
+async def test_a_child_leaves_the_reason_that_its_run_ended_with_not_one_that_was_deferred_meanwhile(
+    desk: Desk, doomed_by: str
+) -> None:
+    await desk.add(parent("p"), child("p", id="mid", queue="r", policy="ignore"), child("p", queue="s"))
+    lease = await desk.claim_one("r")
+    if doomed_by == "a cancel":
+        await desk.move("cancel", ref("mid", "r"), failure=Failure("no more", "cancelled"))
+    else:
+        await desk.add(child("mid", of_queue="r", queue="t"))
+        await desk.fail("t")
+    assert (await desk.record(ref("mid", "r"))).failure is not None
+    await desk.settle(failed(lease))
+    failure = (await desk.record(ref("mid", "r"))).failure
+    assert failure is not None
+    assert (failure.reason, failure.cause) == ("boom", "error")
+    assert [node.ignored for node in await desk.tree(ref("p")) if node.job == ref("mid", "r")] == ["boom"]
+    assert await desk.changes(ref("mid", "r")) == [
+        Change("waiting"),
+        Change("active", "waiting"),
+        Change("failed", "active", "error"),
+    ]
+
+
 async def test_the_reason_of_an_ignored_child_outlives_it(desk: Desk) -> None:
     await desk.add(parent("p"), child("p", queue="r", policy="ignore", keep_failed=keep(0)), child("p", queue="r"))
     await desk.fail("r", reason="no")
@@ -106,6 +131,15 @@ async def test_a_dropped_child_is_no_child_any_more(desk: Desk) -> None:
     assert (await desk.record(ref("p"))).children_pending == 1
     await desk.finish("r")
     assert await desk.state(ref("p")) == "waiting"
+
+
+async def test_a_dropped_child_may_move_to_another_queue_when_its_parent_is_gone(desk: Desk) -> None:
+    await desk.add(parent("p"), child("p", queue="r", policy="drop", id="c"))
+    await desk.fail("r")
+    assert isinstance((await desk.moved("move", ref("c", "r"), to="s")).refusals[0], InFlow)
+    await desk.remove(ref("p"))
+    await desk.move("move", ref("c", "r"), to="s")
+    assert (await desk.record(ref("c", "s"))).parent is None
 
 
 async def test_a_dropped_child_names_its_parent_as_long_as_there_is_one(desk: Desk, engine: str) -> None:

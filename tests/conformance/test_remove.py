@@ -4,6 +4,7 @@ import pytest
 
 from headrace.core.commands import Lines, Remove, Removed
 from headrace.core.errors import NoSuchJob, WrongState
+from headrace.core.jobs import State
 from headrace.core.log import Change
 
 from .clock import FrozenClock
@@ -214,6 +215,19 @@ async def test_a_removed_child_leaves_its_name_and_result_with_its_parent(desk: 
     await desk.finish(result="7")
     _, counted, _ = await desk.tree(ref("p"))
     assert (counted.name, counted.value, counted.record) == ("count", "7", None)
+
+
+@pytest.mark.parametrize("states", [("failed", "failed"), ("failed", "completed", "failed")])
+async def test_a_state_that_is_named_twice_is_gone_through_once(desk: Desk, states: tuple[State, ...]) -> None:
+    await desk.add(*(new(keep_failed=keep(count=99)) for _ in range(3)))
+    for _ in range(3):
+        await desk.fail()
+    page = {"queue": "q", "states": states, "spares_kept": True}
+    first = await desk.remove(**page, limit=2)
+    assert first.spared is not None
+    assert (first.jobs, first.spared.state, first.spared.count) == ((), "failed", 2)
+    assert (await desk.remove(**page, limit=2, after=first.spared)).spared is None
+    assert await desk.counts() == {"failed": 3}
 
 
 async def test_jobs_that_are_not_finished_are_not_spared(desk: Desk) -> None:

@@ -13,23 +13,28 @@ FINISHED = ("completed", "failed")
 PARTS = ("lock", "logs", "dependencies", "processed", "failed", "unsuccessful")  # what hangs on a job, as BullMQ has it
 TIES = ("follows", "followers")  # and as we have it
 CLASS = 2**32  # of priorities
+BYTES_AS_TEXT = "surrogateescape"
 
 Keys = dict[str, Any]
 
 
 def snapshot(client: Any, prefix: str) -> Keys:
-    """Every key of a store by its name. Entries of streams without their ids, which go by the clock of the server."""
+    """Every key of a store by its name. Entries of streams without their ids, which go by the clock of the server.
+
+    What goes by itself meanwhile is left out.
+    """
     names = sorted(client.scan_iter(f"{prefix}[:~]*", count=1000))
     with client.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.type(name)
-        kinds = pipe.execute()
-        for name, kind in zip(names, kinds, strict=True):
+        there = [(name, kind) for name, kind in zip(names, pipe.execute(), strict=True) if kind != "none"]
+        for name, kind in there:
             READ[kind](pipe, name)
         values = pipe.execute()
     return {
         name.removeprefix(prefix): plain(kind, value, name)
-        for name, kind, value in zip(names, kinds, values, strict=True)
+        for (name, kind), value in zip(there, values, strict=True)
+        if value or value == ""
     }
 
 
@@ -122,4 +127,6 @@ class Seen:
     def edges(self, key: str) -> dict[str, list[Any]]:
         """What a job follows: of each key the edge."""
         follows = self.of(f"~{key}:follows")
-        return {self.short(to): msgspec.msgpack.decode(edge.encode("latin1")) for to, edge in follows.items()}
+        return {
+            self.short(to): msgspec.msgpack.decode(edge.encode(errors=BYTES_AS_TEXT)) for to, edge in follows.items()
+        }

@@ -11,7 +11,7 @@ from headrace.storage.redis import RedisStore
 from headrace.testing import FrozenClock
 from tests.conformance.desk import Desk
 from tests.crash.key_rules import faults
-from tests.crash.keys import Keys, snapshot
+from tests.crash.keys import BYTES_AS_TEXT, Keys, snapshot
 from tests.crash.scenes import calls, world
 from tests.servers.prefixes import clear, client_of
 
@@ -31,8 +31,9 @@ class RedisBase:
     @property
     def node_url(self) -> str:
         """Of the server that has the keys, however that is found."""
-        place = self.client.get_connection_kwargs()
-        return f"redis://{place['host']}:{place['port']}/{place.get('db') or 0}"
+        pool, place = self.client.connection_pool, self.client.get_connection_kwargs()
+        host, port = (place["host"], place["port"]) if "host" in place else pool.get_master_address()
+        return f"redis://{host}:{port}/{place.get('db') or 0}"
 
     @asynccontextmanager
     async def store(self, url: str | None = None) -> AsyncIterator[RedisStore]:
@@ -84,8 +85,8 @@ def redis_base(url: str, prefix: str) -> Iterator[RedisBase]:
 
 
 def texts(url: str, prefix: str) -> AbstractContextManager[Any]:
-    """A client to whom each byte is a character, as some values are no text."""
-    return client_of(url, prefix, encoding="latin1", decode_responses=True)
+    """A client to whom all is text, though some values are none."""
+    return client_of(url, prefix, encoding_errors=BYTES_AS_TEXT, decode_responses=True)
 
 
 def dumped(url: str, prefix: str) -> dict[bytes, tuple[bytes, int]]:

@@ -17,8 +17,10 @@ from tests.crash.redis_base import RedisBase, redis_base
 from tests.crash.scenes import SCENES
 from tests.servers.prefixes import new_prefix
 
+RARE = ("sentinel", "cluster")
 
-@pytest.fixture(scope="module", params=["valkey", pytest.param("cluster", marks=pytest.mark.soak)])
+
+@pytest.fixture(scope="module", params=["valkey", *(pytest.param(server, marks=pytest.mark.soak) for server in RARE)])
 def base(request: pytest.FixtureRequest) -> Iterator[RedisBase]:
     url = request.getfixturevalue(f"{request.param}_url")
     prefix = new_prefix(url, "crash")

@@ -1,6 +1,7 @@
 """Whatever is done with one dedup key: the queue keeps what each mode promises, and says truly what it did."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -8,13 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headrace import storage
 from headrace.core.commands import Add, Queues
 from headrace.core.jobs import Dedup, JobRef, Lease
+from headrace.storage.protocol import Storage
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, done, failed, new, put_back
 
-ENGINES = {"memory": "memory://", "sqlite": "sqlite:///:memory:"}
 SHORT = settings(
     max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -101,9 +101,9 @@ class Watched:
             assert min(gaps, default=TTL_MS) >= TTL_MS
 
 
-async def live(engine: str, dedup: Dedup, deeds: list[Any]) -> None:
+async def live(make: Callable[[FrozenClock], Storage], dedup: Dedup, deeds: list[Any]) -> None:
     clock = FrozenClock()
-    store = storage.open(ENGINES[engine], clock=clock)
+    store = make(clock)
     await store.open()
     queue = Watched(Desk(store), clock, dedup)
     for deed, *how in deeds:
@@ -121,12 +121,11 @@ async def live(engine: str, dedup: Dedup, deeds: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("engine", ENGINES)
-def test_each_mode_keeps_its_promise_whatever_happens(engine: str, mode: str) -> None:
+def test_each_mode_keeps_its_promise_whatever_happens(make: Callable[[FrozenClock], Storage], mode: str) -> None:
     @SHORT
     @given(st.lists(deeds, max_size=30))
     @example([("add", False), ("advance", 30), ("add", False), ("advance", 30), ("add", False)])  # rare by chance
     def run(deeds: list[Any]) -> None:
-        asyncio.run(live(engine, MODES[mode], deeds))
+        asyncio.run(live(make, MODES[mode], deeds))
 
     run()

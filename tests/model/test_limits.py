@@ -6,11 +6,9 @@ from collections.abc import Callable
 from itertools import count, pairwise
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrace import storage
 from headrace.core.commands import Add, Configure, Remove
 from headrace.core.jobs import STATES, Lease
 from headrace.core.limits import Capacity, Rate
@@ -18,7 +16,6 @@ from headrace.storage.protocol import Storage
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, done, failed, later, new, put_back
 
-ENGINES = {"memory": "memory://", "sqlite": "sqlite:///:memory:", "redis": ""}
 SHORT = settings(
     max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -81,18 +78,6 @@ class Watched:
         assert len(recent) <= self.rate.most
 
 
-@pytest.fixture
-def make(engine: str, request: pytest.FixtureRequest) -> Callable[[FrozenClock], Storage]:
-    """Makes an empty store that is not open yet."""
-    if engine != "redis":
-        return lambda clock: storage.open(ENGINES[engine], clock=clock)
-    from headrace.storage.redis import RedisStore
-
-    url: str = request.getfixturevalue("valkey_url")
-    prefix_on = request.getfixturevalue("prefix_on")
-    return lambda clock: RedisStore(url, prefix=prefix_on(url), clock=clock)
-
-
 async def live(
     make: Callable[[FrozenClock], Storage], limits: tuple[int, int, Rate, Capacity], deeds: list[Any]
 ) -> None:
@@ -118,7 +103,6 @@ async def live(
     await store.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_limits_hold_at_every_moment_and_everything_runs_in_the_end(make: Callable[[FrozenClock], Storage]) -> None:
     @SHORT
     @given(
@@ -136,7 +120,6 @@ def test_limits_hold_at_every_moment_and_everything_runs_in_the_end(make: Callab
     run()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 async def test_each_key_has_its_turn_before_any_has_two_however_many_come_new(
     make: Callable[[FrozenClock], Storage],
 ) -> None:

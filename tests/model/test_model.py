@@ -9,8 +9,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.machine import Machine
 from tests.model.on_redis import OnRedis
 
-ENGINES = ("sqlite", "redis", pytest.param("cluster", marks=pytest.mark.soak))
-SERVERS = {"redis": "valkey_url", "cluster": "cluster_url"}
+SERVERS = {"redis": "valkey_url", "redis7": "redis7_url", "sentinel": "sentinel_url", "cluster": "cluster_url"}
+RARE = ("redis7", "sentinel", "cluster")
+ENGINES = ("sqlite", "redis", *(pytest.param(server, marks=pytest.mark.soak) for server in RARE))
 
 EXAMPLES = int(os.environ.get("HEADRACE_TEST_MODEL_EXAMPLES", "60"))
 SHORT = settings(

@@ -114,8 +114,8 @@ class Remove(Command[Removed], frozen=True):
 
 
 def states_to_go(command: Remove) -> tuple[State, ...]:
-    """The states that are described, from the one on in which `after` is."""
-    states, after = command.states, command.after
+    """The states that are described, each once, from the one on in which `after` is."""
+    states, after = tuple(dict.fromkeys(command.states)), command.after
     if after is None:
         return states
     return states[states.index(after.state) :] if after.state in states else ()

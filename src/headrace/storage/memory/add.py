@@ -56,12 +56,14 @@ def _newcomers(world: World, jobs: tuple[NewJob, ...], now: int) -> list[NewJob]
     found: list[NewJob] = []
     for new in jobs:
         ref = JobRef(new.queue, new.id) if new.id is not None else None
+        if ref and (ref in seen or world.job(ref)):
+            continue
         above = [new.parent] if new.parent else new.follows
         is_below = any(JobRef(one.queue, one.id) in dropped for one in above)
         key = (new.queue, new.options.dedup.key) if new.options.dedup else None
         if is_below or key in keys or dedup.taken(world, new.queue, new.options.dedup, now):
             dropped |= {ref} if ref else set()
-        elif not (ref and (ref in seen or world.job(ref))):
+        else:
             seen |= {ref} if ref else set()
             keys |= {key} if key else set()
             found.append(new)

@@ -14,18 +14,25 @@ local function is_below_one(job, dropped)
   end
 end
 
+-- A job of this id is there, or will be when those before it are `stored`: no duplicate is.
+local function is_there(id_key, is_named, stored)
+  return is_named and (stored[id_key] or redis.call('EXISTS', id_key) == 1)
+end
+
 -- The jobs that take up room: not those that are there already, nor duplicates, nor what stands below one.
 local function newcomers(jobs, existing, now)
-  local dropped, found, named = {}, {}, {} -- dedup keys that jobs of this Add take
+  local dropped, found, stored, named = {}, {}, {}, {} -- `named`: dedup keys that jobs of this Add take
   for position, job in ipairs(jobs) do
+    local id_key = job[2] and queue_key(job[1]) .. job[2]
     local key = job[DEDUP] and queue_key(job[1]) .. job[DEDUP][1]
-    if is_below_one(job, dropped) or (key and (named[key] or taken_key(job[1], job[DEDUP][1], now))) then
-      if job[2] then
-        dropped[queue_key(job[1]) .. job[2]] = true
+    if not is_there(id_key, existing[position], stored) then
+      if is_below_one(job, dropped) or (key and (named[key] or taken_key(job[1], job[DEDUP][1], now))) then
+        if id_key then dropped[id_key] = true end
+      else
+        found[#found + 1] = job
+        if id_key then stored[id_key] = true end
+        if key then named[key] = true end
       end
-    elseif not existing[position] then
-      found[#found + 1] = job
-      if key then named[key] = true end
     end
   end
   return found

@@ -7,10 +7,11 @@
 local QUEUE, ID, TOKEN, TO, TASK, WAIT, RESULT, KEEP, KEEP_MS = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 10, 11, 12, 13, 14, 15, 16, 17
 
--- The words that BullMQ stored with a deferred failure are kept; ours are beside them.
+-- A failed child is named in BullMQ's words, which came with the deferred failure; ours are beside them. A run may end
+-- otherwise than with the failure that was deferred meanwhile, and its own reason is what counts then.
 local function record_failure(key, settlement, deferred, now)
   local is_final = settlement[TO] == 'failed'
-  local reason = is_final and deferred or settlement[REASON] or (is_final and 'failed')
+  local reason = is_final and settlement[CAUSE] == 'child-failed' and deferred or settlement[REASON] or (is_final and 'failed')
   if not settlement[REASON] then
     return reason
   end

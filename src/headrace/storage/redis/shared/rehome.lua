@@ -4,13 +4,19 @@
 local FAMILY = { ':dependencies', ':processed', ':failed', ':unsuccessful' }
 local WORDS = { completed = 'returnvalue', failed = 'failedReason' }
 
+-- One that was dropped may name a parent that is gone.
+local function has_parent(key)
+  local parent_key = redis.call('HGET', key, 'parentKey')
+  return parent_key and redis.call('EXISTS', parent_key) == 1
+end
+
 local function is_in_flow(key)
   for _, suffix in ipairs(FAMILY) do
     if redis.call('EXISTS', key .. suffix) == 1 then
       return true
     end
   end
-  return redis.call('HEXISTS', key, 'parentKey') == 1
+  return has_parent(key)
     or redis.call('EXISTS', ties_key(key, 'follows'), ties_key(key, 'followers')) > 0
 end
 
@@ -43,6 +49,7 @@ local function rehome(job, to, now)
   end
   local score = tonumber(redis.call('ZSCORE', job.K .. job.state, job.id) or 0)
   emit(job.K, 'removed', job.id, 'prev', word_of(job.state))
+  redis.call('HDEL', job.key, 'parentKey', 'parent')
   if not WORDS[job.state] then
     lose_key(job)
   end

@@ -91,12 +91,14 @@ def _newcomers(ledger: Ledger, jobs: Sequence[NewJob]) -> list[NewJob]:
     found: list[NewJob] = []
     for job in jobs:
         ref = None if job.id is None else JobRef(job.queue, job.id)
+        if ref in known:
+            continue
         above = job.follows if job.parent is None else (job.parent,)
         is_below = any(JobRef(one.queue, one.id) in dropped for one in above)
         key = None if job.options.dedup is None else (job.queue, job.options.dedup.key)
         if is_below or key in named or keys.find(job) is not None:
             dropped |= set() if ref is None else {ref}
-        elif ref not in known:
+        else:
             known |= set() if ref is None else {ref}
             named |= set() if key is None else {key}
             found.append(job)
