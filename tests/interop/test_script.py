@@ -35,8 +35,9 @@ def test_a_shared_text_comes_once_and_after_what_it_uses() -> None:
 
 
 def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
-    _, _, _, outside, *blocks = script("add").text.splitlines()
-    declared = outside.removeprefix("local ").split(", ")
+    lines = script("add").text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("local run_add"))
+    declared, blocks = lines[first].removeprefix("local ").split(", "), lines[first + 1 :]
     assert "wake" in declared
     assert "woken" in declared
     assert "is_closed" not in declared

@@ -20,6 +20,25 @@ USES: Final = "-- uses: "
 RUNS: Final = "-- runs: "
 FLAGS: Final = "-- flags: "
 PACKAGE: Final = "headrace.storage.redis"
+AT_ONCE: Final = 15
+"""Statements in one function: it may use 60 names from outside."""
+
+_NEAR: Final = "cjson, cmsgpack, math, string, table, ipairs, next, pairs, pcall, tonumber, type, unpack"
+"""Globals of Lua that are nearer as locals. Most of them, and `redis.call`, are not there while a library is loaded."""
+_HEAD: Final = f"""local function globals() return redis.call, {_NEAR} end
+local call, {_NEAR}
+local KEYS, ARGV, served
+local anew, begins = {{}}, {{}}
+"""
+_CALLBACK: Final = f"""function(keys, args)
+KEYS, ARGV = keys, args
+if not call then call, {_NEAR} = globals() end
+if ARGV[1] ~= served then
+served = ARGV[1]
+for i = 1, #anew do anew[i]() end
+end
+for i = 1, #begins do begins[i]() end
+"""
 
 _HEADER: Final = re.compile(r"^-- (?:uses|runs|flags): .*\n", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *--.*\n| +-- .*", re.MULTILINE)
@@ -50,6 +69,8 @@ class Piece(Struct, frozen=True):
     done: list[str]
     """What is done in each call."""
     words: frozenset[str]
+    changing: frozenset[str]
+    """Names of what is made or done again."""
 
 
 @cache
@@ -65,12 +86,8 @@ def script(command: str) -> Script:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     name = f"headrace_{command}_{digest}"
     flags = ", ".join(f"'{flag}'" for flag in _named(own, FLAGS))
-    register = (
-        f"redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = function(keys, args)\n"
-        "KEYS, ARGV = keys, args\n"
-        "if ARGV[1] ~= served then served = ARGV[1] for i = 1, #anew do anew[i]() end end\n"
-        f"for i = 1, #begins do begins[i]() end\nreturn run_{command}(args, 2)\nend }}\n"
-    )
+    callback = f"{_CALLBACK}return run_{command}(args, 2)\nend"
+    register = f"redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = {callback} }}\n"
     return Script(name, f"#!lua name={name}\n{text}{register}")
 
 
@@ -95,22 +112,22 @@ def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
     outside = [f"run_{name}" for name in commands]
     blocks: list[str] = []
     for piece in shared.values():
-        used = frozenset().union(*(each.words for each in parts if each is not piece))
+        used = frozenset().union(*(each.words for each in parts if each is not piece), piece.changing)
         outside += [name for name in piece.names if name in used]
-        inside = [name for name in piece.names if name not in used]
-        last = _kept("anew", piece.prefixed) + _kept("begins", piece.done)
-        blocks.append(_block(inside, piece, last))
+        blocks.append(_block([name for name in piece.names if name not in used], piece, ""))
     for name, piece in commands.items():
         blocks.append(_block(piece.names, piece, f"function run_{name}(ARGV, before)\n{_lines(piece.done)}end\n"))
     twice = {name for name in outside if outside.count(name) > 1}
     assert not twice, f"two texts declare {twice}"
-    head = "local KEYS, ARGV, served\nlocal anew, begins = {}, {}\n"
-    return f"{head}local {', '.join(outside)}\n{''.join(blocks)}"
+    kept = _kept("anew", [each for piece in shared.values() for each in piece.prefixed])
+    kept += _kept("begins", [each for piece in shared.values() for each in piece.done])
+    return f"{_HEAD}local {', '.join(outside)}\n{''.join(blocks)}{kept}"
 
 
 def _kept(where: str, statements: list[str]) -> str:
-    """A list of functions with one more, that does this."""
-    return f"{where}[#{where} + 1] = function()\n{_lines(statements)}end\n" if statements else ""
+    """A list of functions that do this."""
+    parts = [statements[first : first + AT_ONCE] for first in range(0, len(statements), AT_ONCE)]
+    return "".join(f"{where}[#{where} + 1] = function()\n{_lines(part)}end\n" for part in parts)
 
 
 def _block(inside: list[str], piece: Piece, last: str) -> str:
@@ -127,6 +144,7 @@ def _piece(text: str) -> Piece:
     made: list[str] = []
     prefixed: list[str] = []
     done: list[str] = []
+    changing: list[str] = []
     bare = _COMMENT.sub("", _HEADER.sub("", text))
     for statement in _statements(bare):
         if function := _FUNCTION.match(statement):
@@ -136,8 +154,13 @@ def _piece(text: str) -> Piece:
         elif local := _LOCAL.match(statement):
             names += local["names"].split(", ")
             value = f"{local['names']} = {local['of'] or 'nil'}"
-            if _CAPITALS.fullmatch(local["names"]):
-                (prefixed if _GIVEN.search(statement) else made).append(value)
+            is_constant = _CAPITALS.fullmatch(local["names"])
+            if is_constant and not _GIVEN.search(statement):
+                made.append(value)
+                continue
+            changing += local["names"].split(", ")
+            if is_constant:
+                prefixed.append(value)
             elif local["of"] == "{}":
                 made.append(value)
                 done.append(f"if next({local['names']}) then {value} end")  # an empty one is as good as a new one
@@ -145,7 +168,7 @@ def _piece(text: str) -> Piece:
                 done.append(value)
         else:
             done.append(statement)
-    return Piece(names, made, prefixed, done, frozenset(_WORD.findall(bare)))
+    return Piece(names, made, prefixed, done, frozenset(_WORD.findall(bare)), frozenset(changing))
 
 
 def _statements(text: str) -> list[str]:
@@ -163,4 +186,5 @@ def _statements(text: str) -> list[str]:
 
 @cache
 def _read(folder: str, name: str) -> str:
-    return (resources.files(PACKAGE) / folder / f"{name}.lua").read_text(encoding="utf-8")
+    text = (resources.files(PACKAGE) / folder / f"{name}.lua").read_text(encoding="utf-8")
+    return text.replace("redis.call(", "call(")

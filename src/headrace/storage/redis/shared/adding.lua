@@ -3,17 +3,17 @@
 
 local now = clock(ARGV[2])
 local request, jobs, token
-local new = {} -- hash key -> the job of this command that will be there
-local existing = {} -- position -> true
-local needed = {} -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
-local parents = {} -- hash key -> state, of parents that are in the store
-local flows = {} -- jobs of this command that were added with children, or follow others
-local hung = {} -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
+local new -- hash key -> the job of this command that will be there
+local existing -- position -> true
+local needed -- queue key -> how many numbers to draw: each job that is stored has one, also with a custom id
+local parents -- hash key -> state, of parents that are in the store
+local flows -- jobs of this command that were added with children, or follow others
+local hung -- hash key of a job of this command that stands below one that is in the store -> [queue, id] of that
 local has_dedups
-local last = {} -- queue key -> the number given last
+local last -- queue key -> the number given last
 local ids, positions, names, duplicates, replaced, kept
-local numbers = {} -- position -> the number that is the id, of plain jobs
-local dropped = {} -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
+local numbers -- position -> the number that is the id, of plain jobs
+local dropped -- hash key of a duplicate, and of what stands below it -> queue and id of who has the key
 local ended -- ties of new followers to jobs that have ended
 
 -- Of several Adds of one script each begins anew.

@@ -28,11 +28,15 @@ local function limits_of(K)
   return limits[K]
 end
 
+local function bounds_waiting(K)
+  local of = limits_of(K)
+  return of.max_waiting or (of.per_key and of.per_key.waiting)
+end
+
 -- Whether any of these queues bounds what waits.
 local function is_bounded(queue_keys)
   for K in pairs(queue_keys) do
-    local of = limits_of(K)
-    if of.max_waiting or (of.per_key and of.per_key.waiting) then
+    if bounds_waiting(K) then
       return true
     end
   end

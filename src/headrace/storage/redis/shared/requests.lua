@@ -6,21 +6,19 @@
 
 -- The Adds in a part of ARGV.
 local function requests_in(first, last)
-  local requests, keys, known = {}, {}, nil
+  local requests, keys, answers = {}, {}, {}
   for at = first, last, 4 do
-    local key = ARGV[at] ~= '' and ARGV[1] .. '~::request:' .. ARGV[at] or nil
-    keys[#keys + 1] = key
+    local key = ARGV[at] ~= '' and ARGV[1] .. '~::request:' .. ARGV[at]
+    if key then
+      keys[#keys + 1] = key
+    end
     requests[#requests + 1] = {
-      key = key, keep_ms = ARGV[at + 1], jobs = cmsgpack.unpack(ARGV[at + 2]),
-      token = ARGV[at + 3] ~= '' and ARGV[at + 3], kept = false,
+      key = key, keep_ms = ARGV[at + 1], jobs = cmsgpack.unpack(ARGV[at + 2]), token = ARGV[at + 3] ~= '' and ARGV[at + 3],
+      answers = answers, -- of all, for one request may be asked for twice
     }
   end
-  known = #keys > 0 and redis.call('MGET', unpack(keys)) or {}
-  for i, key in ipairs(keys) do
-    keys[key] = known[i]
-  end
-  for _, request in ipairs(requests) do
-    request.answers = keys -- one request may be asked for twice
+  for i, answer in ipairs(#keys > 0 and redis.call('MGET', unpack(keys)) or {}) do
+    answers[keys[i]] = answer
   end
   return requests
 end
