@@ -12,7 +12,7 @@ QUOTED = re.compile(r"'[^'\n]*'|--.*")
 DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
 FUNCTION = re.compile(r"\bfunction (\w+)")
 GIVEN = re.compile(r"\bfunction ?[\w.]*\(([^)]*)\)")
-WORD = re.compile(r"(?<![.\w:])[A-Za-z_]\w*")
+WORD = re.compile(r"(?<![.\w:])[A-Za-z_]\w*\b(?! = )")  # not the fields of a table
 KEPT = re.compile(r"(anew|begins)\[#\1 \+ 1\] = function\(\)\n(.*?)\nend\n", re.DOTALL)
 
 

@@ -10,6 +10,7 @@
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
 local NAME, OPTIONS, STARTED, DEFERRED, ID, SOURCE = 1, 3, 6, 7, 10, 11
+local REPEAT = 114 -- the byte of 'r'
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
@@ -86,8 +87,8 @@ local function start(K, id, job, source, started, is_prioritized)
     end
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
-  lock(key, token, lease_ms, is_frozen)
-  if string.sub(id, 1, 7) == 'repeat:' then
+  lock(key, token, now, lease_ms, is_frozen)
+  if string.byte(id) == REPEAT and string.sub(id, 1, 7) == 'repeat:' then
     chains[#chains + 1] = chain_of(K, sources[source][1], id, job[OPTIONS])
   end
   if is_prioritized then

@@ -17,10 +17,9 @@ local function renew(i, K, id, token)
     return
   end
   local job = redis.call('HMGET', key, 'ats', 'hrc', 'defa', 'hrd')
-  -- This first: a server whose memory is full lets a script go on after a write that takes no room.
   redis.call('SREM', K .. 'stalled', id)
   redis.call('HSET', key, 'hrl', job[1] .. lease_rest(now + lease_ms, token))
-  lock(key, token, lease_ms, is_frozen)
+  lock(key, token, now, lease_ms, is_frozen)
   if job[2] and string.match(job[2], '^(%d+):') == job[1] then
     asked[#asked + 1] = { i - 1, job[3], job[4], job[2] }
   end

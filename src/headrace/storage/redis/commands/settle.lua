@@ -130,12 +130,12 @@ local function finish(K, queue, key, settlement, job, made, reason)
   end
 end
 
-local function let_go(K, queue, key, settlement, held_by)
+local function let_go(K, queue, key, settlement, lock_key, held_by)
   if not holds(key, held_by, settlement[TOKEN]) or not leave_active(K, queue, settlement[ID]) then
     return false
   end
   local count = #queue.gone + 1
-  queue.gone[count], queue.locks[count] = settlement[ID], key .. ':lock'
+  queue.gone[count], queue.locks[count] = settlement[ID], lock_key
   return true
 end
 
@@ -220,12 +220,14 @@ end
 
 local settlements = cmsgpack.unpack(ARGV[before + 1])
 local lost = {}
+local keys = {}
 local locks = {}
 for i, settlement in ipairs(settlements) do
   local K = queue_key(settlement[QUEUE])
   local queue = queues[K] or meet_queue(K, settlement[QUEUE])
   queue.count = queue.count + 1
-  locks[i] = K .. settlement[ID] .. ':lock'
+  keys[i] = K .. settlement[ID]
+  locks[i] = keys[i] .. ':lock'
 end
 for _, queue in ipairs(in_order) do
   look_at_active(queue)
@@ -233,8 +235,8 @@ end
 local held_by = #locks > 0 and redis.call('MGET', unpack(locks)) or {}
 for i, settlement in ipairs(settlements) do
   local K = queue_key(settlement[QUEUE])
-  local queue, key = queues[K], K .. settlement[ID]
-  if not (let_go(K, queue, key, settlement, held_by[i]) and settle(K, queue, key, settlement)) then
+  local queue, key = queues[K], keys[i]
+  if not (let_go(K, queue, key, settlement, locks[i], held_by[i]) and settle(K, queue, key, settlement)) then
     lost[#lost + 1] = i - 1
   end
 end

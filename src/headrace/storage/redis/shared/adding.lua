@@ -248,7 +248,7 @@ local function add(asked)
     release_if_free(parent, now) -- nothing to wait for
   end
   if request.key then
-    keep_answer(request, cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept }))
+    keep_answer(request, cmsgpack.pack({ now, in_runs(), positions, duplicates, replaced, kept }), now)
   end
   if has_dedups then
     return { 'ok', ids, positions, names, duplicates, replaced, kept }

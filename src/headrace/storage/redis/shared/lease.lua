@@ -15,11 +15,11 @@ local function lease_parts(text, started)
   end
 end
 
-local function lock(key, token, lease_ms, is_frozen)
+local function lock(key, token, now, lease_ms, is_frozen)
   if is_frozen then
     redis.call('SET', key .. ':lock', token)
-  elseif tonumber(lease_ms) > 0 then
-    redis.call('SET', key .. ':lock', token, 'PX', lease_ms)
+  elseif lease_ms > 0 then
+    redis.call('SET', key .. ':lock', token, 'PXAT', now + lease_ms)
   else -- a lease that ends now; a time to live of nothing would be an error
     redis.call('DEL', key .. ':lock')
   end

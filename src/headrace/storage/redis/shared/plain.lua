@@ -48,7 +48,7 @@ local function add_plain(requests, from, to, K, answers, now)
       store_job(K, ids[i], job, number, now, true)
     end
     if request.key then
-      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], string.format('%.0f', first), #ids))
+      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], string.format('%.0f', first), #ids), now)
     end
     answers[at] = #ids == 1 and ids[1] or { 'ok', ids, {} }
   end
