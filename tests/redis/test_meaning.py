@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import redis
 
-from headrace.core.commands import Add, Get
+from headrace.core.commands import Add, Claim, Get, Settle, Source
 from headrace.core.errors import StorageFull, Unavailable
+from headrace.core.lifecycle import settle
+from headrace.core.outcomes import Done
 from headrace.storage.redis import RedisStore
 from headrace.storage.redis.meaning import meaning, place_of
 from tests.conformance.desk import new, ref
@@ -129,6 +131,28 @@ async def test_a_full_memory_is_a_refusal(admin: Any, store: RedisStore) -> None
         assert isinstance(await store.run(Add((new(),))), StorageFull)
     finally:
         admin.config_set("maxmemory", 0)
+
+
+async def test_a_worker_that_comes_to_a_full_memory_works_off_what_is_there(
+    server: valkey.Valkey, admin: Any, store: RedisStore
+) -> None:
+    await store.run(Add((new(),)))
+    admin.config_set("maxmemory", 1)
+    try:
+        worker = RedisStore(server.url)
+        await worker.open()
+        (lease,) = (await worker.run(Claim((Source("q"),), 1, "t", 60_000))).leases
+        settled = await worker.run(Settle((settle(lease, Done("1"), 0.0),)))
+        await worker.close()
+    finally:
+        admin.config_set("maxmemory", 0)
+    assert settled.refusals == (None,)
+    assert [job.state for job in (await store.run(Get((ref("1"),)))).jobs] == ["completed"]
+
+
+def test_a_server_without_functions_is_named() -> None:
+    found = meaning("ERR unknown command `FUNCTION`, with args beginning with: `LOAD`, ")
+    assert found.says == "the server knows no functions; Headrace needs Redis 7 or Valkey"
 
 
 async def test_a_server_that_loads_its_data_is_waited_for(tmp_path: Path) -> None:

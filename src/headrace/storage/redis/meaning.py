@@ -38,6 +38,7 @@ _KNOWN: Final[Mapping[str, Meaning]] = {
     "WRONGPASS": Meaning("the user or the password is wrong, or the user is switched off (WRONGPASS)"),
     "NOAUTH": Meaning(_REFUSED),
 }
+_OLD: Final = re.compile(r"ERR unknown command .FUNCTION\b")
 _DENIED: Final = re.compile(r"\bNOPERM\b|ACL failure in script|has no permissions to")
 
 
@@ -46,8 +47,10 @@ def meaning(problem: str) -> Meaning:
     found = _KNOWN.get(problem.partition(" ")[0])
     if found is not None:
         return found
+    if _OLD.match(problem):
+        return Meaning("the server knows no functions; Headrace needs Redis 7 or Valkey")
     if problem == "ERR Function not found":
-        return Meaning("it forgets the functions as soon as they are loaded", "load")
+        return Meaning("it does not keep the functions that are loaded; is its memory full?", "load")
     if _DENIED.search(problem):
         return Meaning(f"the user lacks a permission ({problem}); it needs those of docs/howto/redis-connections.md")
     for word in ("READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN"):
@@ -56,9 +59,9 @@ def meaning(problem: str) -> Meaning:
     return Meaning(problem)
 
 
-def is_there(problem: str) -> bool:
-    """Whether a library was not loaded because it was loaded before; what is in it is part of its name."""
-    return "already exists" in problem
+def may_be_there(problem: str) -> bool:
+    """Whether a library was not loaded as it was loaded before, or for want of memory, which is looked at first."""
+    return "already exists" in problem or problem.startswith("OOM ")
 
 
 def place_of(problem: str) -> tuple[str, int] | None:

@@ -1,9 +1,9 @@
 """The libraries of functions that the store loads into Redis: one a command, put together with the shared pieces.
 
 Of what stands at the left edge of a text, its functions are made once, when the library is loaded, and so is what has a
-name in capitals (`K`, the key of a queue, is none); if that looks at ARGV, again whenever a call has another prefix. All
-else is done in each call, first that of the pieces, then that of the command. So every function of a library may call
-every other, in whatever order they stand.
+name in capitals (`K`, the key of a queue, is none); if that looks at ARGV, again whenever a call has another prefix.
+All else is done in each call, first that of the pieces, then that of the command. So every function of a library may
+call every other, in whatever order they stand.
 
 A library is named after what is in it. Several versions of us stand side by side on one server, each with its own.
 """

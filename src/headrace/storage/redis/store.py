@@ -19,7 +19,7 @@ from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
 from headrace.storage.redis.link import Link, ReplyError, Word, packed
-from headrace.storage.redis.meaning import is_there, meaning, place_of
+from headrace.storage.redis.meaning import may_be_there, meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
 from headrace.storage.redis.script import Script, script
 
@@ -27,7 +27,7 @@ NAME: Final = "headrace-commands"
 PREFIX: Final = "bull"  # as BullMQ's
 PREFIX_MAX: Final = 100  # bytes
 LOOKS_MAX: Final = 100  # times that jobs are looked at for one command, as others change them meanwhile
-TRIES_MAX: Final = 4  # times that a command is sent which Redis did not begin: another server, and then its scripts
+TRIES_MAX: Final = 4  # times that a command is sent which Redis did not begin: another server, and then its functions
 
 
 class RedisStore:
@@ -195,7 +195,7 @@ class RedisStore:
     async def _load(self, link: Link) -> None:
         requests = [packed("FUNCTION", "LOAD", found.text) for found in self._scripts.values()]
         for reply in await link.ask(b"".join(requests), len(requests)):
-            if isinstance(reply, ReplyError) and not is_there(str(reply)):
+            if isinstance(reply, ReplyError) and not may_be_there(str(reply)):
                 raise Unavailable(problem=meaning(str(reply)).says)
 
 

@@ -4,8 +4,7 @@
 --
 -- `prefix~:<queue>:numbered` is a hash: the `id` of the event numbered last, and how many were `added` until then. What
 -- was trimmed before it was numbered counts as one position an event, so that a reader is told of a gap; what went with
--- a queue that Node obliterated, which nobody can count, as one. Servers before Redis 7 do not say how many were added:
--- with them such a gap is not seen, unless nothing was added since.
+-- a queue that Node obliterated, which nobody can count, as one.
 
 local LOG_MAX, LOG_SLACK = 10000, 1000 -- core.log: EVENTS_MAX, EVENTS_SLACK
 local NUMBERED_AT_ONCE = 1000
@@ -31,7 +30,7 @@ local function end_of(events)
   for i = 1, #info, 2 do
     found[info[i]] = info[i + 1]
   end
-  return found['last-generated-id'], found['entries-added'] or 0
+  return found['last-generated-id'], found['entries-added']
 end
 
 local function fields_of(entry)
@@ -99,7 +98,7 @@ local function number(channel)
     return 0
   end
   local changes, count = changes_after(K .. 'events', past[1] or '0-0')
-  local missing = added > 0 and added - tonumber(past[2] or 0) - count or 0
+  local missing = added - tonumber(past[2] or 0) - count
   missing = missing < 0 and 1 or missing -- this stream is another: the queue was obliterated by Node meanwhile
   local last = last_position(channel) + missing
   redis.call('ZADD', CHANNELS, 0, channel)
