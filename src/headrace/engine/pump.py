@@ -263,13 +263,13 @@ class Pump:
         self._held -= len(finished)
         for run, refusal in zip(finished, settled.refusals, strict=True):
             self._leases.drop(run)
-            settlement = run.settlement
             if refusal is not None:
                 tell_refused(run, refusal)
-            elif settlement is not None and settlement.to == "failed":
+            elif (settlement := run.settlement) is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
         self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
-        self._free_slot.ring()
+        if self._is_empty or self._ask() > 0:
+            self._free_slot.ring()
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
         """These outcomes were not recorded: they stay in hand."""
