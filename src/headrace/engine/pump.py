@@ -194,11 +194,11 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
+        is_full = self._busy + self._asked >= self._concurrency
+        if is_full or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
         free = self.pace.fit(min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held))
-        share = -(-self._concurrency // len(self._claimers))
-        return min(free - self._asked, share, CHUNK_MAX)
+        return min(free - self._asked, -(-self._concurrency // len(self._claimers)), CHUNK_MAX)
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
