@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -198,7 +198,7 @@ class Door:
         """In a child process: reach a store that lives in the worker's memory through this one."""
         self._client.lend(store)
 
-    def run(self, *commands: Command[Any]) -> Coroutine[Any, Any, Any]:
+    def run(self, *commands: Command[Any]) -> Any:  # a coroutine; mypy and pyright disagree on what an async def gives
         """As `Storage.run`: the coroutine of the store itself, once that is open."""
         store = self._client.opened
         return self._opened(commands) if store is None else store.run(*commands)

@@ -88,7 +88,7 @@ class RedisStore:
             await line.ended()
         await asyncio.sleep(0)  # lets the transports take leave of the loop
 
-    def run(self, *commands: Command[Any]) -> Coroutine[Any, Any, Any]:
+    def run(self, *commands: Command[Any]) -> Any:  # a coroutine; mypy and pyright disagree on what an async def gives
         return self._alone(commands[0]) if len(commands) == 1 and type(commands[0]) in HOT else self._all(commands)
 
     async def _all(self, commands: Sequence[Command[Any]]) -> Any:
@@ -179,7 +179,11 @@ class RedisStore:
         if self._line is None:
             told(Unavailable(problem="it is not open"))
             return
-        requests = self._requests(errands)
+        try:
+            requests = self._requests(errands)
+        except (TypeError, ValueError) as error:  # a word that cannot be packed
+            told(error)
+            return
         link = self._line.open_link
         if link is None:
             self._tell(told, self._sent(self._line, requests))
