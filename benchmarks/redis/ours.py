@@ -12,6 +12,7 @@ from headrace.app import App
 from headrace.cli.measures import BULK, PAUSE_S, QUEUE, Answer, Span
 from headrace.core.commands import Claim, Source
 from headrace.core.settings import Settings
+from headrace.engine import loop
 from headrace.storage.protocol import granted
 
 TEXT: Final = "about a hundred bytes of payload, as a small job of every day has it"
@@ -118,4 +119,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    loop.run(main())

@@ -198,9 +198,13 @@ class Door:
         """In a child process: reach a store that lives in the worker's memory through this one."""
         self._client.lend(store)
 
-    async def run(self, *commands: Command[Any]) -> Any:
-        """As `Storage.run`."""
-        return await (self._client.opened or await self._client.open()).run(*commands)
+    def run(self, *commands: Command[Any]) -> Any:  # a coroutine; mypy and pyright disagree on what an async def gives
+        """As `Storage.run`: the coroutine of the store itself, once that is open."""
+        store = self._client.opened
+        return self._opened(commands) if store is None else store.run(*commands)
+
+    async def _opened(self, commands: tuple[Command[Any], ...]) -> Any:
+        return await (await self._client.open()).run(*commands)
 
     async def wait(self, topics: Collection[str], timeout_ms: int) -> frozenset[str]:
         """As `Storage.wait`."""

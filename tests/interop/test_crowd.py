@@ -1,14 +1,18 @@
 """What is asked of a Redis store at the same time goes to one script, and stands or falls for itself."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from headrace.core import lifecycle
 from headrace.core.commands import Add, Added, Claim, Configure, Count, Get, Settle, Source
-from headrace.core.errors import NoSuchParent, QueueFull
+from headrace.core.errors import NoSuchParent, QueueFull, Unavailable
 from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
-from headrace.storage.redis.crowd import BYTES_MAX, TOGETHER_MAX
+from headrace.storage.redis.crowd import BYTES_MAX, TOGETHER_MAX, Crowd, Errand
+from headrace.storage.redis.link import Told
 from tests.conformance.desk import Desk, child, ids, new, ref
 
 
@@ -90,3 +94,45 @@ async def test_who_is_cancelled_takes_nobody_along(desk: Desk) -> None:
     await asyncio.wait(calls)
     assert [call.cancelled() for call in calls] == [False, True, False]
     assert (ids(calls[0].result()), ids(calls[2].result())) == (["1"], ["3"])
+
+
+async def test_a_word_that_cannot_be_sent_keeps_nobody_waiting(desk: Desk) -> None:
+    bad = Claim((Source("q"),), 1, "\ud800", 30_000, "w")
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(desk.store.run(bad), desk.add(new()), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [UnicodeEncodeError] * 2
+        assert ids(await desk.add(new())) == ["1"]
+
+
+class Sent:
+    """Where a crowd sends what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Sequence[Errand], Told]] = []
+        self.crowd = Crowd(lambda errands, told: self.calls.append((errands, told)))
+
+
+async def test_what_is_complete_leaves_before_the_turn_ends() -> None:
+    sent = Sent()
+    for _ in range(TOGETHER_MAX):
+        sent.crowd.ask((("add", ("",)),))
+    assert [len(errands) for errands, _ in sent.calls] == [1]
+    sent.crowd.ask((("settle", ("",)),))
+    assert len(sent.calls) == 1
+    sent.crowd.ask((("claim", ("",)),))
+    assert [errands for errands, _ in sent.calls[1:]] == [[("turn", ("", ""))]]
+    sent.crowd.ask((("add", ("",)),))
+    assert (len(sent.calls), sent.crowd.is_gathering) == (2, True)
+    await asyncio.sleep(0)
+    assert (len(sent.calls), sent.crowd.is_gathering) == (3, False)
+
+
+async def test_an_answer_of_another_size_is_none_for_all_who_asked() -> None:
+    sent = Sent()
+    answers = [sent.crowd.ask((("add", ("",)),)) for _ in range(2)]
+    await asyncio.sleep(0)
+    ((_, told),) = sent.calls
+    told([["only one"]])
+    for answer in answers:
+        with pytest.raises(Unavailable):
+            await answer

@@ -53,7 +53,7 @@ class Rope:
             str(self._end),
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(self._end,),
-            process_group=0,
+            start_new_session=True,  # and so in a group of its own; uvloop knows no process_group
         )
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """From a command line to an exit code: parse, call, and turn every error into one sentence."""
 
-import asyncio
 import io
 import os
 import sys
@@ -13,6 +12,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 from headrace.cli.failure import Exit, Stop, complain, exit_of, unexpected
 from headrace.cli.root import commands
 from headrace.core.errors import HeadraceError
+from headrace.engine import loop
 
 
 def run(tokens: Sequence[str], *, is_process: bool) -> int:
@@ -46,7 +46,7 @@ def _call(tokens: Sequence[str]) -> int:
     command, bound, _ = tree.parse_args(list(tokens), exit_on_error=False, print_error=False)
     answer = command(*bound.args, **bound.kwargs)
     if iscoroutine(answer):
-        answer = asyncio.run(answer)
+        answer = loop.run(answer)
     sys.stdout.flush()
     return int(answer or 0)
 

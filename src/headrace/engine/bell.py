@@ -9,10 +9,13 @@ class Bell:
     def __init__(self) -> None:
         self._sleepers: list[asyncio.Future[None]] = []
         self._is_ringing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def rest(self) -> None:
-        """Sleep until a ring."""
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Sleep until a ring; always on the same loop."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # a system call, before Python 3.12
+        sleeper: asyncio.Future[None] = self._loop.create_future()
         self._sleepers.append(sleeper)
         await sleeper
         self._is_ringing = False

@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError
 from typing import Any, Final, TypeVar
 
 from headrace.core.errors import Misuse, Unavailable
+from headrace.engine.loop import run
 
 R = TypeVar("R")
 
@@ -109,7 +110,7 @@ class Home:
             started.set()
             await stop.wait()
 
-        self._thread = threading.Thread(target=lambda: asyncio.run(serve()), name="headrace-io", daemon=True)
+        self._thread = threading.Thread(target=lambda: run(serve()), name="headrace-io", daemon=True)
         self._thread.start()
         started.wait()
         return loops[0]

@@ -194,11 +194,11 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        if self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
+        is_full = self._busy + self._asked >= self._concurrency
+        if is_full or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
         free = self.pace.fit(min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held))
-        share = -(-self._concurrency // len(self._claimers))
-        return min(free - self._asked, share, CHUNK_MAX)
+        return min(free - self._asked, -(-self._concurrency // len(self._claimers)), CHUNK_MAX)
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
@@ -263,13 +263,13 @@ class Pump:
         self._held -= len(finished)
         for run, refusal in zip(finished, settled.refusals, strict=True):
             self._leases.drop(run)
-            settlement = run.settlement
             if refusal is not None:
                 tell_refused(run, refusal)
-            elif settlement is not None and settlement.to == "failed":
+            elif (settlement := run.settlement) is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
         self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
-        self._free_slot.ring()
+        if self._is_empty or self._ask() > 0:
+            self._free_slot.ring()
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
         """These outcomes were not recorded: they stay in hand."""

@@ -63,13 +63,16 @@ class Runner:
         self._middleware = middleware
         self._chance = chance
         self._is_inside = is_inside
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, run: Run, finish: Finish) -> None:
-        """Run a job in a task of its own; `finish` is called when it has ended, whatever happens."""
+        """Run a job in a task of its own, always on the same loop; `finish` is called when it has ended, however."""
         if run.lease.deferred is not None:
             finish(run, settle_deferred(run.lease, run.lease.deferred))
         else:
-            run.task = asyncio.get_running_loop().create_task(self._run(run, finish))
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()  # a system call, before Python 3.12
+            run.task = self._loop.create_task(self._run(run, finish))
 
     async def _run(self, run: Run, finish: Finish) -> None:
         outcome = await self.outcome(run)

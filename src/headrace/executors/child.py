@@ -109,7 +109,9 @@ class Child:
             with theirs:
                 ends = (theirs.fileno(), rope.theirs)
                 command = [sys.executable, "-m", PROGRAM, *map(str, ends)]
-                process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, pass_fds=ends, process_group=0)
+                process = await asyncio.create_subprocess_exec(
+                    *command, stdin=DEVNULL, pass_fds=ends, start_new_session=True
+                )
             child = cls(process, *await asyncio.open_connection(sock=ours))
         except BaseException:
             ours.close()  # at that end it stops by itself

@@ -6,72 +6,84 @@ such a pair comes first: what it frees the Claim may take. Whoever is cancelled 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from headrace.storage.redis.link import ReplyError, Word
+from headrace.core.errors import Unavailable
+from headrace.storage.redis.link import ReplyError, Told, Word
 
-TOGETHER_MAX: Final = 100  # Adds in one call
+TOGETHER_MAX: Final = 25  # Adds in one call; while the server does these, we take in the next
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
 TURN: Final = "turn"
 PAIR: Final = frozenset({"settle", "claim"})
-GATHERED: Final = frozenset({"add", "settle", "claim"})
-"""Scripts whose calls wait for the end of the turn, as others may come."""
 
 Errand: TypeAlias = tuple[str, tuple[Word, ...]]
 _Asked: TypeAlias = tuple[Sequence[Errand], "asyncio.Future[list[Any]]"]
 
 
 class Crowd:
-    """Calls of one turn of the loop, sent together by `send`, which answers each errand."""
+    """Calls of one turn of the loop, sent together by `send`, which is told whom to answer."""
 
-    def __init__(self, send: Callable[[Sequence[Errand]], Coroutine[Any, Any, list[Any]]]) -> None:
+    def __init__(self, send: Callable[[Sequence[Errand], Told], None]) -> None:
         self._send = send
         self._asked: list[_Asked] = []
-        self._leaving: set[asyncio.Future[list[Any]]] = set()
+        self._is_leaving = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def is_gathering(self) -> bool:
         """Whether something was asked that is not on its way yet: what is asked now must not overtake it."""
         return bool(self._asked)
 
-    async def run(self, errands: Sequence[Errand]) -> list[Any]:
-        """What the scripts answer; several errands of one caller stay by themselves."""
-        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    def ask(self, errands: Sequence[Errand]) -> "asyncio.Future[list[Any]]":
+        """What the scripts will answer; several errands of one caller stay by themselves."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # a system call, before Python 3.12
+        answer: asyncio.Future[list[Any]] = self._loop.create_future()
         self._asked.append((errands, answer))
-        if len(self._asked) == 1:
-            leaving = asyncio.ensure_future(self._leave(self._asked))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(partial(self._left, self._asked))
-        return await answer
+        if len(self._asked) == TOGETHER_MAX or (len(self._asked) == 2 and _is_pair(*self._asked)):
+            self._leave()  # there is nothing to wait for
+        elif not self._is_leaving:
+            self._is_leaving = True
+            self._loop.call_soon(self._end_turn)
+        return answer
 
-    async def _leave(self, asked: list[_Asked]) -> list[list[Any]]:
-        self._asked = []
+    def _end_turn(self) -> None:
+        self._is_leaving = False
+        if self._asked:
+            self._leave()
+
+    def _leave(self) -> None:
+        asked, self._asked = self._asked, []
         groups = _groups(asked)
         calls = [_joined(group) for group in groups]
-        replies = iter(await self._send([errand for call in calls for errand in call]))
-        parted = [_parted(group, [next(replies) for _ in call]) for group, call in zip(groups, calls, strict=True)]
-        return [answer for answers in parted for answer in answers]
+        self._send([errand for call in calls for errand in call], partial(_answer, groups, calls))
 
-    def _left(self, asked: list[_Asked], leaving: "asyncio.Future[list[list[Any]]]") -> None:
-        self._leaving.discard(leaving)
-        if self._asked is asked:  # it was cancelled before it began
-            self._asked = []
-        error = None if leaving.cancelled() else leaving.exception()
-        for place, (_, answer) in enumerate(asked):
+
+def _answer(groups: list[list[_Asked]], calls: list[Sequence[Errand]], replies: list[Any] | BaseException) -> None:
+    """Give each errand its answer. A connection calls this as it reads: nothing may raise here."""
+    at = 0
+    for group, call in zip(groups, calls, strict=True):
+        parted = replies if isinstance(replies, BaseException) else _parted(group, replies[at : at + len(call)])
+        at += len(call)
+        for place, (_, answer) in enumerate(group):
             if answer.done():
-                continue
-            if leaving.cancelled():
-                answer.cancel()
-            elif error is not None:
-                answer.set_exception(error)
+                continue  # who was cancelled takes nobody along
+            if isinstance(parted, BaseException):
+                answer.set_exception(parted)
             else:
-                answer.set_result(leaving.result()[place])
+                answer.set_result(parted[place])
+
+
+def _is_pair(one: _Asked, other: _Asked) -> bool:
+    return len(one[0]) == len(other[0]) == 1 and {one[0][0][0], other[0][0][0]} == PAIR
 
 
 def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
     """What goes to one script each, in its order."""
+    if len(asked) == 1 or (len(asked) == 2 and _is_pair(*asked)):
+        return [asked]  # nearly always
     groups: list[list[_Asked]] = []
     before = ""
     for each in asked:
@@ -101,19 +113,23 @@ def _joined(group: list[_Asked]) -> Sequence[Errand]:
     if len(group) == 1:
         return group[0][0]
     scripts = [errands[0] for errands, _ in group]
-    if scripts[0][0] in PAIR:
-        scripts.sort(key=lambda errand: errand[0], reverse=True)  # the Settle first
-    words = tuple(word for _, own in scripts for word in own)
-    return [(TURN if scripts[0][0] in PAIR else scripts[0][0], words)]
+    name = scripts[0][0]
+    if name in PAIR:
+        if name == "claim":
+            scripts.reverse()  # the Settle first
+        name = TURN
+    return [(name, tuple([word for _, words in scripts for word in words]))]
 
 
-def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]]:
+def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavailable:
     """The answers of a group, of each errand of each."""
     if len(group) == 1:
         return [replies]
     (reply,) = replies
     if isinstance(reply, ReplyError):
         return [[reply]] * len(group)
+    if not isinstance(reply, list) or len(reply) != len(group):
+        return Unavailable(problem=f"an answer to {len(group)} commands that is none")
     first = group[0][0][0][0]
     if first == "add":  # its script always answers to several
         return [[[answer]] for answer in reply]

@@ -32,10 +32,15 @@ class Line:
         self._earliest = 0.0  # when the next attempt may be made
         self._is_closed = False
 
+    @property
+    def open_link(self) -> Link | None:
+        """The link, if there is one now."""
+        return self._link if self._link is not None and self._link.is_open else None
+
     async def link(self) -> Link:
         """The open link, made if there is none. All who wait for one share an attempt: `Unavailable` if it fails."""
-        if self._link is not None and self._link.is_open:
-            return self._link
+        if (link := self.open_link) is not None:
+            return link
         if self._is_closed:
             raise Unavailable(problem="it is closed")
         if self._connecting is None or self._connecting.done():

@@ -9,6 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
 import hiredis
@@ -26,9 +27,11 @@ SILENCE_S: Final = 5  # without a sign of life from the peer's system, where our
 Word: TypeAlias = str | bytes | int
 
 _INCOMPLETE: Final = object()
-_Question: TypeAlias = tuple["asyncio.Future[list[Any]]", int, float]
+Told: TypeAlias = Callable[[list[Any] | BaseException], None]
+"""Is given the replies, or why there are none. It must not raise."""
+_Question: TypeAlias = tuple[Told, int, float]
 
-__all__ = ["Link", "ReplyError", "Word", "connect", "packed"]
+__all__ = ["Link", "ReplyError", "Told", "Word", "connect", "packed"]
 
 
 def packed(*words: Word) -> bytes:
@@ -66,15 +69,20 @@ class Link(asyncio.Protocol):
 
     async def ask(self, packed: bytes, count: int, timeout_s: float = ANSWER_S) -> list[Any]:
         """The `count` replies to what is sent; `Unavailable` if the connection is lost before, or says nothing."""
+        answer: asyncio.Future[list[Any]] = self._loop.create_future()
+        self.send(packed, count, partial(_settle, answer), timeout_s)
+        return await answer
+
+    def send(self, packed: bytes, count: int, told: Told, timeout_s: float = ANSWER_S) -> None:
+        """As `ask`; the answer goes to `told`, as soon as it is read. `Unavailable` if the connection is closed."""
         if self._transport is None or self._transport.is_closing():
             raise Unavailable(problem="the connection is closed")
-        answer: asyncio.Future[list[Any]] = self._loop.create_future()
         if not self._questions:
             self.heard_at = self._loop.time()
-            self._timer = self._loop.call_later(min(timeout_s, DOUBT_S), self._be_patient)
-        self._questions.append((answer, count, timeout_s))
+            if self._timer is None:
+                self._timer = self._loop.call_later(DOUBT_S, self._be_patient)
+        self._questions.append((told, count, timeout_s))
         self._transport.write(packed)
-        return await answer
 
     def retire(self) -> None:
         """Close when all that was asked is answered."""
@@ -91,13 +99,13 @@ class Link(asyncio.Protocol):
         """Close now, and say why to who waits for an answer."""
         self._stop_timer()
         while self._questions:
-            answer = self._questions.popleft()[0]
-            if not answer.done():
-                answer.set_exception(Unavailable(problem=problem))
+            told = self._questions.popleft()[0]
+            told(Unavailable(problem=problem))
         self.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)  # uvloop writes at once then, and not at the end of the turn
         _be_watchful(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
@@ -107,38 +115,48 @@ class Link(asyncio.Protocol):
             while (reply := self._reader.gets()) is not _INCOMPLETE:
                 self._replies.append(reply)
                 if self._questions and len(self._replies) == self._questions[0][1]:
-                    answer = self._questions.popleft()[0]
-                    if not answer.done():
-                        answer.set_result(self._replies)
-                    self._replies = []
+                    told = self._questions.popleft()[0]
+                    replies, self._replies = self._replies, []
+                    told(replies)
         except hiredis.ProtocolError as error:
             self.end(f"not the protocol of Redis: {error}")
             return
-        if not self._questions:
-            self._stop_timer()
-            if self._is_retired:
-                self.close()
+        if self._is_retired and not self._questions:
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         last = self._replies[-1] if self._replies else None  # why Redis closes it may be the last that it said
         self.end(str(last if isinstance(last, ReplyError) else exc or "the connection was closed"))
 
     def _be_patient(self) -> None:
+        """One timer looks after all questions: to begin and to end one with each would cost more than many answers."""
         self._timer = None
-        if self._questions:
-            timeout_s = self._questions[0][2]
-            due = self.heard_at + timeout_s
-            if self._loop.time() >= due:
-                self.end(f"no answer within {timeout_s:.0f} s")
-                return
-            if self.doubted is not None and self._loop.time() >= self.heard_at + DOUBT_S:
+        if not self._questions:
+            return
+        timeout_s = self._questions[0][2]
+        due, doubt, now = self.heard_at + timeout_s, self.heard_at + DOUBT_S, self._loop.time()
+        if now >= due:
+            self.end(f"no answer within {timeout_s:.0f} s")
+            return
+        if now >= doubt:
+            doubt = now + DOUBT_S
+            if self.doubted is not None:
                 self.doubted()
-            self._timer = self._loop.call_at(min(due, self._loop.time() + DOUBT_S), self._be_patient)
+        self._timer = self._loop.call_at(min(due, doubt), self._be_patient)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _settle(answer: "asyncio.Future[list[Any]]", replies: list[Any] | BaseException) -> None:
+    if answer.done():
+        return
+    if isinstance(replies, BaseException):
+        answer.set_exception(replies)
+    else:
+        answer.set_result(replies)
 
 
 async def connect(place: Place, tls: ssl.SSLContext | None, greeting: Sequence[tuple[str, ...]]) -> Link:

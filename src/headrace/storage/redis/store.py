@@ -2,11 +2,11 @@
 
 import asyncio
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
-from headrace.core.commands import Claim, Command
+from headrace.core.commands import Add, Claim, Command, Settle
 from headrace.core.errors import CannotOpen, Misuse, Refused, StorageFull, Unavailable
 from headrace.storage.protocol import Clock
 from headrace.storage.redis.address import address_of
@@ -14,11 +14,11 @@ from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.blocking import Blocking
 from headrace.storage.redis.call import CHANGED, Call, Considered
 from headrace.storage.redis.calls import CALLS, SCRIPTS
-from headrace.storage.redis.crowd import GATHERED, Crowd, Errand
+from headrace.storage.redis.crowd import Crowd, Errand
 from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import Link, ReplyError, Word, packed
+from headrace.storage.redis.link import Link, ReplyError, Told, packed
 from headrace.storage.redis.meaning import may_be_there, meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
 from headrace.storage.redis.script import Script, script
@@ -27,6 +27,7 @@ NAME: Final = "headrace-commands"
 PREFIX: Final = "bull"  # as BullMQ's
 PREFIX_MAX: Final = 100  # bytes
 LOOKS_MAX: Final = 100  # times that jobs are looked at for one command, as others change them meanwhile
+HOT: Final = frozenset({Add, Settle, Claim})  # what waits for the end of the turn, as others may come
 TRIES_MAX: Final = 4  # times that a command is sent which Redis did not begin: another server, and then its functions
 
 
@@ -57,11 +58,13 @@ class RedisStore:
         self._blocking: Blocking | None = None
         self._name = name
         self._another = partial(RedisStore, url, prefix=prefix, clock=clock, name=f"{name}-aside")
-        self._crowd = Crowd(self._together)
+        self._crowd = Crowd(self._send)
+        self._under_way: set[asyncio.Future[list[Any]]] = set()
 
     async def open(self) -> None:
         if self._line is not None:
             return
+        self._crowd = Crowd(self._send)  # what a loop has left that ended is no concern of this one's
         self._scripts = {name: script(name) for name in SCRIPTS}
         self._line = Line(self._finder, self._name, is_quick=True)
         self._bell = Bell(self._finder, self._line, self._keys)
@@ -85,7 +88,10 @@ class RedisStore:
             await line.ended()
         await asyncio.sleep(0)  # lets the transports take leave of the loop
 
-    async def run(self, *commands: Command[Any]) -> Any:
+    def run(self, *commands: Command[Any]) -> Any:  # a coroutine; mypy and pyright disagree on what an async def gives
+        return self._alone(commands[0]) if len(commands) == 1 and type(commands[0]) in HOT else self._all(commands)
+
+    async def _all(self, commands: Sequence[Command[Any]]) -> Any:
         if self._line is None or self._bell is None:
             raise Unavailable(problem="it is not open")
         for command in commands:
@@ -110,6 +116,21 @@ class RedisStore:
             raise Unavailable(problem="it is not open")
         return await self._bell.wait(topics, timeout_ms)
 
+    async def _alone(self, command: Command[Any]) -> Any:
+        """The reply to what nearly all of a store's work is, with nothing in the way."""
+        line = self._line
+        if line is None or self._bell is None:
+            raise Unavailable(problem="it is not open")
+        if type(command) is Claim:
+            self._bell.note(command)
+        call = CALLS[type(command)]
+        (reply,) = await self._crowd.ask(((call.script, call.arguments(command, self._keys)),))
+        if isinstance(reply, ReplyError):
+            return _refusal(str(reply))
+        if isinstance(call, Call) and call.sequel is not None and call.sequel(reply) is not None:
+            await self._finish(line, [(call, reply)])
+        return call.reply(command, reply, self._keys)
+
     async def _ask(self, line: Line, commands: Sequence[Command[Any]]) -> list[Any]:
         calls = [(CALLS[type(command)], command) for command in commands]
         replies = await self._in_order(
@@ -119,15 +140,8 @@ class RedisStore:
         return [self._read(command, reply) for command, reply in zip(commands, replies, strict=True)]
 
     async def _in_order(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
-        """As `_errands`, behind all that was asked before; some wait a moment for others that come."""
-        if self._crowd.is_gathering or (len(errands) == 1 and errands[0][0] in GATHERED):
-            return await self._crowd.run(errands)
-        return await self._errands(line, errands)
-
-    async def _together(self, errands: Sequence[Errand]) -> list[Any]:
-        if self._line is None:
-            raise Unavailable(problem="it is not open")
-        return await self._errands(self._line, errands)
+        """As `_errands`, behind all that was asked before."""
+        return await (self._crowd.ask(errands) if self._crowd.is_gathering else self._errands(line, errands))
 
     async def _finish(self, line: Line, answered: Sequence[tuple[Call | Considered, Any]]) -> None:
         """Do what is still to be done after some answers."""
@@ -156,18 +170,63 @@ class RedisStore:
                 return self._read(command, reply)
         raise Unavailable(problem=f"what it looked at was changed {LOOKS_MAX} times meanwhile")
 
-    async def _errands(self, line: Line, errands: Sequence[tuple[str, tuple[Word, ...]]]) -> list[Any]:
+    async def _errands(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
+        return await self._sent(line, self._requests(errands))
+
+    def _send(self, errands: Sequence[Errand], told: Told) -> None:
+        """As `_errands`, for `told`: with no task where the connection is there and Redis is as we left it."""
+        if self._line is None:
+            told(Unavailable(problem="it is not open"))
+            return
+        try:
+            requests = self._requests(errands)
+        except (TypeError, ValueError) as error:  # a word that cannot be packed
+            told(error)
+            return
+        link = self._line.open_link
+        if link is None:
+            self._tell(told, self._sent(self._line, requests))
+        else:
+            whole = requests[0] if len(requests) == 1 else b"".join(requests)
+            link.send(whole, len(requests), partial(self._answered, self._line, link, requests, told))
+
+    def _answered(
+        self, line: Line, link: Link, requests: list[bytes], told: Told, replies: list[Any] | BaseException
+    ) -> None:
+        if isinstance(replies, list) and _undone(replies):
+            self._tell(told, self._again(line, link, requests, replies))
+        else:
+            told(replies)
+
+    def _tell(self, told: Told, work: Coroutine[Any, Any, list[Any]]) -> None:
+        """Tell what this comes to, which takes a while."""
+
+        def tell(task: "asyncio.Future[list[Any]]") -> None:
+            self._under_way.discard(task)
+            told(Unavailable(problem="it was closed") if task.cancelled() else task.exception() or task.result())
+
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(tell)
+
+    def _requests(self, errands: Sequence[Errand]) -> list[bytes]:
         now = "" if self._clock is None else str(self._clock())
         declared, prefix, scripts = self._declared, self._keys.prefix, self._scripts
-        requests = [
+        return [
             packed("FCALL", scripts[name].name, len(declared), *declared, prefix, now, *words)
             for name, words in errands
         ]
+
+    async def _sent(self, line: Line, requests: list[bytes]) -> list[Any]:
         link = await line.link()
         replies = await link.ask(b"".join(requests), len(requests))
+        return await self._again(line, link, requests, replies) if _undone(replies) else replies
+
+    async def _again(self, line: Line, link: Link, requests: list[bytes], replies: list[Any]) -> list[Any]:
+        """The replies once what Redis did not begin was sent again."""
         for _ in range(TRIES_MAX - 1):
-            undone = [i for i, reply in enumerate(replies) if type(reply) is ReplyError and _is_undone(reply)]
+            undone = _undone(replies)
             if not undone:
                 break
             # The server was restarted, or is not the one any more: these are all of the call, or its end, in order.
@@ -211,8 +270,9 @@ def _turns(commands: Sequence[Command[Any]]) -> list[tuple[list[Command[Any]], t
     return turns
 
 
-def _is_undone(reply: ReplyError) -> bool:
-    return meaning(str(reply)).deed != "wait"
+def _undone(replies: list[Any]) -> list[int]:
+    """The places of what Redis did not begin."""
+    return [i for i, reply in enumerate(replies) if type(reply) is ReplyError and meaning(str(reply)).deed != "wait"]
 
 
 def _refusal(problem: str) -> Refused:
