@@ -48,7 +48,7 @@ def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> No
     text = script("claim").text
     begun = "\n".join(statements for where, statements in KEPT.findall(text) if where == "begins")
     anew = "\n".join(statements for where, statements in KEPT.findall(text) if where == "anew")
-    assert "if next(woken) then woken = {} end" in begun
+    assert "if next(woken) ~= nil then woken = emptied(woken) end" in begun
     assert "instant = nil" in begun
     assert "DEADLINES = ARGV[1]" in anew  # in capitals, but of a prefix
     run = text.partition("function run_claim(ARGV, before)\n")[2]

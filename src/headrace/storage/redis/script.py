@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 USES: Final = "-- uses: "
 RUNS: Final = "-- runs: "
@@ -29,6 +29,10 @@ _HEAD: Final = f"""local function globals() return redis.call, {_NEAR} end
 local call, {_NEAR}
 local KEYS, ARGV, served
 local anew, begins = {{}}, {{}}
+local function emptied(t)
+t[next(t)] = nil
+return next(t) == nil and t or {{}}
+end
 """
 _CALLBACK: Final = f"""function(keys, args)
 KEYS, ARGV = keys, args
@@ -44,7 +48,7 @@ _HEADER: Final = re.compile(r"^-- (?:uses|runs|flags): .*\n", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *--.*\n| +-- .*", re.MULTILINE)
 _CLOSER: Final = re.compile(r"(?:end|else|elseif|until|\}|\))\b|[})]")
 _FUNCTION: Final = re.compile(r"(?:local )?function (?P<name>[\w.]+)\(")
-_LOCAL: Final = re.compile(r"local (?P<names>\w+(?:, \w+)*)(?P<value> = (?P<of>.*))?", re.DOTALL)
+_LOCAL: Final = re.compile(r"local (?P<names>\w+(?:, \w+)*)(?: = (?P<value>.*))?", re.DOTALL)
 _CAPITALS: Final = re.compile(r"[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _GIVEN: Final = re.compile(r"\b(?:ARGV|KEYS)\b")
@@ -60,16 +64,16 @@ class Script(Struct, frozen=True):
 class Piece(Struct, frozen=True):
     """A text, taken apart."""
 
-    names: list[str]
-    """What it declares at its left edge."""
-    made: list[str]
-    """Constants and functions."""
-    prefixed: list[str]
-    """What is made of the prefix."""
-    done: list[str]
-    """What is done in each call."""
     words: frozenset[str]
-    changing: frozenset[str]
+    names: list[str] = field(default_factory=list)
+    """What it declares at its left edge."""
+    made: list[str] = field(default_factory=list)
+    """Constants and functions."""
+    prefixed: list[str] = field(default_factory=list)
+    """What is made of the prefix."""
+    done: list[str] = field(default_factory=list)
+    """What is done in each call."""
+    changing: list[str] = field(default_factory=list)
     """Names of what is made or done again."""
 
 
@@ -140,35 +144,33 @@ def _lines(statements: list[str]) -> str:
 
 
 def _piece(text: str) -> Piece:
-    names: list[str] = []
-    made: list[str] = []
-    prefixed: list[str] = []
-    done: list[str] = []
-    changing: list[str] = []
     bare = _COMMENT.sub("", _HEADER.sub("", text))
+    piece = Piece(frozenset(_WORD.findall(bare)))
     for statement in _statements(bare):
         if function := _FUNCTION.match(statement):
             if "." not in function["name"]:
-                names.append(function["name"])
-            made.append(statement.removeprefix("local "))
+                piece.names.append(function["name"])
+            piece.made.append(statement.removeprefix("local "))
         elif local := _LOCAL.match(statement):
-            names += local["names"].split(", ")
-            value = f"{local['names']} = {local['of'] or 'nil'}"
-            is_constant = _CAPITALS.fullmatch(local["names"])
-            if is_constant and not _GIVEN.search(statement):
-                made.append(value)
-                continue
-            changing += local["names"].split(", ")
-            if is_constant:
-                prefixed.append(value)
-            elif local["of"] == "{}":
-                made.append(value)
-                done.append(f"if next({local['names']}) then {value} end")  # an empty one is as good as a new one
-            else:
-                done.append(value)
+            _declare(piece, local["names"], local["value"] or "nil")
         else:
-            done.append(statement)
-    return Piece(names, made, prefixed, done, frozenset(_WORD.findall(bare)), frozenset(changing))
+            piece.done.append(statement)
+    return piece
+
+
+def _declare(piece: Piece, names: str, value: str) -> None:
+    statement = f"{names} = {value}"
+    is_constant, is_given = _CAPITALS.fullmatch(names), _GIVEN.search(value)
+    piece.names.extend(names.split(", "))
+    if not is_constant or is_given:
+        piece.changing.extend(names.split(", "))
+    if is_constant:
+        (piece.prefixed if is_given else piece.made).append(statement)
+    elif value == "{}":
+        piece.made.append(statement)
+        piece.done.append(f"if next({names}) ~= nil then {names} = emptied({names}) end")  # spares a new one
+    else:
+        piece.done.append(statement)
 
 
 def _statements(text: str) -> list[str]:
