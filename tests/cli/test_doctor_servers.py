@@ -198,8 +198,8 @@ GOOD = ServerFacts(
 @pytest.mark.parametrize(
     ("facts", "check", "verdict"),
     [
-        ({"version": (6, 0, 16)}, "server", "fail"),
-        ({"version": (6, 2)}, "", "ok"),
+        ({"version": (6, 2, 16)}, "server", "fail"),
+        ({"version": (7, 0)}, "", "ok"),
         ({"role": "slave"}, "replicas", "fail"),
         ({"replicas": 2}, "replicas", "fail"),
         ({"replicas": 2, "awaits_replicas": True}, "", "ok"),

@@ -8,7 +8,7 @@ from msgspec import Struct
 from headrace.core.checks import Found, Verdict, size
 from headrace.core.errors import BadConfig
 
-OLDEST: Final = (6, 2)  # the first that knows ZADD … GT and LPOS; what we run on in tests is 7.0 and newer
+OLDEST: Final = (7, 0)  # the first that knows libraries of functions
 SKEW_MS: Final = 1_000  # what the clocks of two machines may differ by
 CUTS_RIGHT: Final[Mapping[tuple[int, ...], int]] = {(8, 0): 11, (8, 1): 10, (9, 0): 6}  # of each line of Valkey
 MEMORY_WARN: Final = 0.8  # of what the server may use
