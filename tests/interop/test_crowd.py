@@ -96,12 +96,41 @@ async def test_who_is_cancelled_takes_nobody_along(desk: Desk) -> None:
     assert (ids(calls[0].result()), ids(calls[2].result())) == (["1"], ["3"])
 
 
-async def test_a_word_that_cannot_be_sent_keeps_nobody_waiting(desk: Desk) -> None:
-    bad = Claim((Source("q"),), 1, "\ud800", 30_000, "w")
+async def test_a_word_that_cannot_be_sent_fails_alone(desk: Desk) -> None:
+    bad = [Claim((Source("q"),), 1, "\ud800", 30_000, "w"), Add((new(),), "\ud800")]
     async with asyncio.timeout(5):
-        answers = await asyncio.gather(desk.store.run(bad), desk.add(new()), return_exceptions=True)
-        assert [type(answer) for answer in answers] == [UnicodeEncodeError] * 2
-        assert ids(await desk.add(new())) == ["1"]
+        *errors, jobs = await asyncio.gather(*map(desk.store.run, bad), desk.add(new()), return_exceptions=True)
+    assert [type(error) for error in errors] == [UnicodeEncodeError] * 2
+    assert ids(jobs) == ["1"]
+
+
+async def test_plain_jobs_of_several_queues_have_the_numbers_of_their_order(desk: Desk) -> None:
+    queues = ["q", "q", "other", "other", "q", "other"]
+    added = await asyncio.gather(*(desk.add(new(queue=queue)) for queue in queues))
+    assert [(job.queue, job.id) for (job,) in added] == [
+        ("q", "1"), ("q", "2"), ("other", "1"), ("other", "2"), ("q", "3"), ("other", "3"),
+    ]  # fmt: skip
+    claimed = granted(await desk.store.run(Claim((Source("q"), Source("other")), 9, "t", 30_000, "w")))
+    assert ids(claimed.leases) == ["1", "2", "3", "1", "2", "3"]
+
+
+async def test_plain_jobs_beside_others_keep_their_places(desk: Desk) -> None:
+    adds = [new(), new(id="own"), new(), new(priority=3), new(id="own"), new()]
+    replies = await asyncio.gather(*(desk.store.run(Add((job,), f"r{n}")) for n, job in enumerate(adds)))
+    assert [ids(reply.jobs) for reply in replies] == [["1"], ["own"], ["3"], ["4"], ["own"], ["5"]]
+    assert [reply.existing for reply in replies] == [(), (), (), (), (0,), ()]
+    again = await asyncio.gather(*(desk.store.run(Add((job,), f"r{n}")) for n, job in enumerate(adds)))
+    assert again == replies
+    claimed = granted(await desk.store.run(Claim((Source("q"),), 9, "t", 30_000, "w")))
+    assert ids(claimed.leases) == ["1", "own", "3", "5", "4"]
+
+
+async def test_a_request_that_is_made_twice_at_once_adds_once(desk: Desk) -> None:
+    asked = ["one", "two", "one", "three", "two"]
+    replies = await asyncio.gather(*(desk.store.run(Add((new(), new()), request)) for request in asked))
+    assert [ids(reply.jobs) for reply in replies] == [["1", "2"], ["3", "4"], ["1", "2"], ["5", "6"], ["3", "4"]]
+    counted = await desk.store.run(Count(("q",)))
+    assert granted(counted).queues["q"]["waiting"] == 6
 
 
 class Sent:

@@ -25,11 +25,13 @@ _json: Final = msgspec.json.Encoder().encode
 
 def add(command: Add, keys: Keys) -> tuple[Word, ...]:
     jobs = _pack([_job(job, keys) for job in command.jobs])
-    return command.request_id or "", REQUEST_MS, jobs, command.token or ""
+    # Made bytes here, where a text that cannot be fails alone: what is sent goes together with that of others.
+    return (command.request_id or "").encode(), REQUEST_MS, jobs, (command.token or "").encode()
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
-    return command.token, command.lease_ms, command.worker, command.limit, _sources(command.sources)
+    token, worker = command.token.encode(), command.worker.encode()
+    return token, command.lease_ms, worker, command.limit, _sources(command.sources)
 
 
 def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
