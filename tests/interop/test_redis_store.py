@@ -169,5 +169,6 @@ async def test_what_was_decided_while_a_job_was_not_there_is_not_done_to_one_tha
     names = Keys(prefix)
     words = annotate(Annotate(ref("a"), progress="1", **asked), names)  # nothing was seen
     await desk.add(new(id="a"))
+    keys.function_load(script("annotate").text, replace=True)
     assert keys.fcall(script("annotate").name, 1, names.queues, prefix, "", *words) == CHANGED
     assert (await desk.record(ref("a"))).progress is None

@@ -13,15 +13,16 @@ from headrace.storage.redis.address import address_of
 from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.blocking import Blocking
 from headrace.storage.redis.call import CHANGED, Call, Considered
-from headrace.storage.redis.calls import CALLS, SCRIPTS
+from headrace.storage.redis.calls import CALLS
 from headrace.storage.redis.crowd import Crowd, Errand
 from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
 from headrace.storage.redis.link import Link, ReplyError, Told, packed
-from headrace.storage.redis.meaning import may_be_there, meaning, place_of
+from headrace.storage.redis.loading import AT_FIRST, bring, load
+from headrace.storage.redis.meaning import meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
-from headrace.storage.redis.script import Script, script
+from headrace.storage.redis.script import script
 
 NAME: Final = "headrace-commands"
 PREFIX: Final = "bull"  # as BullMQ's
@@ -54,7 +55,6 @@ class RedisStore:
         self._declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
         self._line: Line | None = None
         self._bell: Bell | None = None
-        self._scripts: dict[str, Script] = {}
         self._blocking: Blocking | None = None
         self._name = name
         self._another = partial(RedisStore, url, prefix=prefix, clock=clock, name=f"{name}-aside")
@@ -65,11 +65,10 @@ class RedisStore:
         if self._line is not None:
             return
         self._crowd = Crowd(self._send)  # what a loop has left that ended is no concern of this one's
-        self._scripts = {name: script(name) for name in SCRIPTS}
         self._line = Line(self._finder, self._name, is_quick=True)
         self._bell = Bell(self._finder, self._line, self._keys)
         try:
-            await self._load(await self._line.link())
+            await load(await self._line.link(), AT_FIRST)
         except Unavailable as error:
             await self.close()
             raise CannotOpen(path=str(self._finder), problem=error.problem) from None
@@ -172,7 +171,7 @@ class RedisStore:
 
     async def _errands(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
-        return await self._sent(line, self._requests(errands))
+        return await self._sent(line, errands, self._requests(errands))
 
     def _send(self, errands: Sequence[Errand], told: Told) -> None:
         """As `_errands`, for `told`: with no task where the connection is there and Redis is as we left it."""
@@ -186,16 +185,22 @@ class RedisStore:
             return
         link = self._line.open_link
         if link is None:
-            self._tell(told, self._sent(self._line, requests))
+            self._tell(told, self._sent(self._line, errands, requests))
         else:
+            bring(link, errands)
             whole = requests[0] if len(requests) == 1 else b"".join(requests)
-            link.send(whole, len(requests), partial(self._answered, self._line, link, requests, told))
+            link.send(whole, len(requests), partial(self._answered, link, errands, requests, told))
 
     def _answered(
-        self, line: Line, link: Link, requests: list[bytes], told: Told, replies: list[Any] | BaseException
+        self,
+        link: Link,
+        errands: Sequence[Errand],
+        requests: list[bytes],
+        told: Told,
+        replies: list[Any] | BaseException,
     ) -> None:
-        if isinstance(replies, list) and _undone(replies):
-            self._tell(told, self._again(line, link, requests, replies))
+        if isinstance(replies, list) and _undone(replies) and self._line is not None:
+            self._tell(told, self._again(self._line, link, errands, requests, replies))
         else:
             told(replies)
 
@@ -212,34 +217,36 @@ class RedisStore:
 
     def _requests(self, errands: Sequence[Errand]) -> list[bytes]:
         now = "" if self._clock is None else str(self._clock())
-        declared, prefix, scripts = self._declared, self._keys.prefix, self._scripts
+        declared, prefix = self._declared, self._keys.prefix
         return [
-            packed("FCALL", scripts[name].name, len(declared), *declared, prefix, now, *words)
-            for name, words in errands
+            packed("FCALL", script(name).name, len(declared), *declared, prefix, now, *words) for name, words in errands
         ]
 
-    async def _sent(self, line: Line, requests: list[bytes]) -> list[Any]:
+    async def _sent(self, line: Line, errands: Sequence[Errand], requests: list[bytes]) -> list[Any]:
         link = await line.link()
+        bring(link, errands)
         replies = await link.ask(b"".join(requests), len(requests))
-        return await self._again(line, link, requests, replies) if _undone(replies) else replies
+        return await self._again(line, link, errands, requests, replies) if _undone(replies) else replies
 
-    async def _again(self, line: Line, link: Link, requests: list[bytes], replies: list[Any]) -> list[Any]:
+    async def _again(
+        self, line: Line, link: Link, errands: Sequence[Errand], requests: list[bytes], replies: list[Any]
+    ) -> list[Any]:
         """The replies once what Redis did not begin was sent again."""
         for _ in range(TRIES_MAX - 1):
             undone = _undone(replies)
             if not undone:
                 break
             # The server was restarted, or is not the one any more: these are all of the call, or its end, in order.
-            link = await self._mend(line, link, str(replies[undone[0]]))
+            link = await self._mend(line, link, errands, str(replies[undone[0]]))
             again = await link.ask(b"".join(requests[i] for i in undone), len(undone))
             for i, reply in zip(undone, again, strict=True):
                 replies[i] = reply
         return replies
 
-    async def _mend(self, line: Line, link: Link, problem: str) -> Link:
+    async def _mend(self, line: Line, link: Link, errands: Sequence[Errand], problem: str) -> Link:
         """Do what helps against this error, so that the same can be sent again: by which link."""
         if meaning(problem).deed == "load":
-            await self._load(link)
+            await load(link, {name for name, _ in errands})
             return link
         if (place := place_of(problem)) is not None:
             self._finder.told(place)
@@ -250,12 +257,6 @@ class RedisStore:
         if isinstance(reply, ReplyError):
             return _refusal(str(reply))
         return CALLS[type(command)].reply(command, reply, self._keys)
-
-    async def _load(self, link: Link) -> None:
-        requests = [packed("FUNCTION", "LOAD", found.text) for found in self._scripts.values()]
-        for reply in await link.ask(b"".join(requests), len(requests)):
-            if isinstance(reply, ReplyError) and not may_be_there(str(reply)):
-                raise Unavailable(problem=meaning(str(reply)).says)
 
 
 def _turns(commands: Sequence[Command[Any]]) -> list[tuple[list[Command[Any]], tuple[Any, ...]]]:
