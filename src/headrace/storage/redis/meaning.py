@@ -32,7 +32,7 @@ _KNOWN: Final[Mapping[str, Meaning]] = {
     "ASK": Meaning("the keys are moving to another node of the cluster"),
     "TRYAGAIN": Meaning("the keys are moving to another node of the cluster"),
     "LOADING": Meaning("the server has been started and is still loading its data"),
-    "BUSY": Meaning("the server runs a script of somebody that takes long; SCRIPT KILL may end it"),
+    "BUSY": Meaning("the server runs a script of somebody that takes long; FUNCTION KILL or SCRIPT KILL may end it"),
     "NOREPLICAS": Meaning("too few replicas are connected for its min-replicas-to-write"),
     "MISCONF": Meaning("the server cannot save to its disk and takes no writes; its log says why"),
     "WRONGPASS": Meaning("the user or the password is wrong, or the user is switched off (WRONGPASS)"),
