@@ -12,7 +12,7 @@ from headrace.storage.redis import RedisStore
 from headrace.storage.redis.call import CHANGED
 from headrace.storage.redis.calls.annotate import annotate
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.script import script
+from headrace.storage.redis.script import library, script
 from tests.conformance.clock import FrozenClock
 from tests.conformance.desk import Desk, ids, new, ref
 from tests.servers import valkey
@@ -169,6 +169,6 @@ async def test_what_was_decided_while_a_job_was_not_there_is_not_done_to_one_tha
     names = Keys(prefix)
     words = annotate(Annotate(ref("a"), progress="1", **asked), names)  # nothing was seen
     await desk.add(new(id="a"))
-    keys.function_load(script("annotate").text, replace=True)
+    keys.function_load(library("annotate").text, replace=True)
     assert keys.fcall(script("annotate").name, 1, names.queues, prefix, "", *words) == CHANGED
     assert (await desk.record(ref("a"))).progress is None

@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from headrace.storage.redis.calls import SCRIPTS
-from headrace.storage.redis.script import PACKAGE, script
+from headrace.storage.redis.script import PACKAGE, TOGETHER, library, script
 
 QUOTED = re.compile(r"'[^'\n]*'|--.*")
 DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
@@ -28,14 +28,14 @@ def shared_names() -> set[str]:
 
 
 def test_a_shared_text_comes_once_and_after_what_it_uses() -> None:
-    text = script("fire").text
+    text = library("fire").text
     parts = ["function queue_key(", "function know(", "function wake(", "function push_back(", "function store_job("]
     assert [text.count(part) for part in parts] == [1] * len(parts)
     assert sorted(parts, key=text.index) == parts
 
 
 def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
-    lines = script("add").text.splitlines()
+    lines = library("add").text.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("local run_add"))
     declared, blocks = lines[first].removeprefix("local ").split(", "), lines[first + 1 :]
     assert "wake" in declared
@@ -45,7 +45,7 @@ def test_it_keeps_to_itself_what_nobody_else_uses() -> None:
 
 
 def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> None:
-    text = script("claim").text
+    text = library("work").text
     begun = "\n".join(statements for where, statements in KEPT.findall(text) if where == "begins")
     anew = "\n".join(statements for where, statements in KEPT.findall(text) if where == "anew")
     assert "if next(woken) ~= nil then woken = emptied(woken) end" in begun
@@ -59,25 +59,33 @@ def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> No
 
 
 def test_what_is_in_a_library_is_part_of_its_name() -> None:
-    text, name = script("add").text, script("add").name
+    text, name = library("add").text, script("add").name
     assert re.fullmatch(r"headrace_add_[0-9a-f]{16}", name)
     assert text.startswith(f"#!lua name={name}\n")
     assert f"function_name = '{name}'" in text
 
 
+def test_commands_that_share_pieces_are_one_library() -> None:
+    text = library("work").text
+    assert {script(command).library for command in TOGETHER["work"]} == {"work"}
+    assert text.startswith(f"#!lua name=headrace_work_{library('work').digest}\n")
+    assert all(f"function_name = '{script(command).name}'" in text for command in TOGETHER["work"])
+    assert text.count("function wake(") == 1
+
+
 def test_a_server_whose_memory_is_full_goes_on_with_what_it_has() -> None:
-    assert "flags = { 'allow-oom' }" in script("turn").text
-    assert "flags = { 'no-writes' }" in script("get").text
-    assert "flags = {  }" in script("add").text
+    flags = dict(re.findall(r"function_name = 'headrace_(\w+)_\w+', flags = \{ (\S*) \}", library("work").text))
+    assert flags == dict.fromkeys(TOGETHER["work"], "'allow-oom'")
+    assert "flags = { 'no-writes' }" in library("look").text
+    assert "flags = {  }" in library("add").text
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS))
+@pytest.mark.parametrize("name", sorted({script(command).library for command in SCRIPTS}))
 def test_what_a_library_uses_is_in_it(name: str) -> None:
-    text = QUOTED.sub("''", script(name).text)
+    text = QUOTED.sub("''", library(name).text)
     assert set(WORD.findall(text)) & shared_names() <= names_in(text)
 
 
-@pytest.mark.parametrize("name", ["settle", "claim"])
-def test_a_function_of_what_is_run_by_another_looks_only_at_what_both_are_given(name: str) -> None:
-    made = script(name).text.partition(f"function run_{name}(")[0]
-    assert set(re.findall(r"ARGV\[(\d+)\]", made)) <= {"1", "2"}
+def test_a_function_of_what_is_run_by_another_looks_only_at_what_both_are_given() -> None:
+    run = re.compile(r"^function run_\w+\(ARGV, before\)\n.*?^end$", re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"ARGV\[(\d+)\]", run.sub("", library("work").text))) <= {"1", "2"}

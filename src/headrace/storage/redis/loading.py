@@ -13,23 +13,22 @@ from headrace.core.errors import Unavailable
 from headrace.storage.redis.crowd import Errand
 from headrace.storage.redis.link import Link, ReplyError, packed
 from headrace.storage.redis.meaning import may_be_there, meaning
-from headrace.storage.redis.script import script
+from headrace.storage.redis.script import TOGETHER, library, script
 
-AT_FIRST: Final = (
-    "add", "claim", "settle", "turn", "renew", "recover", "beat", "leave", "remove", "get", "find", "count", "queues",
-)  # fmt: skip
+AT_FIRST: Final = ("add", *TOGETHER)
 
 
 def bring(link: Link, errands: Sequence[Errand]) -> None:
     """Send along what these call, if that was not done by this link; whether it helps, the call itself will say."""
-    for name, _ in errands:
+    for command, _ in errands:
+        name = script(command).library
         if name not in link.brought:
             link.brought.add(name)
             link.send(_loading(name), 1, _unheard)
 
 
 async def load(link: Link, names: Collection[str]) -> None:
-    """Load some now: `Unavailable` if that may not be done. Those that may be there all the same are no error."""
+    """Load some libraries now: `Unavailable` if that may not be done. To be there all the same is no error."""
     for reply in await link.ask(b"".join(map(_loading, names)), len(names)):
         if isinstance(reply, ReplyError) and not may_be_there(str(reply)):
             raise Unavailable(problem=meaning(str(reply)).says)
@@ -42,4 +41,4 @@ def _unheard(_: list[Any] | BaseException) -> None:
 
 @cache
 def _loading(name: str) -> bytes:
-    return packed("FUNCTION", "LOAD", script(name).text)
+    return packed("FUNCTION", "LOAD", library(name).text)

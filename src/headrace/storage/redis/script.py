@@ -1,4 +1,4 @@
-"""The libraries of functions that the store loads into Redis: one a command, put together with the shared pieces.
+"""The libraries of functions that the store loads into Redis: the texts of commands, put together with shared pieces.
 
 Of what stands at the left edge of a text, its functions are made once, when the library is loaded, and so is what has a
 name in capitals (`K`, the key of a queue, is none); if that looks at ARGV, again whenever a call has another prefix.
@@ -10,6 +10,7 @@ A library is named after what is in it. Several versions of us stand side by sid
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -17,9 +18,13 @@ from typing import Final
 from msgspec import Struct, field
 
 USES: Final = "-- uses: "
-RUNS: Final = "-- runs: "
 FLAGS: Final = "-- flags: "
 PACKAGE: Final = "headrace.storage.redis"
+TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
+    "work": ("claim", "settle", "turn", "renew", "recover", "beat", "leave", "remove"),
+    "look": ("get", "find", "count", "queues"),
+}
+"""Commands that share a library, and so its pieces. Any other has one of its own. Lua allows 200 names in one."""
 AT_ONCE: Final = 15
 """Statements in one function: it may use 60 names from outside."""
 
@@ -34,7 +39,7 @@ t[next(t)] = nil
 return next(t) == nil and t or {{}}
 end
 """
-_CALLBACK: Final = f"""function(keys, args)
+_CALLED: Final = f"""local function called(run, keys, args)
 KEYS, ARGV = keys, args
 if not call then call, {_NEAR} = globals() end
 if ARGV[1] ~= served then
@@ -42,9 +47,11 @@ served = ARGV[1]
 for i = 1, #anew do anew[i]() end
 end
 for i = 1, #begins do begins[i]() end
+return run(args, 2)
+end
 """
 
-_HEADER: Final = re.compile(r"^-- (?:uses|runs|flags): .*\n", re.MULTILINE)
+_HEADER: Final = re.compile(r"^-- (?:uses|flags): .*\n", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^ *--.*\n| +-- .*", re.MULTILINE)
 _CLOSER: Final = re.compile(r"(?:end|else|elseif|until|\}|\))\b|[})]")
 _FUNCTION: Final = re.compile(r"(?:local )?function (?P<name>[\w.]+)\(")
@@ -54,11 +61,18 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _GIVEN: Final = re.compile(r"\b(?:ARGV|KEYS)\b")
 
 
+class Library(Struct, frozen=True):
+    """A library, as Redis gets it."""
+
+    digest: str
+    text: str
+
+
 class Script(Struct, frozen=True):
-    """A library of one function, both of this name, as Redis gets it."""
+    """The function of a command, and the library in which it is."""
 
     name: str
-    text: str
+    library: str
 
 
 class Piece(Struct, frozen=True):
@@ -79,20 +93,30 @@ class Piece(Struct, frozen=True):
 
 @cache
 def script(command: str) -> Script:
-    """The library of a command, by the command's name in snake_case."""
-    own = _read("commands", command)
-    runs = [*_named(own, RUNS), command]
+    """The function of a command, by the command's name in snake_case."""
+    name = next((name for name, commands in TOGETHER.items() if command in commands), command)
+    return Script(f"headrace_{command}_{library(name).digest}", name)
+
+
+@cache
+def library(name: str) -> Library:
+    """One of TOGETHER, or that of the command of this name."""
+    texts = {command: _read("commands", command) for command in TOGETHER.get(name, (name,))}
     shared: dict[str, Piece] = {}
     seen: set[str] = set()
-    for name in runs:
-        _gather(_read("commands", name), shared, seen)
-    text = _library(shared, {name: _piece(_read("commands", name)) for name in runs})
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    name = f"headrace_{command}_{digest}"
-    flags = ", ".join(f"'{flag}'" for flag in _named(own, FLAGS))
-    callback = f"{_CALLBACK}return run_{command}(args, 2)\nend"
-    register = f"redis.register_function{{ function_name = '{name}', flags = {{ {flags} }}, callback = {callback} }}\n"
-    return Script(name, f"#!lua name={name}\n{text}{register}")
+    for text in texts.values():
+        _gather(text, shared, seen)
+    body = _library(shared, {command: _piece(text) for command, text in texts.items()})
+    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+    functions = "".join(_registered(command, text, digest) for command, text in texts.items())
+    return Library(digest, f"#!lua name=headrace_{name}_{digest}\n{body}{functions}")
+
+
+def _registered(command: str, text: str, digest: str) -> str:
+    flags = ", ".join(f"'{flag}'" for flag in _named(text, FLAGS))
+    callback = f"function(keys, args) return called(run_{command}, keys, args) end"
+    named = f"function_name = 'headrace_{command}_{digest}'"
+    return f"redis.register_function{{ {named}, flags = {{ {flags} }}, callback = {callback} }}\n"
 
 
 def _gather(text: str, found: dict[str, Piece], seen: set[str]) -> None:
@@ -111,7 +135,10 @@ def _named(text: str, mark: str) -> list[str]:
 
 
 def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
-    """Pieces and commands, each in a block of its own; what others use of a piece is declared before them all."""
+    """Pieces and commands, each in a block of its own; what others use of a piece is declared before them all.
+
+    A function may have 200 names, and a command has many of its own, so these stand in another.
+    """
     parts = [*shared.values(), *commands.values()]
     outside = [f"run_{name}" for name in commands]
     blocks: list[str] = []
@@ -120,12 +147,13 @@ def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
         outside += [name for name in piece.names if name in used]
         blocks.append(_block([name for name in piece.names if name not in used], piece, ""))
     for name, piece in commands.items():
-        blocks.append(_block(piece.names, piece, f"function run_{name}(ARGV, before)\n{_lines(piece.done)}end\n"))
+        run = f"function run_{name}(ARGV, before)\n{_lines(piece.done)}end\n"
+        blocks.append(f"do\nlocal function block()\n{_block(piece.names, piece, run)}end\nblock()\nend\n")
     twice = {name for name in outside if outside.count(name) > 1}
     assert not twice, f"two texts declare {twice}"
     kept = _kept("anew", [each for piece in shared.values() for each in piece.prefixed])
     kept += _kept("begins", [each for piece in shared.values() for each in piece.done])
-    return f"{_HEAD}local {', '.join(outside)}\n{''.join(blocks)}{kept}"
+    return f"{_HEAD}local {', '.join(outside)}\n{''.join(blocks)}{kept}{_CALLED}"
 
 
 def _kept(where: str, statements: list[str]) -> str:

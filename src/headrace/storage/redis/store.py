@@ -246,7 +246,7 @@ class RedisStore:
     async def _mend(self, line: Line, link: Link, errands: Sequence[Errand], problem: str) -> Link:
         """Do what helps against this error, so that the same can be sent again: by which link."""
         if meaning(problem).deed == "load":
-            await load(link, {name for name, _ in errands})
+            await load(link, {script(command).library for command, _ in errands})
             return link
         if (place := place_of(problem)) is not None:
             self._finder.told(place)

@@ -1,4 +1,3 @@
--- runs: settle claim
 -- flags: allow-oom
 -- A Settle and a Claim that a worker asks for at the same time, in this order.
 --
