@@ -150,6 +150,17 @@ async def test_a_worker_that_comes_to_a_full_memory_works_off_what_is_there(
     assert [job.state for job in (await store.run(Get((ref("1"),)))).jobs] == ["completed"]
 
 
+async def test_what_a_full_memory_has_no_room_to_know_is_refused(admin: Any, store: RedisStore) -> None:
+    await store.run(Add((new(),)))
+    admin.function_flush()
+    admin.config_set("maxmemory", 1)
+    try:
+        assert isinstance(await store.run(Get((ref("1"),))), StorageFull)
+    finally:
+        admin.config_set("maxmemory", 0)
+    assert [job.state for job in (await store.run(Get((ref("1"),)))).jobs] == ["waiting"]
+
+
 def test_a_server_without_functions_is_named() -> None:
     found = meaning("ERR unknown command `FUNCTION`, with args beginning with: `LOAD`, ")
     assert found.says == "the server knows no functions; Headrace needs Redis 7 or Valkey"

@@ -53,8 +53,6 @@ class Link(asyncio.Protocol):
         self._replies: list[Any] = []  # those to the first question
         self._timer: asyncio.TimerHandle | None = None
         self._is_retired = False
-        self.brought: set[str] = set()
-        """The libraries that were sent by this link, see `loading`."""
         self.heard_at = 0.0
         """When a byte came, or the first question was asked, by the clock of the loop."""
         self.doubted: Callable[[], None] | None = None

@@ -50,18 +50,13 @@ def meaning(problem: str) -> Meaning:
     if _OLD.match(problem):
         return Meaning("the server knows no functions; Headrace needs Redis 7 or Valkey")
     if problem == "ERR Function not found":
-        return Meaning("it does not keep the functions that are loaded; is its memory full?", "load")
+        return Meaning("it forgets the functions as soon as they are loaded", "load")
     if _DENIED.search(problem):
         return Meaning(f"the user lacks a permission ({problem}); it needs those of docs/howto/redis-connections.md")
     for word in ("READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN"):
         if f"{word} " in problem:
             return _KNOWN[word]
     return Meaning(problem)
-
-
-def may_be_there(problem: str) -> bool:
-    """Whether a library was not loaded as it was loaded before, or for want of memory, which is looked at first."""
-    return "already exists" in problem or problem.startswith("OOM ")
 
 
 def place_of(problem: str) -> tuple[str, int] | None:

@@ -56,6 +56,7 @@ class RedisStore:
         self._line: Line | None = None
         self._bell: Bell | None = None
         self._blocking: Blocking | None = None
+        self._brought = set[str]()  # libraries; a server that has lost them says so
         self._name = name
         self._another = partial(RedisStore, url, prefix=prefix, clock=clock, name=f"{name}-aside")
         self._crowd = Crowd(self._send)
@@ -64,6 +65,7 @@ class RedisStore:
     async def open(self) -> None:
         if self._line is not None:
             return
+        self._brought = set(AT_FIRST)
         self._crowd = Crowd(self._send)  # what a loop has left that ended is no concern of this one's
         self._line = Line(self._finder, self._name, is_quick=True)
         self._bell = Bell(self._finder, self._line, self._keys)
@@ -187,7 +189,7 @@ class RedisStore:
         if link is None:
             self._tell(told, self._sent(self._line, errands, requests))
         else:
-            bring(link, errands)
+            bring(link, errands, self._brought)
             whole = requests[0] if len(requests) == 1 else b"".join(requests)
             link.send(whole, len(requests), partial(self._answered, link, errands, requests, told))
 
@@ -224,7 +226,7 @@ class RedisStore:
 
     async def _sent(self, line: Line, errands: Sequence[Errand], requests: list[bytes]) -> list[Any]:
         link = await line.link()
-        bring(link, errands)
+        bring(link, errands, self._brought)
         replies = await link.ask(b"".join(requests), len(requests))
         return await self._again(line, link, errands, requests, replies) if _undone(replies) else replies
 
@@ -237,17 +239,19 @@ class RedisStore:
             if not undone:
                 break
             # The server was restarted, or is not the one any more: these are all of the call, or its end, in order.
-            link = await self._mend(line, link, errands, str(replies[undone[0]]))
+            mended = await self._mend(line, link, errands, str(replies[undone[0]]))
+            if isinstance(mended, ReplyError):
+                return [mended if i in undone else reply for i, reply in enumerate(replies)]
+            link = mended
             again = await link.ask(b"".join(requests[i] for i in undone), len(undone))
             for i, reply in zip(undone, again, strict=True):
                 replies[i] = reply
         return replies
 
-    async def _mend(self, line: Line, link: Link, errands: Sequence[Errand], problem: str) -> Link:
-        """Do what helps against this error, so that the same can be sent again: by which link."""
+    async def _mend(self, line: Line, link: Link, errands: Sequence[Errand], problem: str) -> Link | ReplyError:
+        """Do what helps against this error, so that the same can be sent again: by which link; or why it cannot."""
         if meaning(problem).deed == "load":
-            await load(link, {script(command).library for command, _ in errands})
-            return link
+            return await load(link, {script(command).library for command, _ in errands}) or link
         if (place := place_of(problem)) is not None:
             self._finder.told(place)
         line.leave(link)
