@@ -87,6 +87,23 @@ async def test_a_settle_makes_room_for_the_claim_that_comes_with_it(desk: Desk, 
     assert record.state == "completed"
 
 
+async def test_a_queue_is_met_beside_a_settle_that_is_refused(desk: Desk, keys: Any, prefix: str) -> None:
+    await desk.add(new())
+    (lease,) = await desk.claim(limit=1)
+    keys.zrem(f"{prefix}~::queues", "q")  # as if it had been forgotten, and made anew by Node
+    keys.delete(f"{prefix}:q:1")
+    keys.delete(f"{prefix}:q:1:lock")
+    keys.hset(f"{prefix}:q:2", mapping={"name": "task", "data": "{}", "opts": "{}", "timestamp": 1, "priority": 0})
+    keys.lpush(f"{prefix}:q:wait", "2")
+    settled, claimed = await asyncio.gather(
+        desk.store.run(Settle((lifecycle.settle(lease, Done(), 0.0),))),
+        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
+    )
+    assert granted(settled).refusals != (None,)
+    assert ids(granted(claimed).leases) == ["2"]
+    assert keys.zscore(f"{prefix}~::queues", "q") is not None
+
+
 async def test_who_is_cancelled_takes_nobody_along(desk: Desk) -> None:
     calls = [asyncio.ensure_future(desk.add(new())) for _ in range(3)]
     await asyncio.sleep(0)

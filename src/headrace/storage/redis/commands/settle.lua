@@ -29,7 +29,6 @@ local function meet_queue(K, name)
     gone = {}, locks = {}, completed = {}, failed = false, completions = 0, failures = 0,
   }
   queues[K], in_order[#in_order + 1] = queue, queue
-  know_again(name) -- what was leased was claimed
   return queue
 end
 
@@ -166,6 +165,7 @@ local function write_together(K, queue)
   if #queue.gone == 0 then
     return
   end
+  know_again(queue.name) -- what was held was claimed
   redis.call('DEL', unpack(queue.locks))
   if queue.active then
     write_active(K, queue)
