@@ -3,7 +3,7 @@
 Of what stands at the left edge of a text, its functions are made once, when the library is loaded, and so is what has a
 name in capitals (`K`, the key of a queue, is none); if that looks at ARGV, again whenever a call has another prefix.
 All else is done in each call, first that of the pieces, then that of the command. So every function of a library may
-call every other, in whatever order they stand.
+call every other, in whatever order they stand. A constant that is a number is written where its name stands.
 
 A library is named after what is in it. Several versions of us stand side by side on one server, each with its own.
 """
@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 USES: Final = "-- uses: "
 FLAGS: Final = "-- flags: "
@@ -56,6 +57,8 @@ _COMMENT: Final = re.compile(r"^ *--.*\n| +-- .*", re.MULTILINE)
 _CLOSER: Final = re.compile(r"(?:end|else|elseif|until|\}|\))\b|[})]")
 _FUNCTION: Final = re.compile(r"(?:local )?function (?P<name>[\w.]+)\(")
 _LOCAL: Final = re.compile(r"local (?P<names>\w+(?:, \w+)*)(?: = (?P<value>.*))?", re.DOTALL)
+_NUMBERS: Final = re.compile(r"\d+(?:, \d+)*")
+_CONSTANT: Final = re.compile(r"'[^']*'|[\w.]*[A-Za-z_]\w*")
 _CAPITALS: Final = re.compile(r"[A-Z][A-Z_]+(?:, [A-Z][A-Z_]+)*")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _GIVEN: Final = re.compile(r"\b(?:ARGV|KEYS)\b")
@@ -79,6 +82,8 @@ class Piece(Struct, frozen=True):
     """A text, taken apart."""
 
     words: frozenset[str]
+    numbers: dict[str, str] = field(default_factory=dict)
+    """Constants that are numbers."""
     names: list[str] = field(default_factory=list)
     """What it declares at its left edge."""
     made: list[str] = field(default_factory=list)
@@ -106,7 +111,12 @@ def library(name: str) -> Library:
     seen: set[str] = set()
     for text in texts.values():
         _gather(text, shared, seen)
-    body = _library(shared, {command: _piece(text) for command, text in texts.items()})
+    numbers = {name: number for piece in shared.values() for name, number in piece.numbers.items()}
+    commands = {command: _piece(text) for command, text in texts.items()}
+    body = _library(
+        {name: _numbered(piece, numbers) for name, piece in shared.items()},
+        {name: _numbered(piece, numbers) for name, piece in commands.items()},
+    )
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     functions = "".join(_registered(command, text, digest) for command, text in texts.items())
     return Library(digest, f"#!lua name=headrace_{name}_{digest}\n{body}{functions}")
@@ -134,6 +144,19 @@ def _named(text: str, mark: str) -> list[str]:
     return " ".join(lines).removeprefix(mark).split()
 
 
+def _numbered(piece: Piece, numbers: Mapping[str, str]) -> Piece:
+    """The same with numbers instead of the names of constants; those of its own come first."""
+    known = {name: number for name, number in numbers.items() if name not in piece.names} | piece.numbers
+
+    def number(match: re.Match[str]) -> str:
+        return known.get(match[0], match[0])
+
+    made, prefixed, done = (
+        [_CONSTANT.sub(number, each) for each in part] for part in (piece.made, piece.prefixed, piece.done)
+    )
+    return replace(piece, made=made, prefixed=prefixed, done=done)
+
+
 def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
     """Pieces and commands, each in a block of its own; what others use of a piece is declared before them all.
 
@@ -147,7 +170,7 @@ def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
         outside += [name for name in piece.names if name in used]
         blocks.append(_block([name for name in piece.names if name not in used], piece, ""))
     for name, piece in commands.items():
-        run = f"function run_{name}(ARGV, before)\n{_lines(piece.done)}end\n"
+        run = f"function run_{name}(ARGV, before, claims)\n{_lines(piece.done)}end\n"
         blocks.append(f"do\nlocal function block()\n{_block(piece.names, piece, run)}end\nblock()\nend\n")
     twice = {name for name in outside if outside.count(name) > 1}
     assert not twice, f"two texts declare {twice}"
@@ -189,6 +212,9 @@ def _piece(text: str) -> Piece:
 def _declare(piece: Piece, names: str, value: str) -> None:
     statement = f"{names} = {value}"
     is_constant, is_given = _CAPITALS.fullmatch(names), _GIVEN.search(value)
+    if is_constant and _NUMBERS.fullmatch(value):
+        piece.numbers.update(zip(names.split(", "), value.split(", "), strict=True))
+        return
     piece.names.extend(names.split(", "))
     if not is_constant or is_given:
         piece.changing.extend(names.split(", "))

@@ -1,4 +1,4 @@
--- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers
+-- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers drained usual hints
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
@@ -22,6 +22,7 @@ local token, lease_ms = ARGV[before + 1], tonumber(ARGV[before + 2])
 local worker, limit = ARGV[before + 3], tonumber(ARGV[before + 4])
 local now = clock(ARGV[2])
 local rest_of_lease = lease_rest(now + lease_ms, token)
+local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
 local rows = {}
 local chains = {}
 local soonest
@@ -45,6 +46,9 @@ local function ask_again_in(ms)
 end
 
 local function promote(K)
+  if is_usual(K) then
+    return
+  end
   local due = redis.call('ZRANGEBYSCORE', K .. 'delayed', 0, (now + 1) * 4096 - 1, 'LIMIT', 0, PROMOTED_MAX)
   if #due == 0 then
     return
@@ -86,7 +90,8 @@ local function start(K, id, job, source, started, is_prioritized)
       job[SOURCE + i] = value
     end
   end
-  redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl', number .. rest_of_lease)
+  redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl',
+    number == 1 and first_lease or number .. rest_of_lease)
   lock(key, token, now, lease_ms, is_frozen)
   if string.byte(id) == REPEAT and string.sub(id, 1, 7) == 'repeat:' then
     chains[#chains + 1] = chain_of(K, sources[source][1], id, job[OPTIONS])
@@ -200,7 +205,7 @@ local function look_ahead(K, ours, of)
   if of.rate then
     spent = select(2, startable(K, ours, of.rate, now, is_frozen))
   end
-  local due = not spent and next_due(K)
+  local due = not spent and not is_usual(K) and next_due(K)
   if spent or due then
     ask_again_in(spent or math.floor(due) - now) -- the rest is the turn of the job in its millisecond
   end
@@ -211,6 +216,14 @@ local function meet(K, queue)
   if redis.call('EXISTS', K .. 'meta') == 1 then
     know(queue)
   end
+end
+
+-- Whether jobs are left of which no marker tells. Where one stands nobody waits, for who waits takes it at once; but in a
+-- queue with delayed jobs it may be the one that tells of these. The marker is named so often that it counts for more.
+local function is_to_wake(K)
+  local marker = K .. 'marker'
+  local there = redis.call('EXISTS', K .. 'wait', K .. 'prioritized', marker, marker, marker)
+  return there % 3 > 0 and (there < 3 or not is_usual(K))
 end
 
 local function serve(source, queue, names)
@@ -230,13 +243,13 @@ local function serve(source, queue, names)
     take_in_order(K, names, source, room, started)
   end
   if #started > 0 then
-    redis.call('LPUSH', K .. 'active', unpack(started))
+    finishing[K], hints_of(K).active = nil, redis.call('LPUSH', K .. 'active', unpack(started))
     if of.rate then
       spend(K, ours, of.rate, now, is_frozen, #started, started.count)
     end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
-    woken[K] = (#started == room and (of.per_key or redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0)) or nil
+    woken[K] = (#started == room and (of.per_key or is_to_wake(K))) or nil
   end
   if #started < wanted then
     if #started == 0 then

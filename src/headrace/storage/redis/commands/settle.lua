@@ -1,13 +1,13 @@
--- uses: clock queues events wake lease tally outcome parents retain dedup cancel lines metrics rest
+-- uses: clock queues events wake lease tally outcome parents retain dedup cancel lines metrics rest drained usual hints
 -- flags: allow-oom
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
 -- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', then after `before` of them the settlements as MessagePack, see shared/outcome.
--- Answer: the positions whose lease is lost.
+-- Answer: the positions whose lease is lost. `tell_drained` is left to a caller who claims as well.
 
-local PRIORITY, MADE, PARENT_KEY, DEID, DEFERRED, STARTED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6, 7
+local STARTED, MADE, PARENT_KEY, DEID, DEFERRED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 local CHUNK = 1000
 local SHARE = 4 -- when at least one of so many active jobs is settled, their list is read and written as a whole
@@ -34,8 +34,11 @@ end
 
 local function look_at_active(queue)
   local K = queue.K
+  if queue.count == 1 and hints_of(K).active <= LONG then
+    return -- it is found at once, and whether it is the last nobody has to know yet
+  end
   local length = redis.call('LLEN', K .. 'active')
-  queue.length = length
+  queue.length, hints_of(K).active = length, length
   if queue.count > 1 and length <= SHARE * queue.count then
     queue.active, queue.is_active = redis.call('LRANGE', K .. 'active', 0, -1), {}
     for _, id in ipairs(queue.active) do
@@ -139,21 +142,21 @@ local function let_go(K, queue, key, settlement, lock_key, held_by)
 end
 
 local function settle(K, queue, key, settlement)
-  local job = redis.call('HMGET', key, 'priority', 'atm', 'parentKey', 'deid', 'defa', 'processedOn', 'hrq')
-  if not job[PRIORITY] then
+  local job = redis.call('HMGET', key, 'processedOn', 'atm', 'parentKey', 'deid', 'defa', 'hrq')
+  if not job[STARTED] then
     return false -- somebody deleted it
   end
   local to = settlement[TO]
   local made = (tonumber(job[MADE]) or 0) + (settlement[UNCOUNTED] and 0 or 1)
   local reason = to ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
   if to == 'completed' or to == 'failed' then
-    tally(queue.name, settlement[TASK], to, settlement[WAIT], now - (tonumber(job[STARTED]) or now))
+    tally(queue.name, settlement[TASK], to, settlement[WAIT], now - tonumber(job[STARTED]))
     finish(K, queue, key, settlement, job, made, reason)
   else
     if not settlement[UNCOUNTED] then
       redis.call('HSET', key, 'atm', made)
     end
-    go_on(K, key, settlement, tonumber(job[PRIORITY]), awaiting, now)
+    go_on(K, key, settlement, awaiting, now)
   end
   if settlement[REST] then
     rest(K, prefix .. '~:' .. queue.name .. ':', settlement[REST], now, is_frozen)
@@ -176,7 +179,7 @@ local function write_together(K, queue)
   if queue.failed and #queue.failed > 0 then
     redis.call('ZADD', K .. 'failed', unpack(queue.failed))
   end
-  if redis.call('EXISTS', K .. 'stalled', K .. 'metrics:completed', K .. 'metrics:failed') > 0 then
+  if not is_usual(K) then
     redis.call('SREM', K .. 'stalled', unpack(queue.gone))
     write_metrics(K, queue.completions, queue.failures, now)
   end
@@ -208,13 +211,10 @@ local function look_around(K, queue)
   if #queue.gone < queue.length and not (of.concurrency or of.per_key) then
     return -- others are active yet, and nobody waits for room
   end
-  if redis.call('EXISTS', K .. 'wait', K .. 'prioritized') > 0
-    or (of.per_key and redis.call('EXISTS', ours_key(K, 'parked')) > 0) then
-    if of.concurrency or of.per_key then
-      woken[K] = true -- a full queue has room again
-    end
-  elseif queue.is_finishing and redis.call('EXISTS', K .. 'active') == 0 then
-    tell(K, 'event', 'drained')
+  if (of.concurrency or of.per_key) and redis.call('EXISTS', K .. 'wait', K .. 'prioritized', ours_key(K, 'parked')) > 0 then
+    woken[K] = true -- a full queue has room again
+  elseif queue.is_finishing then
+    finishing[K] = true
   end
 end
 
@@ -262,6 +262,9 @@ end
 retain_all()
 for _, queue in ipairs(in_order) do
   look_around(queue.K, queue)
+end
+if not claims then
+  tell_drained()
 end
 trim_events()
 wake()

@@ -1,16 +1,24 @@
--- uses: change limits
+-- uses: change limits hints
 -- BullMQ's stream of events, `K events`: names and fields are its own. What they do not say of what happened stands in a
 -- last field of ours, `hr`: the entry of our log as it is to be; or `hrof`: the job that it is told of, if not `jobId`.
 
 local EVENTS_MAX = 10000 -- unless the queue says otherwise
 local UNNUMBERED_MAX = 22000 -- at least, where somebody reads the log: two events make one entry, and it keeps 11,000
 local SLACK = 100 -- entries; the server leaves as many, too, when it trims by whole nodes
-local told = {}
+local UNSEEN_MAX = 50 -- entries that a library tells between two looks at the length of a stream
+local streams = {} -- queue key -> its stream
+local told = {} -- queue key -> its stream, of those to look at
+local entries = 0
 local is_live = ARGV[2] == ''
+
+local function stream_of(K)
+  streams[K] = K .. 'events'
+  return streams[K]
+end
 
 local function tell(K, ...)
   if is_live then
-    redis.call('XADD', K .. 'events', '*', ...)
+    redis.call('XADD', streams[K] or stream_of(K), '*', ...)
   else -- a test's clock may go back; ids may not
     local newest = redis.call('XREVRANGE', K .. 'events', '+', '-', 'COUNT', 1)[1]
     local at = math.max(tonumber(ARGV[2]), newest and tonumber(string.match(newest[1], '^%d+')) or 0)
@@ -19,9 +27,14 @@ local function tell(K, ...)
 end
 
 local function emit(K, event, id, ...)
-  told[K] = true
+  local stream = told[K]
+  if not stream then
+    stream = streams[K] or stream_of(K)
+    told[K] = stream
+  end
+  entries = entries + 1
   if is_live then
-    redis.call('XADD', K .. 'events', '*', 'event', event, 'jobId', id, ...)
+    redis.call('XADD', stream, '*', 'event', event, 'jobId', id, ...)
   else
     tell(K, 'event', event, 'jobId', id, ...)
   end
@@ -47,17 +60,28 @@ local function is_read(K)
     and redis.call('EXISTS', ARGV[1] .. '~:' .. string.sub(K, #start + 1) .. 'numbered') == 1
 end
 
+-- Whether it is time to look how long a stream is.
+local function is_long_unseen(K)
+  local hints = hints_of(K)
+  hints.told = hints.told + entries
+  if hints.told < UNSEEN_MAX then
+    return false
+  end
+  hints.told = 0
+  return true
+end
+
 -- Once at the end of a command, so that a batch is trimmed once and not once a job. A reader trims to the bound.
 local function trim_events()
-  for K in pairs(told) do
+  for K, stream in pairs(told) do
     local bound = limits_of(K).events_max
     if not bound then
       bound = EVENTS_MAX
       redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', bound)
     end
-    if redis.call('XLEN', K .. 'events') > bound + SLACK then
-      redis.call('XTRIM', K .. 'events', 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
+    if is_long_unseen(K) and redis.call('XLEN', stream) > bound + SLACK then
+      redis.call('XTRIM', stream, 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
     end
   end
-  told = {}
+  told, entries = {}, 0
 end

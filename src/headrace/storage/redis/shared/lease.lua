@@ -4,7 +4,7 @@
 
 -- What follows the number of starts; the same for all jobs of one claim.
 local function lease_rest(ends_at, token)
-  return ':' .. ends_at .. ':' .. token
+  return string.format(':%d:%s', ends_at, token)
 end
 
 -- The number of starts, the end and the token of a lease; nothing if the job was started by somebody else since.

@@ -34,7 +34,7 @@ local function attempts_of(key)
 end
 
 -- A job that has not finished; one that waits for children is put to those that are `awaiting`.
-local function go_on(K, key, settlement, priority, awaiting, now)
+local function go_on(K, key, settlement, awaiting, now)
   local id, to, delay = settlement[ID], settlement[TO], settlement[DELAY]
   if to == 'delayed' then
     redis.call('HSET', key, 'delay', delay)
@@ -42,6 +42,7 @@ local function go_on(K, key, settlement, priority, awaiting, now)
     emit(K, 'delayed', id, 'delay', now + delay)
   elseif to == 'waiting' then
     local put = settlement[IS_FRONT] and push_front or push_back
+    local priority = tonumber(redis.call('HGET', key, 'priority') or 0)
     put(K, id, priority, now)
     emit_ready(K, id, priority, 'active')
   else

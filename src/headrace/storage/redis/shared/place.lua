@@ -1,4 +1,4 @@
--- uses: wake classes
+-- uses: wake classes usual
 -- Where a job stands in its queue. `wait` is taken from the right; scores are BullMQ's. `since` is the instant at which
 -- a job becomes ready, if that is not the one of its add.
 
@@ -37,5 +37,6 @@ local function delay_until(K, id, at)
   local last = redis.call('ZREVRANGEBYSCORE', K .. 'delayed', highest, lowest, 'WITHSCORES', 'LIMIT', 0, 1)
   local score = last[2] and math.min(last[2] + 1, highest) or lowest
   redis.call('ZADD', K .. 'delayed', score, id)
+  make_unusual(K)
   postponed[K] = true
 end

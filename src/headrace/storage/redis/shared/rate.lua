@@ -66,5 +66,6 @@ local function spend(K, ours, rate, now, is_frozen, count, told)
       redis.call('SET', K .. 'limiter', 0, 'PX', rate.per_ms)
     end
     redis.call('INCRBY', K .. 'limiter', told)
+    make_unusual(K)
   end
 end

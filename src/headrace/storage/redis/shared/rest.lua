@@ -1,3 +1,4 @@
+-- uses: usual
 -- A queue that rests gives out nothing for a time.
 
 local RESTING = 9007199254740991 -- what BullMQ writes into its limiter to rest a queue
@@ -10,7 +11,7 @@ local function rest_ms(K, ours, now, is_frozen)
       return ends_at - now
     end
   end
-  if tonumber(redis.call('GET', K .. 'limiter') or 0) >= RESTING then
+  if not is_usual(K) and tonumber(redis.call('GET', K .. 'limiter') or 0) >= RESTING then
     local left = redis.call('PTTL', K .. 'limiter')
     return left > 0 and left or nil
   end
@@ -25,5 +26,6 @@ local function rest(K, ours, ms, now, is_frozen)
     redis.call('SET', ours .. 'rest', now + ms)
   else
     redis.call('SET', K .. 'limiter', RESTING, 'PX', ms)
+    make_unusual(K)
   end
 end

@@ -1,4 +1,4 @@
--- uses: limits turns
+-- uses: limits turns usual
 -- Wakes sleeping workers by BullMQ's marker: member '0' says that there is work, '1' when the next delayed job is due.
 
 local woken = {} -- queues with new work
