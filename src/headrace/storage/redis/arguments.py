@@ -1,6 +1,6 @@
 """Commands as the arguments of their scripts, after the prefix and the instant. Lists travel as MessagePack."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
 
 
 def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
-    return (_pack([_settlement(settlement) for settlement in command.settlements]),)
+    return (_pack(_settlements(command.settlements)),)
 
 
 def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
@@ -93,15 +93,23 @@ def _sources(sources: tuple[Source, ...]) -> bytes:
     return _pack(named)
 
 
-def _settlement(settlement: Settlement) -> tuple[object, ...]:
-    s, keep = settlement, settlement.keep
-    is_completed = s.to == "completed"
-    result = (s.result if s.result is not None else "null") if is_completed else None
-    usual = s.queue, s.id, s.token, s.to, s.name, bucket(s.waited_ms), result
-    if is_completed and s.is_counted and not s.rest_ms:
-        return (*usual, keep.count, keep.age_ms) if keep else usual
-    bounds = (keep.count, keep.age_ms) if keep else (None, None)
-    return *usual, *bounds, not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s)
+def _settlements(settlements: Iterable[Settlement]) -> list[tuple[object, ...]]:
+    """Successes of one kind that follow each other are one entry; all else has one of its own."""
+    entries: list[tuple[object, ...]] = []
+    last: tuple[object, ...] | None = None
+    jobs: list[object] = []
+    for s in settlements:
+        keep = s.keep
+        kind = s.queue, s.token, s.to, s.name, *((keep.count, keep.age_ms) if keep else (None, None))
+        is_success = s.to == "completed" and s.is_counted and not s.rest_ms
+        if not is_success or kind != last:
+            jobs = []
+            more = () if is_success else (not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s))
+            entries.append((*kind, jobs, *more))
+            last = kind if is_success else None
+        result = (s.result if s.result is not None else "null") if s.to == "completed" else False
+        jobs += s.id, bucket(s.waited_ms), result
+    return entries
 
 
 def _failure(settlement: Settlement) -> tuple[str | None, ...]:

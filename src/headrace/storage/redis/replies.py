@@ -61,7 +61,8 @@ def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
 
 
 def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys: Keys) -> Lease:
-    name, data, opts, priority, added_at, started, deferred, parent, ready_at, job_id, source, *more = row
+    name, data, opts, priority, added_at, job_id, *rest = row
+    deferred, parent, ready_at, started, source, *more = rest or _FIRST
     made, stalls, since, asked, last_start = more or _FRESH
     # Started since it became ready, as far as we know: Node made it ready again.
     stood_since = max(int(ready_at or added_at or now), int(last_start or 0))
@@ -83,6 +84,7 @@ def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys:
     )
 
 
+_FIRST: Final = (None, None, None, 1, 1)
 _FRESH: Final = (None,) * 5
 
 READERS: Final[dict[type, Reader]] = {

@@ -4,12 +4,13 @@
 --
 -- ARGV: prefix, now or '', then after `before` of them the token, lease in ms, worker, limit, the sources as MessagePack:
 -- [queue, names or nil], names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now [, chains of BullMQ's job schedulers]}; a row is FIELDS, then the
--- id, the number of the source, and for the few that have them MORE.
+-- Answer: {ms until asking again makes sense or -1, rows, now [, chains of BullMQ's job schedulers]}; a row is FIELDS, with the
+-- id where the starts were; it ends there if the rest says nothing, and these are a first start of the first source. Else
+-- come the starts, the number of the source, and for the few that have them MORE.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
-local NAME, OPTIONS, STARTED, DEFERRED, ID, SOURCE = 1, 3, 6, 7, 10, 11
+local NAME, OPTIONS, STARTED, ID, DEFERRED, PARENT, READY, NUMBER, SOURCE = 1, 3, 6, 6, 7, 8, 9, 10, 11
 local REPEAT = 114 -- the byte of 'r'
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
@@ -77,15 +78,21 @@ local function room_in(K, ours, of, wanted)
 end
 
 local function start(K, id, job, source, started, is_prioritized)
-  local key, number = K .. id, (tonumber(job[STARTED]) or 0) + 1
-  job[ID], job[SOURCE] = id, source
-  if not job[STARTED] and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
+  local key, started_before = K .. id, job[STARTED]
+  local number = started_before and started_before + 1 or 1
+  if not started_before and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
     job[DEFERRED] = why_late(key, now)
     if job[DEFERRED] then
       defer(key, job[DEFERRED], now)
     end
   end
-  if job[STARTED] or job[DEFERRED] then
+  job[ID] = id
+  if source > 1 or started_before or job[DEFERRED] or job[PARENT] or job[READY] then
+    job[NUMBER], job[SOURCE] = number, source
+  else
+    job[ID + 1] = nil
+  end
+  if started_before or job[DEFERRED] then
     for i, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
       job[SOURCE + i] = value
     end
@@ -101,7 +108,6 @@ local function start(K, id, job, source, started, is_prioritized)
   else
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
-  job[STARTED] = number
   rows[#rows + 1] = job
   started[#started + 1] = id
   if not job[DEFERRED] then

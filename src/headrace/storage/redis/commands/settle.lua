@@ -101,8 +101,8 @@ local function fail(K, queue, key, id, reason, made, cause)
   return queue.failed
 end
 
-local function finish(K, queue, key, settlement, job, made, reason)
-  local id, list, value, others = settlement[ID], nil, reason or settlement[RESULT], nil
+local function finish(K, queue, id, key, settlement, result, job, made, reason)
+  local list, value, others = nil, reason or result, nil
   if settlement[TO] == 'completed' then
     list, others = complete(K, queue, key, id, value, made), completed
   else
@@ -128,20 +128,20 @@ local function finish(K, queue, key, settlement, job, made, reason)
     list[count + 1], list[count + 2] = now, id
   end
   if settlement[KEEP] or settlement[KEEP_MS] then
-    bounded[#bounded + 1] = settlement
+    bounded[#bounded + 1] = { K = K, key = key, target = settlement[TO], count = settlement[KEEP], age_ms = settlement[KEEP_MS] }
   end
 end
 
-local function let_go(K, queue, key, settlement, lock_key, held_by)
-  if not holds(key, held_by, settlement[TOKEN]) or not leave_active(K, queue, settlement[ID]) then
+local function let_go(K, queue, id, key, token, lock_key, held_by)
+  if not holds(key, held_by, token) or not leave_active(K, queue, id) then
     return false
   end
   local count = #queue.gone + 1
-  queue.gone[count], queue.locks[count] = settlement[ID], lock_key
+  queue.gone[count], queue.locks[count] = id, lock_key
   return true
 end
 
-local function settle(K, queue, key, settlement)
+local function settle(K, queue, id, key, settlement, wait, result)
   local job = redis.call('HMGET', key, 'processedOn', 'atm', 'parentKey', 'deid', 'defa', 'hrq')
   if not job[STARTED] then
     return false -- somebody deleted it
@@ -150,13 +150,13 @@ local function settle(K, queue, key, settlement)
   local made = (tonumber(job[MADE]) or 0) + (settlement[UNCOUNTED] and 0 or 1)
   local reason = to ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
   if to == 'completed' or to == 'failed' then
-    tally(queue.name, settlement[TASK], to, settlement[WAIT], now - tonumber(job[STARTED]))
-    finish(K, queue, key, settlement, job, made, reason)
+    tally(queue.name, settlement[TASK], to, wait, now - tonumber(job[STARTED]))
+    finish(K, queue, id, key, settlement, result, job, made, reason)
   else
     if not settlement[UNCOUNTED] then
       redis.call('HSET', key, 'atm', made)
     end
-    go_on(K, key, settlement, awaiting, now)
+    go_on(K, id, key, settlement, awaiting, now)
   end
   if settlement[REST] then
     rest(K, prefix .. '~:' .. queue.name .. ':', settlement[REST], now, is_frozen)
@@ -193,12 +193,11 @@ end
 -- Neighbours with the same bounds are one: nothing was added between them.
 local function retain_all()
   local last
-  for _, settlement in ipairs(bounded) do
-    local K, target = queue_key(settlement[QUEUE]), settlement[TO]
-    local count, age_ms = settlement[KEEP], settlement[KEEP_MS]
+  for _, job in ipairs(bounded) do
+    local K, target, count, age_ms = job.K, job.target, job.count, job.age_ms
     local rule = table.concat({ K, target, count or '', age_ms or '' }, ' ')
     if count == 0 then
-      erase({ K .. settlement[ID] }, now)
+      erase({ job.key }, now)
     elseif rule ~= last and is_any_to_go(K, target, count, age_ms) then
       retain(K, target, count, age_ms, now)
     end
@@ -222,22 +221,33 @@ local settlements = cmsgpack.unpack(ARGV[before + 1])
 local lost = {}
 local keys = {}
 local locks = {}
-for i, settlement in ipairs(settlements) do
-  local K = queue_key(settlement[QUEUE])
+local count = 0
+for _, settlement in ipairs(settlements) do
+  local K, jobs = queue_key(settlement[QUEUE]), settlement[JOBS]
   local queue = queues[K] or meet_queue(K, settlement[QUEUE])
-  queue.count = queue.count + 1
-  keys[i] = K .. settlement[ID]
-  locks[i] = keys[i] .. ':lock'
+  queue.count = queue.count + #jobs / 3
+  for i = 1, #jobs, 3 do
+    local key = K .. jobs[i]
+    count = count + 1
+    keys[count], locks[count] = key, key .. ':lock'
+  end
 end
 for _, queue in ipairs(in_order) do
   look_at_active(queue)
 end
 local held_by = #locks > 0 and redis.call('MGET', unpack(locks)) or {}
-for i, settlement in ipairs(settlements) do
-  local K = queue_key(settlement[QUEUE])
-  local queue, key = queues[K], keys[i]
-  if not (let_go(K, queue, key, settlement, locks[i], held_by[i]) and settle(K, queue, key, settlement)) then
-    lost[#lost + 1] = i - 1
+count = 0
+for _, settlement in ipairs(settlements) do
+  local K, jobs, token = queue_key(settlement[QUEUE]), settlement[JOBS], settlement[TOKEN]
+  local queue = queues[K]
+  for i = 1, #jobs, 3 do
+    local id = jobs[i]
+    count = count + 1
+    local key = keys[count]
+    if not (let_go(K, queue, id, key, token, locks[count], held_by[count])
+      and settle(K, queue, id, key, settlement, jobs[i + 1], jobs[i + 2])) then
+      lost[#lost + 1] = count - 1
+    end
   end
 end
 for _, queue in ipairs(in_order) do

@@ -110,7 +110,7 @@ end
 -- Numbers are drawn together, unless it shows only on the way how many are needed.
 local function next_number(K)
   last[K] = last[K] and last[K] + 1
-  return string.format('%.0f', last[K] or redis.call('INCR', K .. 'id'))
+  return string.format('%d', last[K] or redis.call('INCR', K .. 'id'))
 end
 
 local function owner_above(job)

@@ -22,7 +22,7 @@ local function tell(K, ...)
   else -- a test's clock may go back; ids may not
     local newest = redis.call('XREVRANGE', K .. 'events', '+', '-', 'COUNT', 1)[1]
     local at = math.max(tonumber(ARGV[2]), newest and tonumber(string.match(newest[1], '^%d+')) or 0)
-    redis.call('XADD', K .. 'events', string.format('%.0f-*', at), ...)
+    redis.call('XADD', K .. 'events', string.format('%d-*', at), ...)
   end
 end
 

@@ -1,11 +1,11 @@
 -- uses: place events failure
--- A settlement, and what one does that is no success. It is a list [queue, id, token, to, name, bucket of the wait, and
--- for completed jobs the result]; if it has bounds [how many are kept or nil, for how many ms or nil]; and if it is more
--- than a success [is not counted, delay, rest in ms or nil, is front, reason, trace if an attempt was made, failure JSON,
--- cause of a failure].
+-- A settlement, and what one does that is no success. It is a list [queue, token, to, name, how many are kept or nil, for
+-- how many ms or nil, jobs], jobs being [id, bucket of the wait, result or false, id, …]; and for a job of which there is
+-- more to say than that it succeeded [is not counted, delay, rest in ms or nil, is front, reason, trace if an attempt was
+-- made, failure JSON, cause of a failure].
 
-local QUEUE, ID, TOKEN, TO, TASK, WAIT, RESULT, KEEP, KEEP_MS = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 10, 11, 12, 13, 14, 15, 16, 17
+local QUEUE, TOKEN, TO, TASK, KEEP, KEEP_MS, JOBS = 1, 2, 3, 4, 5, 6, 7
+local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 8, 9, 10, 11, 12, 13, 14, 15
 
 -- A failed child is named in BullMQ's words, which came with the deferred failure; ours are beside them. A run may end
 -- otherwise than with the failure that was deferred meanwhile, and its own reason is what counts then.
@@ -34,8 +34,8 @@ local function attempts_of(key)
 end
 
 -- A job that has not finished; one that waits for children is put to those that are `awaiting`.
-local function go_on(K, key, settlement, awaiting, now)
-  local id, to, delay = settlement[ID], settlement[TO], settlement[DELAY]
+local function go_on(K, id, key, settlement, awaiting, now)
+  local to, delay = settlement[TO], settlement[DELAY]
   if to == 'delayed' then
     redis.call('HSET', key, 'delay', delay)
     delay_until(K, id, now + delay)

@@ -44,11 +44,11 @@ local function add_plain(requests, from, to, K, answers, now)
     local request, ids, first = requests[at], {}, number + 1
     for i, job in ipairs(request.jobs) do
       number = number + 1
-      ids[i] = string.format('%.0f', number)
+      ids[i] = string.format('%d', number)
       store_job(K, ids[i], job, number, now, true)
     end
     if request.key then
-      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], string.format('%.0f', first), #ids), now)
+      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], string.format('%d', first), #ids), now)
     end
     answers[at] = #ids == 1 and ids[1] or { 'ok', ids, {} }
   end

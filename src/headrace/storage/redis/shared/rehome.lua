@@ -55,7 +55,7 @@ local function rehome(job, to, now)
   end
   leave(job.K, job.id, job.state)
   strike(job.K, job.id)
-  local number = string.format('%.0f', redis.call('INCR', K .. 'id'))
+  local number = string.format('%d', redis.call('INCR', K .. 'id'))
   local id = is_named and job.id or number
   redis.call('RENAME', job.key, K .. id)
   if redis.call('EXISTS', job.key .. ':logs') == 1 then

@@ -28,7 +28,7 @@ local function spread(runs)
   for _, run in ipairs(runs) do
     for past = 0, run[3] - 1 do
       names[#names + 1] = run[1]
-      ids[#ids + 1] = past > 0 and string.format('%.0f', run[2] + past) or run[2]
+      ids[#ids + 1] = past > 0 and string.format('%d', run[2] + past) or run[2]
     end
   end
   return ids, names

@@ -28,7 +28,7 @@ local function write_job(K, id, job, number, now)
   end
   if job[EXPIRES] then
     local at = now + job[EXPIRES]
-    redis.call('HSET', key, 'hre', string.format('%.0f:%s', at, job[WHY]))
+    redis.call('HSET', key, 'hre', string.format('%d:%s', at, job[WHY]))
     watch_deadline(job[1], id, number, at)
   end
 end
