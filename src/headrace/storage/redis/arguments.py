@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from headrace.core.commands import Add, Claim, Recover, Settle, Settlement, Source
 from headrace.core.commands.jobs import UNTOLD
-from headrace.core.jobs import NewJob, Options
+from headrace.core.jobs import Keep, NewJob, Options
 from headrace.core.lifecycle import expiry, reception
 from headrace.core.tallies import bucket
 from headrace.storage.redis.call import pack as _pack
@@ -17,6 +17,7 @@ from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
+_UNBOUNDED: Final = (False, False)
 _PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
@@ -93,23 +94,28 @@ def _sources(sources: tuple[Source, ...]) -> bytes:
     return _pack(named)
 
 
-def _settlements(settlements: Iterable[Settlement]) -> list[tuple[object, ...]]:
+def _settlements(settlements: Iterable[Settlement]) -> list[list[object]]:
     """Successes of one kind that follow each other are one entry; all else has one of its own."""
-    entries: list[tuple[object, ...]] = []
+    entries: list[list[object]] = []
     last: tuple[object, ...] | None = None
-    jobs: list[object] = []
+    entry: list[object] = []
     for s in settlements:
         keep = s.keep
-        kind = s.queue, s.token, s.to, s.name, *((keep.count, keep.age_ms) if keep else (None, None))
+        kind = s.queue, s.token, s.to, s.name, *(_bounds(keep) if keep else _UNBOUNDED)
         is_success = s.to == "completed" and s.is_counted and not s.rest_ms
         if not is_success or kind != last:
-            jobs = []
-            more = () if is_success else (not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s))
-            entries.append((*kind, jobs, *more))
+            more = False if is_success else (not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s))
+            entry = [*kind, more]
+            entries.append(entry)
             last = kind if is_success else None
         result = (s.result if s.result is not None else "null") if s.to == "completed" else False
-        jobs += s.id, bucket(s.waited_ms), result
+        entry += s.id, bucket(s.waited_ms), result
     return entries
+
+
+def _bounds(keep: Keep) -> tuple[int | Literal[False], int | Literal[False]]:
+    """False where there is none: Lua counts no list with holes."""
+    return (False if keep.count is None else keep.count), (False if keep.age_ms is None else keep.age_ms)
 
 
 def _failure(settlement: Settlement) -> tuple[str | None, ...]:

@@ -128,9 +128,10 @@ def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavai
     (reply,) = replies
     if isinstance(reply, ReplyError):
         return [[reply]] * len(group)
-    if not isinstance(reply, list) or len(reply) != len(group):
-        return Unavailable(problem=f"an answer to {len(group)} commands that is none")
     first = group[0][0][0][0]
+    if not isinstance(reply, list) or (first == "add" and len(reply) != len(group)) or not reply:
+        return Unavailable(problem=f"an answer to {len(group)} commands that is none")
     if first == "add":  # its script always answers to several
         return [[[answer]] for answer in reply]
-    return [[answer] for answer in (reversed(reply) if first == "claim" else reply)]
+    settled = reply.pop()
+    return [[reply], [settled]] if first == "claim" else [[settled], [reply]]

@@ -1,6 +1,7 @@
 """What scripts answer, as the replies of their commands. hiredis has made text of bytes; nil is None."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from headrace.core.commands import Add, Added, Claim, Claimed, Recover, Recovered, Settle, Settled
@@ -11,6 +12,8 @@ from headrace.core.limits import queue_full
 from headrace.storage.redis.failures import deferred_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import options_of
+
+ROW: Final = 7  # values of a job that was claimed
 
 Reader: TypeAlias = Callable[[Any, Any, Keys], Any]
 
@@ -42,14 +45,16 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
-    wait_ms, rows, now, *_ = reply
-    sources, token = command.sources, command.token
-    return Claimed(tuple([_lease(row, sources, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
+    values = iter(reply)
+    wait_ms, now, _ = islice(values, 3)
+    queues, token = [source.queue for source in command.sources], command.token
+    rows = zip(*[values] * ROW, strict=True)
+    return Claimed(tuple([_lease(row, queues, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
 
 
 def settled(command: Settle, reply: Any, _: Keys) -> Settled:
     refusals: list[Refused | None] = [None] * len(command.settlements)
-    for position in reply:
+    for position in reply or ():
         settlement = command.settlements[position]
         refusals[position] = LeaseLost(queue=settlement.queue, id=settlement.id)
     return Settled(tuple(refusals))
@@ -60,14 +65,14 @@ def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
     return Recovered(tuple(JobRef(*ref) for ref in given_back), tuple(JobRef(*ref) for ref in expired), is_more == 1)
 
 
-def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys: Keys) -> Lease:
-    name, data, opts, priority, added_at, job_id, *rest = row
-    deferred, parent, ready_at, started, source, *more = rest or _FIRST
+def _lease(row: tuple[Any, ...], queues: list[str], token: str, now: int, keys: Keys) -> Lease:
+    job_id, name, data, opts, priority, added_at, rest = row
+    started, deferred, parent, ready_at, source, *more = rest or _FIRST
     made, stalls, since, asked, last_start = more or _FRESH
     # Started since it became ready, as far as we know: Node made it ready again.
     stood_since = max(int(ready_at or added_at or now), int(last_start or 0))
     return Lease(
-        sources[source - 1].queue,
+        queues[source - 1],
         job_id,
         token,
         name,
@@ -84,7 +89,7 @@ def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys:
     )
 
 
-_FIRST: Final = (None, None, None, 1, 1)
+_FIRST: Final = (1, None, None, None, 1)
 _FRESH: Final = (None,) * 5
 
 READERS: Final[dict[type, Reader]] = {

@@ -48,10 +48,10 @@ _texts: Final = msgspec.json.Decoder(dict[str, Raw])
 
 def advances(reply: Any) -> tuple[str, tuple[Word, ...]] | None:
     """What is still to be done for the schedulers of jobs that a claim handed out."""
-    _, _, now, *more = reply
-    if not more:
+    now, chains = reply[1:3]
+    if not chains:
         return None
-    steps = [step for found in more[0] if (step := _step(found, now)) is not None]
+    steps = [step for found in chains if (step := _step(found, now)) is not None]
     return (ADVANCE, (pack(steps),)) if steps else None
 
 

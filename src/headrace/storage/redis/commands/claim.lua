@@ -4,13 +4,13 @@
 --
 -- ARGV: prefix, now or '', then after `before` of them the token, lease in ms, worker, limit, the sources as MessagePack:
 -- [queue, names or nil], names being a map of each name to true.
--- Answer: {ms until asking again makes sense or -1, rows, now [, chains of BullMQ's job schedulers]}; a row is FIELDS, with the
--- id where the starts were; it ends there if the rest says nothing, and these are a first start of the first source. Else
--- come the starts, the number of the source, and for the few that have them MORE.
+-- Answer, a table as it is dear to give many: {ms until asking again makes sense or -1, now, chains of BullMQ's job schedulers
+-- or false; and of each job its id, name, data, opts, priority, timestamp, and false or, if there is more to say than that it
+-- is a first start of the first source, {starts with this one, defa, parentKey, hrs, number of the source [, MORE]}}.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
-local NAME, OPTIONS, STARTED, ID, DEFERRED, PARENT, READY, NUMBER, SOURCE = 1, 3, 6, 6, 7, 8, 9, 10, 11
+local NAME, DATA, OPTIONS, PRIORITY, ADDED, STARTED, DEFERRED, PARENT, READY = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local REPEAT = 114 -- the byte of 'r'
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
@@ -24,7 +24,9 @@ local worker, limit = ARGV[before + 3], tonumber(ARGV[before + 4])
 local now = clock(ARGV[2])
 local rest_of_lease = lease_rest(now + lease_ms, token)
 local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
-local rows = {}
+local found = { -1, now, false }
+local last = #found
+local claimed = 0
 local chains = {}
 local soonest
 local named = {}
@@ -86,15 +88,13 @@ local function start(K, id, job, source, started, is_prioritized)
       defer(key, job[DEFERRED], now)
     end
   end
-  job[ID] = id
+  local rest = false
   if source > 1 or started_before or job[DEFERRED] or job[PARENT] or job[READY] then
-    job[NUMBER], job[SOURCE] = number, source
-  else
-    job[ID + 1] = nil
+    rest = { number, job[DEFERRED], job[PARENT], job[READY], source }
   end
   if started_before or job[DEFERRED] then
-    for i, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
-      job[SOURCE + i] = value
+    for _, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
+      rest[#rest + 1] = value
     end
   end
   redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl',
@@ -108,7 +108,9 @@ local function start(K, id, job, source, started, is_prioritized)
   else
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
-  rows[#rows + 1] = job
+  found[last + 1], found[last + 2], found[last + 3], found[last + 4] = id, job[NAME], job[DATA], job[OPTIONS]
+  found[last + 5], found[last + 6], found[last + 7] = job[PRIORITY], job[ADDED], rest
+  last, claimed = last + 7, claimed + 1
   started[#started + 1] = id
   if not job[DEFERRED] then
     started.count = started.count + 1
@@ -239,7 +241,7 @@ local function serve(source, queue, names)
     meet(K, queue)
     return
   end
-  local wanted = limit - #rows
+  local wanted = limit - claimed
   local is_resting = (wanted > 0 or of.per_key) and rest_ms(K, ours, now, is_frozen)
   local room = wanted > 0 and not is_resting and room_in(K, ours, of, wanted) or 0
   local started = { count = 0 } -- those with a deferred failure are no starts to Node
@@ -281,4 +283,6 @@ for K in pairs(gathered) do
 end
 trim_events()
 wake()
-return { #rows < limit and soonest or -1, rows, now, #chains > 0 and chains or nil }
+found[1] = claimed < limit and soonest or -1
+found[3] = #chains > 0 and chains
+return found

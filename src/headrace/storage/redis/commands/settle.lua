@@ -5,7 +5,7 @@
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
 -- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', then after `before` of them the settlements as MessagePack, see shared/outcome.
--- Answer: the positions whose lease is lost. `tell_drained` is left to a caller who claims as well.
+-- Answer: the positions whose lease is lost, or false. `tell_drained` is left to a caller who claims as well.
 
 local STARTED, MADE, PARENT_KEY, DEID, DEFERRED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
@@ -25,9 +25,8 @@ local bounded = {}
 
 local function meet_queue(K, name)
   local queue = {
-    K = K, name = name, count = 0, length = 0, active = false, is_active = false, since = false, is_finishing = false,
-    gone = {}, locks = {}, completed = {}, failed = false, completions = 0, failures = 0,
-  }
+    K = K, name = name, count = 0, length = 0, gone = {}, locks = {}, completed = {}, completions = 0,
+  } -- and for some `active`, `is_active`, `since`, `is_finishing`, `failed`, `failures`
   queues[K], in_order[#in_order + 1] = queue, queue
   return queue
 end
@@ -96,17 +95,17 @@ local function fail(K, queue, key, id, reason, made, cause)
   if made >= attempts_of(key) then
     emit(K, 'retries-exhausted', id, 'attemptsMade', made)
   end
-  queue.failures = queue.failures + 1
+  queue.failures = (queue.failures or 0) + 1
   queue.failed = queue.failed or {}
   return queue.failed
 end
 
-local function finish(K, queue, id, key, settlement, result, job, made, reason)
+local function finish(K, queue, id, key, settlement, more, result, job, made, reason)
   local list, value, others = nil, reason or result, nil
   if settlement[TO] == 'completed' then
     list, others = complete(K, queue, key, id, value, made), completed
   else
-    list, others = fail(K, queue, key, id, value, made, settlement[CAUSE]), failed
+    list, others = fail(K, queue, key, id, value, made, more[CAUSE]), failed
   end
   if job[DEFERRED] then
     redis.call('HDEL', key, 'defa', 'hrd')
@@ -119,7 +118,7 @@ local function finish(K, queue, id, key, settlement, result, job, made, reason)
   end
   if job[PARENT_KEY] or job[FOLLOWED_BY] then
     others[#others + 1] = {
-      key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = settlement[REASON],
+      key = key, parent_key = job[PARENT_KEY], is_followed = job[FOLLOWED_BY], value = value, told = more[REASON],
     }
   end
   queue.is_finishing = true
@@ -146,20 +145,20 @@ local function settle(K, queue, id, key, settlement, wait, result)
   if not job[STARTED] then
     return false -- somebody deleted it
   end
-  local to = settlement[TO]
-  local made = (tonumber(job[MADE]) or 0) + (settlement[UNCOUNTED] and 0 or 1)
-  local reason = to ~= 'completed' and record_failure(key, settlement, job[DEFERRED], now)
+  local to, more = settlement[TO], settlement[MORE] or NO_MORE
+  local made = (tonumber(job[MADE]) or 0) + (more[UNCOUNTED] and 0 or 1)
+  local reason = to ~= 'completed' and record_failure(key, to, more, job[DEFERRED], now)
   if to == 'completed' or to == 'failed' then
     tally(queue.name, settlement[TASK], to, wait, now - tonumber(job[STARTED]))
-    finish(K, queue, id, key, settlement, result, job, made, reason)
+    finish(K, queue, id, key, settlement, more, result, job, made, reason)
   else
-    if not settlement[UNCOUNTED] then
+    if not more[UNCOUNTED] then
       redis.call('HSET', key, 'atm', made)
     end
-    go_on(K, id, key, settlement, awaiting, now)
+    go_on(K, id, key, to, more, awaiting, now)
   end
-  if settlement[REST] then
-    rest(K, prefix .. '~:' .. queue.name .. ':', settlement[REST], now, is_frozen)
+  if more[REST] then
+    rest(K, prefix .. '~:' .. queue.name .. ':', more[REST], now, is_frozen)
   end
   return true
 end
@@ -181,7 +180,7 @@ local function write_together(K, queue)
   end
   if not is_usual(K) then
     redis.call('SREM', K .. 'stalled', unpack(queue.gone))
-    write_metrics(K, queue.completions, queue.failures, now)
+    write_metrics(K, queue.completions, queue.failures or 0, now)
   end
 end
 
@@ -223,11 +222,11 @@ local keys = {}
 local locks = {}
 local count = 0
 for _, settlement in ipairs(settlements) do
-  local K, jobs = queue_key(settlement[QUEUE]), settlement[JOBS]
+  local K = queue_key(settlement[QUEUE])
   local queue = queues[K] or meet_queue(K, settlement[QUEUE])
-  queue.count = queue.count + #jobs / 3
-  for i = 1, #jobs, 3 do
-    local key = K .. jobs[i]
+  queue.count = queue.count + (#settlement - MORE) / 3
+  for i = FIRST_JOB, #settlement, 3 do
+    local key = K .. settlement[i]
     count = count + 1
     keys[count], locks[count] = key, key .. ':lock'
   end
@@ -238,14 +237,14 @@ end
 local held_by = #locks > 0 and redis.call('MGET', unpack(locks)) or {}
 count = 0
 for _, settlement in ipairs(settlements) do
-  local K, jobs, token = queue_key(settlement[QUEUE]), settlement[JOBS], settlement[TOKEN]
+  local K, token = queue_key(settlement[QUEUE]), settlement[TOKEN]
   local queue = queues[K]
-  for i = 1, #jobs, 3 do
-    local id = jobs[i]
+  for i = FIRST_JOB, #settlement, 3 do
+    local id = settlement[i]
     count = count + 1
     local key = keys[count]
     if not (let_go(K, queue, id, key, token, locks[count], held_by[count])
-      and settle(K, queue, id, key, settlement, jobs[i + 1], jobs[i + 2])) then
+      and settle(K, queue, id, key, settlement, settlement[i + 1], settlement[i + 2])) then
       lost[#lost + 1] = count - 1
     end
   end
@@ -278,4 +277,4 @@ if not claims then
 end
 trim_events()
 wake()
-return lost
+return #lost > 0 and lost

@@ -1,28 +1,29 @@
 -- uses: place events failure
--- A settlement, and what one does that is no success. It is a list [queue, token, to, name, how many are kept or nil, for
--- how many ms or nil, jobs], jobs being [id, bucket of the wait, result or false, id, …]; and for a job of which there is
--- more to say than that it succeeded [is not counted, delay, rest in ms or nil, is front, reason, trace if an attempt was
+-- A settlement, and what one does that is no success. It is a list [queue, token, to, name, how many are kept or false,
+-- for how many ms or false, more or false, and of each job its id, bucket of the wait, result or false]. There is more to say of
+-- one job that did not just succeed: [is not counted, delay, rest in ms or nil, is front, reason, trace if an attempt was
 -- made, failure JSON, cause of a failure].
 
-local QUEUE, TOKEN, TO, TASK, KEEP, KEEP_MS, JOBS = 1, 2, 3, 4, 5, 6, 7
-local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 8, 9, 10, 11, 12, 13, 14, 15
+local QUEUE, TOKEN, TO, TASK, KEEP, KEEP_MS, MORE, FIRST_JOB = 1, 2, 3, 4, 5, 6, 7, 8
+local UNCOUNTED, DELAY, REST, IS_FRONT, REASON, TRACE, FAILURE, CAUSE = 1, 2, 3, 4, 5, 6, 7, 8
+local NO_MORE = {}
 
 -- A failed child is named in BullMQ's words, which came with the deferred failure; ours are beside them. A run may end
 -- otherwise than with the failure that was deferred meanwhile, and its own reason is what counts then.
-local function record_failure(key, settlement, deferred, now)
-  local is_final = settlement[TO] == 'failed'
-  local reason = is_final and settlement[CAUSE] == 'child-failed' and deferred or settlement[REASON] or (is_final and 'failed')
-  if not settlement[REASON] then
+local function record_failure(key, to, more, deferred, now)
+  local is_final = to == 'failed'
+  local reason = is_final and more[CAUSE] == 'child-failed' and deferred or more[REASON] or (is_final and 'failed')
+  if not more[REASON] then
     return reason
   end
-  local line = stamped(settlement[FAILURE], now)
+  local line = stamped(more[FAILURE], now)
   redis.call('HSET', key, 'failedReason', reason)
   if is_final then
     redis.call('HSET', key, 'hrw', line)
   end
-  if settlement[TRACE] then
+  if more[TRACE] then
     local past = redis.call('HMGET', key, 'stacktrace', 'hrf')
-    redis.call('HSET', key, 'stacktrace', stack_with(past[1], settlement[TRACE]),
+    redis.call('HSET', key, 'stacktrace', stack_with(past[1], more[TRACE]),
       'hrf', history_with(past[2], line))
   end
   return reason
@@ -34,14 +35,14 @@ local function attempts_of(key)
 end
 
 -- A job that has not finished; one that waits for children is put to those that are `awaiting`.
-local function go_on(K, id, key, settlement, awaiting, now)
-  local to, delay = settlement[TO], settlement[DELAY]
+local function go_on(K, id, key, to, more, awaiting, now)
+  local delay = more[DELAY]
   if to == 'delayed' then
     redis.call('HSET', key, 'delay', delay)
     delay_until(K, id, now + delay)
     emit(K, 'delayed', id, 'delay', now + delay)
   elseif to == 'waiting' then
-    local put = settlement[IS_FRONT] and push_front or push_back
+    local put = more[IS_FRONT] and push_front or push_back
     local priority = tonumber(redis.call('HGET', key, 'priority') or 0)
     put(K, id, priority, now)
     emit_ready(K, id, priority, 'active')
