@@ -51,11 +51,19 @@ def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> No
     assert "if next(woken) ~= nil then woken = emptied(woken) end" in begun
     assert "instant = nil" in begun
     assert "DEADLINES = ARGV[1]" in anew  # in capitals, but of a prefix
-    run = text.partition("function run_claim(ARGV, before)\n")[2]
-    for part in ("PROMOTED_MAX = 1000", "function serve("):
+    run = text.partition("function run_claim(ARGV, before, claims)\n")[2]
+    for part in ("MORE = { 'atm'", "function serve("):
         assert text.count(part) == 1
         assert part not in begun + run
     assert "now = clock(ARGV[2])" in run
+
+
+def test_a_constant_that_is_a_number_stands_where_its_name_was() -> None:
+    text = library("work").text
+    assert "'LIMIT', 0, 1000)" in text  # PROMOTED_MAX of claim, whose own names come before shared ones
+    assert "unpack(MORE)" in text  # there a list; in shared/outcome a number
+    assert "settlement[7] or NO_MORE" in text
+    assert not re.search(r"\b(?:PROMOTED_MAX|FIRST_JOB)\b", text)
 
 
 def test_what_is_in_a_library_is_part_of_its_name() -> None:
@@ -87,5 +95,5 @@ def test_what_a_library_uses_is_in_it(name: str) -> None:
 
 
 def test_a_function_of_what_is_run_by_another_looks_only_at_what_both_are_given() -> None:
-    run = re.compile(r"^function run_\w+\(ARGV, before\)\n.*?^end$", re.MULTILINE | re.DOTALL)
+    run = re.compile(r"^function run_\w+\(ARGV, before, claims\)\n.*?^end$", re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"ARGV\[(\d+)\]", run.sub("", library("work").text))) <= {"1", "2"}

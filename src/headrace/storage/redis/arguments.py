@@ -1,6 +1,6 @@
 """Commands as the arguments of their scripts, after the prefix and the instant. Lists travel as MessagePack."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -17,7 +17,6 @@ from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
-_UNBOUNDED: Final = (False, False)
 _PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
 
@@ -25,7 +24,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def add(command: Add, keys: Keys) -> tuple[Word, ...]:
-    jobs = _pack([_job(job, keys) for job in command.jobs])
+    jobs = _pack(_jobs(command.jobs, keys))
     # Made bytes here, where a text that cannot be fails alone: what is sent goes together with that of others.
     return (command.request_id or "").encode(), REQUEST_MS, jobs, (command.token or "").encode()
 
@@ -41,6 +40,32 @@ def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
 
 def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
+
+
+def _jobs(jobs: Sequence[NewJob], keys: Keys) -> list[tuple[object, ...]]:
+    """Plain jobs that follow each other and differ in their data are one entry, with the data of all."""
+    entries: list[tuple[object, ...]] = []
+    last: tuple[object, ...] | None = None
+    data: list[str] = []
+    for job in jobs:
+        if not _is_plain(job):
+            entries.append(_job(job, keys))
+            last = None
+            continue
+        kind = job.queue, job.name, job.options, job.priority, job.delay_ms
+        if kind != last:
+            last, data = kind, []
+            opts = opts_json(job, None)
+            entries.append((job.queue, None, job.name, data, opts, job.priority, job.delay_ms, job.options.lifo, False))
+        data.append(job.data)
+    return entries
+
+
+def _is_plain(job: NewJob) -> bool:
+    """Whether it has no id, no family, and no more options than any job."""
+    options = job.options
+    has_more = options.dedup is not None or options.expires_ms is not None or job.follows
+    return job.id is None and job.parent is None and not job.has_children and not has_more
 
 
 def _job(job: NewJob, keys: Keys) -> tuple[object, ...]:
@@ -100,12 +125,11 @@ def _settlements(settlements: Iterable[Settlement]) -> list[list[object]]:
     last: tuple[object, ...] | None = None
     entry: list[object] = []
     for s in settlements:
-        keep = s.keep
-        kind = s.queue, s.token, s.to, s.name, *(_bounds(keep) if keep else _UNBOUNDED)
+        kind = s.queue, s.token, s.to, s.name, s.keep
         is_success = s.to == "completed" and s.is_counted and not s.rest_ms
         if not is_success or kind != last:
             more = False if is_success else (not s.is_counted, s.delay_ms, s.rest_ms or None, s.is_front, *_failure(s))
-            entry = [*kind, more]
+            entry = [s.queue, s.token, s.to, s.name, *_bounds(s.keep), more]
             entries.append(entry)
             last = kind if is_success else None
         result = (s.result if s.result is not None else "null") if s.to == "completed" else False
@@ -113,9 +137,10 @@ def _settlements(settlements: Iterable[Settlement]) -> list[list[object]]:
     return entries
 
 
-def _bounds(keep: Keep) -> tuple[int | Literal[False], int | Literal[False]]:
-    """False where there is none: Lua counts no list with holes."""
-    return (False if keep.count is None else keep.count), (False if keep.age_ms is None else keep.age_ms)
+def _bounds(keep: Keep | None) -> tuple[int | Literal[False], ...]:
+    """False where there is none: Lua cannot count a list with holes."""
+    bounds = (keep.count, keep.age_ms) if keep else (None, None)
+    return tuple([False if bound is None else bound for bound in bounds])
 
 
 def _failure(settlement: Settlement) -> tuple[str | None, ...]:

@@ -30,6 +30,10 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
     if type(reply) is str:
         return Added((JobRef(command.jobs[0].queue, reply),), ())
     code, *rest = reply
+    if code == "run":  # numbers, of one queue
+        first, count = int(rest[0]), rest[1]
+        queue = command.jobs[0].queue
+        return Added(tuple([JobRef(queue, str(number)) for number in range(first, first + count)]), ())
     if code == "queue-full":
         return queue_full(*rest)
     if code in REFUSALS:

@@ -18,7 +18,7 @@ local ended -- ties of new followers to jobs that have ended
 
 -- Of several Adds of one script each begins anew.
 local function begin(asked)
-  request, jobs, token = asked, asked.jobs, asked.token
+  request, jobs, token = asked, singly(asked.jobs), asked.token
   new, existing, needed, parents, flows, hung, has_dedups, last = {}, {}, {}, {}, {}, {}, false, {}
   ids, positions, names, duplicates, replaced, kept, numbers = {}, {}, {}, {}, {}, {}, {}
   dropped, ended = {}, { completed = {}, failed = {} }

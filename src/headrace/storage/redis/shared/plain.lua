@@ -32,24 +32,47 @@ local function end_of_plain(requests, from, K)
   return #requests
 end
 
--- The Adds of one queue from one to another place, none of them answered before. An Add of one job is answered with its
--- id.
+-- Stores the jobs after one number, which differ in their data, and gives the last number.
+local function store_alike(K, job, number, now)
+  local name, opts, priority, delay = job[3], job[5], job[6], job[7]
+  local data, has_lines = job[DATA], limits_of(K).per_key
+  know(job[1])
+  for i = 1, #data do
+    number = number + 1
+    local id = string.format('%d', number)
+    redis.call('HSET', K .. id, 'name', name, 'data', data[i], 'opts', opts, 'timestamp', now, 'delay', delay,
+      'priority', priority)
+    if has_lines then
+      enroll(K, id)
+    end
+    emit(K, 'added', id, 'name', name)
+    place_job(K, id, job, now, true)
+  end
+  return number
+end
+
+-- The Adds of one queue from one to another place, none of them answered before. They are answered with the first id, and
+-- how many there are if there are more.
 local function add_plain(requests, from, to, K, answers, now)
   local count = 0
   for at = from, to do
-    count = count + #requests[at].jobs
+    count = count + count_of(requests[at].jobs)
   end
   local number = redis.call('INCRBY', K .. 'id', count) - count
   for at = from, to do
-    local request, ids, first = requests[at], {}, number + 1
-    for i, job in ipairs(request.jobs) do
-      number = number + 1
-      ids[i] = string.format('%d', number)
-      store_job(K, ids[i], job, number, now, true)
+    local request, before = requests[at], number
+    for _, job in ipairs(request.jobs) do
+      if type(job[DATA]) == 'table' then
+        number = store_alike(K, job, number, now)
+      else
+        number = number + 1
+        store_job(K, string.format('%d', number), job, number, now, true)
+      end
     end
+    local first = string.format('%d', before + 1)
     if request.key then
-      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], string.format('%d', first), #ids), now)
+      keep_answer(request, cmsgpack.pack(now, request.jobs[1][1], first, number - before), now)
     end
-    answers[at] = #ids == 1 and ids[1] or { 'ok', ids, {} }
+    answers[at] = number - before == 1 and first or { 'run', first, number - before }
   end
 end

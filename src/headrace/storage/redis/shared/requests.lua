@@ -1,3 +1,4 @@
+-- uses: store
 -- What is asked for by Add: jobs with the id of a request, or none. The answer to a request is kept for a time, so that
 -- it can be repeated: as MessagePack, {when, runs of ids, …} as Add has it, or of one queue when, queue, first id, count.
 --
@@ -21,6 +22,29 @@ local function requests_in(first, last)
     answers[keys[i]] = answer
   end
   return requests
+end
+
+local function count_of(jobs)
+  local count = 0
+  for _, job in ipairs(jobs) do
+    count = count + (type(job[DATA]) == 'table' and #job[DATA] or 1)
+  end
+  return count
+end
+
+-- Each job for itself.
+local function singly(jobs)
+  local single = {}
+  for _, job in ipairs(jobs) do
+    if type(job[DATA]) ~= 'table' then
+      single[#single + 1] = job
+    else
+      for _, data in ipairs(job[DATA]) do
+        single[#single + 1] = { job[1], nil, job[3], data, unpack(job, DATA + 1, 9) }
+      end
+    end
+  end
+  return single
 end
 
 local function spread(runs)

@@ -1,11 +1,12 @@
 -- uses: queues place events lines deadlines follow
 -- A new job, against which nothing speaks: one of an Add, or one that was kept for the end of another. It is a list
--- [queue, id or nil, name, data, opts JSON, priority, delay, is lifo, has children,
+-- [queue, id or nil, name, data or a list of them, opts JSON, priority, delay, is lifo, has children,
 --  parent queue or nil, parent id, parent JSON, expires in ms or nil, with which reason, dedup or nil,
---  [queue, id, bond] of each job that it follows, or nil]
+--  [queue, id, bond] of each job that it follows, or nil].
+-- Jobs that differ only in their data, and end with `has children`, are one with a list of these.
 
 local LINED_MAX = 1000
-local EXPIRES, WHY, DEDUP, FOLLOWS = 13, 14, 15, 16
+local DATA, EXPIRES, WHY, DEDUP, FOLLOWS = 4, 13, 14, 15, 16
 
 local function write_job(K, id, job, number, now)
   local key = K .. id
@@ -55,8 +56,12 @@ local function place_job(K, id, job, now, is_to_line_up)
     delay_until(K, id, at)
     emit(K, 'delayed', id, 'delay', at)
   elseif is_to_line_up and job[6] == 0 and not job[8] then
-    lined[K] = lined[K] or {}
-    table.insert(lined[K], id)
+    local line = lined[K]
+    if not line then
+      line = {}
+      lined[K] = line
+    end
+    line[#line + 1] = id
     emit_ready(K, id, 0)
   else
     local put = job[8] and push_front or push_back
