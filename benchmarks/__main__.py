@@ -30,7 +30,8 @@ BENCHES: Final[Mapping[str, Measure]] = {
     "memory": footprint.memory,
     "start": footprint.starting,
     "import": footprint.importing,
-    "redis": beside.beside_bullmq,
+    "redis": beside.on_valkey,
+    "redis7": beside.on_redis7,
 }
 
 

@@ -48,6 +48,8 @@ class Figure:
     note: str = ""
     costs_us: list[float] = field(default_factory=list)
     """Processor time of a job, in all threads, for each sample."""
+    server: str = ""
+    """On which it was measured: product, version, allocator. Empty where there is none."""
 
     def without_disk(self) -> None:
         """Forget the comparison with the disk: there is none under the file."""
@@ -88,6 +90,7 @@ class Figure:
             "name": self.name,
             "title": self.title,
             "unit": self.unit,
+            "server": self.server,
             "samples": self.samples,
             "median": self.value if self.samples else None,
             "limit": None if limit is None else {"title": limit.title, "samples": limit.samples},

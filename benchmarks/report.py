@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from io import StringIO
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -17,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.figure import RATES, Figure, Goal
+from benchmarks.redis.server import SERVERS
 
 WIDTH: Final = 80
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs" / "internals" / "benchmarks.md"
@@ -47,14 +49,17 @@ def file_system(folder: Path) -> str:
 
 
 def table(figures: Iterable[Figure]) -> Table:
-    """A line a figure, and below it what the machine did at best at the same time."""
+    """A line a figure, below it what the machine did at best at the same time; above those of a server its name."""
     made = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     made.add_column("figure", no_wrap=True, min_width=26)
     for title, width in (("median", 9), ("min–max", 13), ("ratio", 6), ("goal", 9)):
         made.add_column(title, justify="right", no_wrap=True, min_width=width)
     made.add_column("", no_wrap=True, min_width=7)
-    for figure in figures:
-        _add_lines(made, figure)
+    for server, found in groupby(figures, lambda figure: figure.server):
+        if server:
+            made.add_row(server, style="bold")
+        for figure in found:
+            _add_lines(made, figure)
     return made
 
 
@@ -152,11 +157,14 @@ def as_json(figures: list[Figure], repeat: int, folder: Path) -> str:
 
 
 def write_docs(figures: list[Figure], folder: Path, path: Path = DOCS) -> None:
-    """Put the tables into the page about benchmarks: that of a disk or of memory, and that of Redis."""
-    on_redis = [figure for figure in figures if figure.name.startswith("redis-")]
-    others = [figure for figure in figures if figure not in on_redis]
-    for kind, found in (("memory" if is_in_memory(folder) else "disk", others), ("redis", on_redis)):
-        if found:
+    """Put the tables into the page about benchmarks: that of a disk or of memory, and that of each server."""
+    tables: dict[str, list[Figure]] = {}
+    for figure in figures:
+        bench = figure.name.partition("-")[0]
+        kind = bench if bench in SERVERS else "memory" if is_in_memory(folder) else "disk"
+        tables.setdefault(kind, []).append(figure)
+    for kind, found in tables.items():
+        if any(figure.samples for figure in found):
             _write_table(found, kind, folder, path)
 
 

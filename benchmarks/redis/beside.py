@@ -9,8 +9,9 @@ from typing import Final
 from benchmarks.bench import Bench
 from benchmarks.figure import Figure, Goal, Limit, Unit
 from benchmarks.redis.peers import OURS, Peer, Sample, bullmq, port, take
-from benchmarks.redis.server import Valkey, emptied, running, used_memory
-from tests.interop.node import CannotRun
+from benchmarks.redis.server import Server, emptied, running, used_memory
+from tests.interop import node
+from tests.servers.process import CannotRun
 
 COUNTS: Final = {100: 60_000, 10: 40_000, 1: 10_000}  # jobs in a sample, by concurrency: a few seconds of BullMQ
 FASTER: Final = {100: 2.0, 10: 1.5, 1: 1.1}
@@ -29,7 +30,7 @@ TO_START_MS: Final = (1.0, 5.0)  # p50, p99
 class Duel:
     """Some figures of ours with those of a peer, from the same samples."""
 
-    server: Valkey
+    server: Server
     peer: Peer
     figures: Sequence[tuple[Figure, Callable[[Sample], float]]]
 
@@ -64,37 +65,54 @@ def server_us(sample: Sample) -> float:
 PER_JOB: Final = frozenset({commands, server_us})
 
 
-def beside_bullmq(bench: Bench) -> list[Figure]:
-    """The Redis store and BullMQ, by turns on one Valkey with an append-only file."""
-    with running() as server:
-        node = bullmq()
-        figures = [
-            *(figure for each in COUNTS for figure in processed(bench, server, node, each)),
-            *(figure for each in COUNTS for figure in processed(bench, server, node, each, held=bench.amount(HELD))),
-            *(figure for each in ADDS for figure in added(bench, server, node, each)),
-            *added(bench, server, node, 0),
-            *to_start(bench, server, node),
-            memory(bench, server, node),
-        ]
-        with suppress(CannotRun):
-            python = port()
-            figures += [processed(bench, server, python, each, part=SLOW)[0] for each in COUNTS]
-        return figures
+def on_valkey(bench: Bench) -> list[Figure]:
+    """The Redis store and BullMQ, by turns on the Valkey of a wheel, which has the allocator of the C library."""
+    return beside_bullmq(bench, "redis")
+
+
+def on_redis7(bench: Bench) -> list[Figure]:
+    """The same on a Redis 7 as distributions package it, with jemalloc, where it is installed."""
+    return beside_bullmq(bench, "redis7")
+
+
+def beside_bullmq(bench: Bench, name: str) -> list[Figure]:
+    """All figures on one server; one without samples where the server, or BullMQ, is not to be had."""
+    try:
+        with running(name) as server:
+            return _measured(bench, server, bullmq())
+    except (CannotRun, node.CannotRun) as reason:
+        return [Figure(name, name, "jobs/s", note=str(reason))]
+
+
+def _measured(bench: Bench, server: Server, peer: Peer) -> list[Figure]:
+    figures = [
+        *(figure for each in COUNTS for figure in processed(bench, server, peer, each)),
+        *(figure for each in COUNTS for figure in processed(bench, server, peer, each, held=bench.amount(HELD))),
+        *(figure for each in ADDS for figure in added(bench, server, peer, each)),
+        *added(bench, server, peer, 0),
+        *to_start(bench, server, peer),
+        memory(bench, server, peer),
+    ]
+    with suppress(node.CannotRun):
+        python = port()
+        figures += [processed(bench, server, python, each, part=SLOW)[0] for each in COUNTS]
+    return figures
 
 
 def processed(
-    bench: Bench, server: Valkey, peer: Peer, concurrency: int, *, held: int = 0, part: int = 1
+    bench: Bench, server: Server, peer: Peer, concurrency: int, *, held: int = 0, part: int = 1
 ) -> list[Figure]:
     """Jobs that wait, by one worker process; beside `held` that run elsewhere for long."""
-    name = f"redis-{concurrency}{'-held' if held else ''}{'-port' if part > 1 else ''}"
+    name = f"{concurrency}{'-held' if held else ''}{'-port' if part > 1 else ''}"
     title = f"processed, {concurrency}; {held:,} run" if held else f"processed, {concurrency} at once"
     faster = None if part > 1 else Goal(FASTER[concurrency], "of the limit at least")
-    cheap = Goal(COMMANDS_MAX, "at most") if concurrency == max(COUNTS) else None
+    few = Goal(COMMANDS_MAX, "at most") if concurrency == max(COUNTS) else None
+    cheap = Goal(PROCESSOR_MAX, "of the limit at most")
     figures = [
-        _figure(name, title, "jobs/s", peer, faster),
-        _figure(f"{name}-commands", "  commands for a job", "commands", peer, cheap),
-        _figure(f"{name}-server", "  server, processor a job", "µs", peer, Goal(PROCESSOR_MAX, "of the limit at most")),
-        _figure(f"{name}-worker", "  worker, processor a job", "µs", peer, None),
+        _figure(server, name, title, "jobs/s", peer, faster),
+        _figure(server, f"{name}-commands", "  commands for a job", "commands", peer, few),
+        _figure(server, f"{name}-server", "  server, processor a job", "µs", peer, cheap),
+        _figure(server, f"{name}-worker", "  worker, processor a job", "µs", peer, None),
     ]
     duel = Duel(server, peer, list(zip(figures, (rate, commands, server_us, worker_us), strict=True)))
 
@@ -108,14 +126,14 @@ def processed(
     return figures
 
 
-def added(bench: Bench, server: Valkey, peer: Peer, tasks: int) -> list[Figure]:
+def added(bench: Bench, server: Server, peer: Peer, tasks: int) -> list[Figure]:
     """Jobs added by so many callers, one at a time; or by one in bulk."""
     count, faster = ADDS.get(tasks, BULKS)
     title = {0: "added, 1,000 at once", 1: "added one by one"}.get(tasks, f"added singly, {tasks} callers")
     goal = Goal(faster, "of the limit at least")
     figures = [
-        _figure(f"redis-add-{tasks or 'bulk'}", title, "jobs/s", peer, goal),
-        _figure(f"redis-add-{tasks or 'bulk'}-server", "  server, processor a job", "µs", peer, None),
+        _figure(server, f"add-{tasks or 'bulk'}", title, "jobs/s", peer, goal),
+        _figure(server, f"add-{tasks or 'bulk'}-server", "  server, processor a job", "µs", peer, None),
     ]
     duel = Duel(server, peer, list(zip(figures, (rate, server_us), strict=True)))
     for _ in range(bench.times()):
@@ -126,10 +144,10 @@ def added(bench: Bench, server: Valkey, peer: Peer, tasks: int) -> list[Figure]:
     return figures
 
 
-def to_start(bench: Bench, server: Valkey, peer: Peer) -> list[Figure]:
+def to_start(bench: Bench, server: Server, peer: Peer) -> list[Figure]:
     """From an add to the first line of the handler; worker idle, one process."""
     figures = [
-        _figure(f"redis-start-{name}", f"to start, {name}", "ms", peer, Goal(most, "at most"))
+        _figure(server, f"start-{name}", f"to start, {name}", "ms", peer, Goal(most, "at most"))
         for name, most in zip(("p50", "p99"), TO_START_MS, strict=True)
     ]
     duel = Duel(server, peer, list(zip(figures, (_middle, _late), strict=True)))
@@ -138,9 +156,9 @@ def to_start(bench: Bench, server: Valkey, peer: Peer) -> list[Figure]:
     return figures
 
 
-def memory(bench: Bench, server: Valkey, peer: Peer) -> Figure:
+def memory(bench: Bench, server: Server, peer: Peer) -> Figure:
     """What a waiting job takes of the server's memory."""
-    figure = _figure("redis-memory", "memory, a waiting job", "bytes", peer, Goal(1.0, "of the limit at most"))
+    figure = _figure(server, "memory", "memory, a waiting job", "bytes", peer, Goal(1.0, "of the limit at most"))
     count = bench.amount(SIZED)
     for who, samples in ((OURS, figure.samples), (peer, figure.limit.samples if figure.limit else [])):
         emptied(server)
@@ -150,8 +168,8 @@ def memory(bench: Bench, server: Valkey, peer: Peer) -> Figure:
     return figure
 
 
-def _figure(name: str, title: str, unit: Unit, peer: Peer, goal: Goal | None) -> Figure:
-    return Figure(name, title, unit, limit=Limit(peer.title), goal=goal)
+def _figure(server: Server, name: str, title: str, unit: Unit, peer: Peer, goal: Goal | None) -> Figure:
+    return Figure(f"{server.name}-{name}", title, unit, limit=Limit(peer.title), goal=goal, server=server.title)
 
 
 def _nothing(_: Peer, __: int) -> None:

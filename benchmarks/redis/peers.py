@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.children import PATIENCE_S, ROOT, ChildFailed
-from benchmarks.redis.server import Spent, Valkey, spent
+from benchmarks.redis.server import Server, Spent, spent
 from tests.interop import node
 
 PORT_PACKAGE: Final = "bullmq==3.4.4"  # of PyPI
@@ -73,7 +73,7 @@ def _install(folder: Path) -> None:
         raise node.CannotRun(f"pip cannot install {PORT_PACKAGE}: {words}") from None
 
 
-def take(peer: Peer, server: Valkey, verb: str, **given: int) -> Sample:
+def take(peer: Peer, server: Server, verb: str, **given: int) -> Sample:
     """What a peer answers to a verb. The server is looked at when the peer is ready, and when it has answered."""
     with _running(peer, server, verb, given) as process:
         assert process.stdin is not None
@@ -94,7 +94,7 @@ def _line(process: subprocess.Popen[str], line: str) -> str:
 
 
 @contextmanager
-def _running(peer: Peer, server: Valkey, verb: str, given: Mapping[str, int]) -> Iterator[subprocess.Popen[str]]:
+def _running(peer: Peer, server: Server, verb: str, given: Mapping[str, int]) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [*peer.command, "127.0.0.1", str(server.port), verb, json.dumps(given)],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The one server of a run, as a production queue has it, and what it spends."""
+"""The server of a run, as a production queue has it, and what it spends."""
 
 import socket
 import time
@@ -9,13 +9,27 @@ from typing import Final, Self
 
 import hiredis
 
-from tests.servers import valkey
-from tests.servers.valkey import Valkey
+from tests.servers import redis7, valkey
 
 SENT: Final = ("fcall", "evalsha", "eval", "bzpopmin", "xread")
 """What a worker sends; the rest of the statistics is what scripts call."""
 
-__all__ = ["Spent", "Valkey", "ask", "emptied", "running", "spent"]
+SERVERS: Final = {"redis": valkey.running, "redis7": redis7.running}
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs; `name` is that of the benchmark."""
+
+    name: str
+    port: int
+
+    @property
+    def title(self) -> str:
+        """Its product, version and allocator, on which much of its speed depends."""
+        said = told(self, "server") | told(self, "memory")
+        product = "Valkey" if "valkey_version" in said else "Redis"
+        return f"{product} {said[f'{product.lower()}_version']}, {said['mem_allocator']}"
 
 
 @dataclass(frozen=True)
@@ -30,36 +44,40 @@ class Spent:
 
 
 @contextmanager
-def running() -> Iterator[Valkey]:
-    """A Valkey with an append-only file that is synced each second."""
-    with valkey.running() as server:
-        yield server
+def running(name: str) -> Iterator[Server]:
+    """The server of this benchmark, with an append-only file that is synced each second."""
+    with SERVERS[name]() as server:
+        yield Server(name, server.port)
 
 
-def spent(server: Valkey) -> Spent:
+def told(server: Server, section: str) -> dict[str, str]:
+    """What a section of INFO says, by name."""
+    lines = str(ask(server, "INFO", section)).splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def spent(server: Server) -> Spent:
     """Since the server was started."""
-    lines = f"{ask(server, 'INFO', 'commandstats')}\n{ask(server, 'INFO', 'cpu')}".splitlines()
-    values = dict(line.strip().split(":", 1) for line in lines if ":" in line)
+    values = told(server, "commandstats") | told(server, "cpu")
     calls = [values.get(f"cmdstat_{name}", "calls=0").split(",")[0] for name in SENT]
     processor_s = float(values["used_cpu_user"]) + float(values["used_cpu_sys"])
     return Spent(sum(int(each.removeprefix("calls=")) for each in calls), processor_s)
 
 
-def emptied(server: Valkey) -> None:
+def emptied(server: Server) -> None:
     """Nothing is stored, and the append-only file begins anew."""
     ask(server, "FLUSHALL", "SYNC")
     ask(server, "BGREWRITEAOF")
-    while "aof_rewrite_in_progress:1" in str(ask(server, "INFO", "persistence")):
+    while told(server, "persistence")["aof_rewrite_in_progress"] == "1":
         time.sleep(0.02)
 
 
-def used_memory(server: Valkey) -> int:
+def used_memory(server: Server) -> int:
     """Bytes that are allocated."""
-    lines = str(ask(server, "INFO", "memory")).splitlines()
-    return next(int(line.partition(":")[2]) for line in lines if line.startswith("used_memory:"))
+    return int(told(server, "memory")["used_memory"])
 
 
-def ask(server: Valkey, *words: str) -> object:
+def ask(server: Server, *words: str) -> object:
     """The reply to one command."""
     reader = hiredis.Reader(encoding="utf-8", notEnoughData=None)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:

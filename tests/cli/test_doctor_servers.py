@@ -79,7 +79,7 @@ def test_a_server_in_order_is_told_so_check_by_check(call: Call, server: valkey.
         ({"maxmemory_policy": "allkeys-lru"}, "eviction", "fail", "maxmemory-policy is allkeys-lru"),
         ({"appendonly": "no", "save": ""}, "durable", "fail", "a restart of the server loses all jobs"),
         ({"appendonly": "no", "save": "60 1"}, "durable", "warn", "a crash loses all jobs since the last snapshot"),
-        ({"appendfsync": "everysec"}, "durable", "warn", "a power cut may cost the last two seconds"),
+        ({"appendfsync": "everysec"}, "durable", "warn", "a kill may cost the last two seconds, a power cut more"),
         ({"aof_load_truncated": "yes"}, "durable", "warn", "killed in the middle of a write, it may lose jobs"),
         ({"appendfsync": "no"}, "durable", "fail", "a power cut may cost half a minute"),
         ({"maxmemory": 1 << 30}, "", "ok", "of 1.0 GiB are in use"),

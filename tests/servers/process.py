@@ -46,6 +46,8 @@ class Server:
 
     name = "server"
     user = ""
+    launcher: tuple[str | Path, ...] = ()
+    """A program that does something to itself, and then becomes the server."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -62,7 +64,7 @@ class Server:
     def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                tethered(*self.command(), user=self.user),
+                tethered(*self.launcher, *self.command(), user=self.user),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

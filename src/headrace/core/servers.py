@@ -87,14 +87,14 @@ def durable(facts: ServerFacts) -> tuple[Verdict, str, str]:
 
 
 def _fsync(facts: ServerFacts) -> tuple[Verdict, str, str]:
-    """What a power cut may cost."""
+    """What a kill of the server, or a power cut, may cost."""
     match facts.fsync:
         case None:
-            return _unknown("what a power cut may cost", "CONFIG GET")
+            return _unknown("what a kill or a power cut may cost", "CONFIG GET")
         case "always":
             return "ok", "what was acknowledged is on the disk", ""
         case "everysec":
-            said = "a power cut may cost the last two seconds (appendfsync everysec)"
+            said = "a kill may cost the last two seconds, a power cut more on a slow disk (appendfsync everysec)"
             return "warn", said, "if no job may be lost: appendfsync always"
         case other:
             said = f"a power cut may cost half a minute and more (appendfsync {other})"
