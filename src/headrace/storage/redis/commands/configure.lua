@@ -29,7 +29,6 @@ end
 
 local function announce(event)
   tell(K, 'event', event)
-  told[K] = true
 end
 
 local function look_again()
@@ -51,7 +50,7 @@ local function take_back_paused()
 end
 
 know(queue)
-told[K] = true -- `meta` is there from now on
+stream_of(K) -- to be looked at: `meta` is there from now on
 local before = redis.call('HGET', K .. 'meta', 'hrkey')
 if before then
   gather(K)

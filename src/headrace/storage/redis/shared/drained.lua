@@ -8,6 +8,6 @@ local function tell_drained()
     if redis.call('EXISTS', K .. 'wait', K .. 'prioritized', K .. 'active') == 0 then
       tell(K, 'event', 'drained')
     end
+    finishing[K] = nil
   end
-  finishing = {}
 end

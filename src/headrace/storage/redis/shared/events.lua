@@ -6,35 +6,31 @@ local EVENTS_MAX = 10000 -- unless the queue says otherwise
 local UNNUMBERED_MAX = 22000 -- at least, where somebody reads the log: two events make one entry, and it keeps 11,000
 local SLACK = 100 -- entries; the server leaves as many, too, when it trims by whole nodes
 local UNSEEN_MAX = 50 -- entries that a library tells between two looks at the length of a stream
-local streams = {} -- queue key -> its stream
-local told = {} -- queue key -> its stream, of those to look at
-local entries = 0
+local told = {} -- queue key -> its stream
+local entries = 0 -- told in this command
 local is_live = ARGV[2] == ''
 
 local function stream_of(K)
-  streams[K] = K .. 'events'
-  return streams[K]
+  told[K] = K .. 'events'
+  return told[K]
 end
 
 local function tell(K, ...)
+  local stream = told[K] or stream_of(K)
+  entries = entries + 1
   if is_live then
-    redis.call('XADD', streams[K] or stream_of(K), '*', ...)
+    redis.call('XADD', stream, '*', ...)
   else -- a test's clock may go back; ids may not
-    local newest = redis.call('XREVRANGE', K .. 'events', '+', '-', 'COUNT', 1)[1]
+    local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
     local at = math.max(tonumber(ARGV[2]), newest and tonumber(string.match(newest[1], '^%d+')) or 0)
-    redis.call('XADD', K .. 'events', string.format('%d-*', at), ...)
+    redis.call('XADD', stream, string.format('%d-*', at), ...)
   end
 end
 
 local function emit(K, event, id, ...)
-  local stream = told[K]
-  if not stream then
-    stream = streams[K] or stream_of(K)
-    told[K] = stream
-  end
-  entries = entries + 1
   if is_live then
-    redis.call('XADD', stream, '*', 'event', event, 'jobId', id, ...)
+    entries = entries + 1
+    redis.call('XADD', told[K] or stream_of(K), '*', 'event', event, 'jobId', id, ...)
   else
     tell(K, 'event', event, 'jobId', id, ...)
   end
@@ -82,6 +78,7 @@ local function trim_events()
     if is_long_unseen(K) and redis.call('XLEN', stream) > bound + SLACK then
       redis.call('XTRIM', stream, 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
     end
+    told[K] = nil
   end
-  told, entries = {}, 0
+  entries = 0
 end

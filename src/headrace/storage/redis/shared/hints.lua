@@ -2,7 +2,7 @@
 -- call cheaper, and decides nothing.
 
 local HINTS_MAX = 1000
-local HINTS = { count = 0 } -- by queue key: how many were active, and how many events were told since it was trimmed
+local HINTS = { count = 0 } -- by queue key: how many were active, and how many events were told since its stream was trimmed
 
 local function hints_of(K)
   if not HINTS[K] then

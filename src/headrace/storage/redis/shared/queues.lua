@@ -1,14 +1,18 @@
 -- The key prefix of a queue, `P:Q:`, and the queues that this store has met, in that order: a sorted set. Node's are
 -- met when somebody wants to claim from them, if there is anything.
 
-local queue_keys = {}
+local KEPT_MAX = 1000
+local QUEUE_KEYS, KEPT = {}, { of = ARGV[1], count = 0 }
 local known = {}
 
 local function queue_key(name)
-  local K = queue_keys[name]
+  local K = QUEUE_KEYS[name]
   if not K then
+    if KEPT.count >= KEPT_MAX then
+      QUEUE_KEYS, KEPT.count = {}, 0
+    end
     K = ARGV[1] .. ':' .. name .. ':'
-    queue_keys[name] = K
+    QUEUE_KEYS[name], KEPT.count = K, KEPT.count + 1
   end
   return K
 end

@@ -24,12 +24,13 @@ local function wake()
     if not is_closed(K) then
       redis.call('ZADD', K .. 'marker', 0, '0')
     end
+    woken[K] = nil
   end
   for K in pairs(postponed) do
     local due = next_due(K)
     if due then
       redis.call('ZADD', K .. 'marker', due, '1')
     end
+    postponed[K] = nil
   end
-  woken, postponed = {}, {}
 end
