@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 import headrace
 from headrace.core.commands import Count
@@ -128,8 +127,7 @@ class Across:
     async def victim(self, side: Side, queue: str, lease_ms: int) -> AsyncIterator[None]:
         """A worker in a process of its own, which gives back what stalled, and is killed in the end."""
         if side == "node":
-            address = urlsplit(self.url)
-            node = await Node.start(installed(), address.hostname or "", address.port or 0, self.prefix)
+            node = await Node.start(installed(), self.url, self.prefix)
         else:
             words = ("-m", "tests.interop.deeds", self.url, self.prefix, queue, str(lease_ms / 1000))
             node = Node(await asyncio.create_subprocess_exec(sys.executable, *words))  # to be killed like it

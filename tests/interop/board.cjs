@@ -5,10 +5,11 @@ const { BullMQAdapter } = require('@bull-board/api/bullMQAdapter');
 const { ExpressAdapter } = require('@bull-board/express');
 const { Queue } = require('bullmq');
 const express = require('express');
+const connectionTo = require('./connection.cjs');
 const obey = require('./lines.cjs');
 
-const [host, port, prefix] = process.argv.slice(2);
-const connection = { host, port: Number(port), maxRetriesPerRequest: null };
+const [url, prefix] = process.argv.slice(2);
+const connection = connectionTo(url);
 const queues = [];
 let server;
 

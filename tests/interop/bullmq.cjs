@@ -1,11 +1,12 @@
 // BullMQ as a test speaks to it.
 'use strict';
 const { FlowProducer, Queue, QueueEvents, UnrecoverableError, Worker } = require('bullmq');
+const connectionTo = require('./connection.cjs');
 const obey = require('./lines.cjs');
 const deeds = require('./deeds.cjs');
 
-const [host, port, prefix, db] = process.argv.slice(2);
-const connection = { host, port: Number(port), db: Number(db), maxRetriesPerRequest: null };
+const [url, prefix] = process.argv.slice(2);
+const connection = connectionTo(url);
 const queues = new Map();
 const workers = [];
 const ended = [];

@@ -1,14 +1,15 @@
 // Whatever BullMQ's queues, jobs and flows can be asked.
 'use strict';
 const { FlowProducer, Job, Queue, QueueEvents, Worker } = require('bullmq');
+const connectionTo = require('./connection.cjs');
 const obey = require('./lines.cjs');
 
 const EVENTS = [
   'added', 'waiting', 'active', 'progress', 'completed', 'failed', 'delayed', 'stalled', 'removed', 'drained', 'paused',
   'resumed', 'deduplicated', 'duplicated', 'retries-exhausted', 'waiting-children', 'cleaned',
 ];
-const [host, port, prefix] = process.argv.slice(2);
-const connection = { host, port: Number(port), maxRetriesPerRequest: null };
+const [url, prefix] = process.argv.slice(2);
+const connection = connectionTo(url);
 const flows = new FlowProducer({ connection, prefix });
 const queues = new Map();
 const listeners = new Map();

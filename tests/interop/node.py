@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 PACKAGES = ("bullmq@6.7.0", "ioredis@5.11.1")  # BullMQ asks for a client beside it
 BOARD = ("@bull-board/api@9.10.1", "@bull-board/ui@9.10.1", "@bull-board/express@9.10.1", "express@5.3.0")
@@ -64,11 +63,9 @@ class Node:
         self._process = process
 
     @classmethod
-    async def start(
-        cls, folder: Path, host: str, port: int, prefix: str, program: Path = PROGRAM, db: int = 0
-    ) -> "Node":
+    async def start(cls, folder: Path, url: str, prefix: str, program: Path = PROGRAM) -> "Node":
         process = await asyncio.create_subprocess_exec(
-            *(str(root() / "bin/node"), str(program), host, str(port), prefix, str(db)),
+            *(str(root() / "bin/node"), str(program), url, prefix),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "NODE_PATH": str(folder / "node_modules")},
@@ -106,8 +103,7 @@ class Node:
 @asynccontextmanager
 async def running(folder: Path, url: str, prefix: str, program: Path = PROGRAM) -> AsyncIterator[Node]:
     """A Node on the Redis at this URL, which ends with the block."""
-    address = urlsplit(url)
-    node = await Node.start(folder, address.hostname or "", address.port or 0, prefix, program)
+    node = await Node.start(folder, url, prefix, program)
     try:
         yield node
     finally:

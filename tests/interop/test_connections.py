@@ -16,6 +16,7 @@ from tests.engine.workshop import registry
 from tests.interop.node import Node
 
 WITHIN_S = 10.0
+pytestmark = pytest.mark.usefixtures("server_of_ours")  # they look at all who are connected
 
 
 async def task() -> None:

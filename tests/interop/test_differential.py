@@ -51,8 +51,8 @@ async def staged(valkey_url: str, bullmq: Path, seed: int) -> AsyncIterator[tupl
         for db in dbs:
             db.flushdb()
         nodes = []
-        for number in DATABASES:
-            nodes.append(await Node.start(bullmq, address.hostname or "", address.port or 0, PREFIX, db=number))
+        for url in urls:
+            nodes.append(await Node.start(bullmq, url, PREFIX))
             stack.push_async_callback(nodes[-1].stop)
         store = RedisStore(urls[1], prefix=PREFIX)
         await store.open()

@@ -40,6 +40,7 @@ t[next(t)] = nil
 return next(t) == nil and t or {{}}
 end
 """
+# What was given may be large, and is dropped at once: the memory of Lua does not count as that of the data.
 _CALLED: Final = f"""local function called(run, keys, args)
 KEYS, ARGV = keys, args
 if not call then call, {_NEAR} = globals() end
@@ -48,7 +49,9 @@ served = ARGV[1]
 for i = 1, #anew do anew[i]() end
 end
 for i = 1, #begins do begins[i]() end
-return run(args, 2)
+local answer = run(args, 2)
+KEYS, ARGV = nil
+return answer
 end
 """
 
