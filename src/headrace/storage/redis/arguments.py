@@ -14,7 +14,7 @@ from headrace.core.tallies import bucket
 from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 from headrace.storage.redis.options import FLAGS, opts_json
 
 _PLAIN_MAX: Final = 12  # what every job has, and a child

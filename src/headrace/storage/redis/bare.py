@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.address import address_of
 from headrace.storage.redis.finder import Finder
-from headrace.storage.redis.link import Link, ReplyError, packed
+from headrace.storage.redis.link import Link, ReplyError
+from headrace.storage.redis.packing import packed
 from headrace.storage.redis.meaning import meaning
 
 NAME: Final = "headrace-bench"

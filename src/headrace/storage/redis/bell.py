@@ -12,7 +12,8 @@ from headrace.storage.redis.ear import Claimers, Ear
 from headrace.storage.redis.finder import Finder
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import ReplyError, packed
+from headrace.storage.redis.link import ReplyError
+from headrace.storage.redis.packing import packed
 from headrace.storage.redis.meaning import meaning
 from headrace.storage.redis.watch import Watch
 

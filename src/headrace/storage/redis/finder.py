@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.address import Address, Place
-from headrace.storage.redis.link import CONNECT_S, Link, ReplyError, connect, packed
+from headrace.storage.redis.link import CONNECT_S, Link, ReplyError, connect
+from headrace.storage.redis.packing import packed
 from headrace.storage.redis.meaning import meaning
 
 SLOTS: Final = 16_384

@@ -42,7 +42,7 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
 
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
-    wait_ms, rows, now, *_ = reply
+    wait_ms, rows, now = reply[:3]
     sources, token = command.sources, command.token
     return Claimed(tuple([_lease(row, sources, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
 
@@ -61,8 +61,12 @@ def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
 
 
 def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys: Keys) -> Lease:
-    name, data, opts, priority, added_at, started, deferred, parent, ready_at, job_id, source, *more = row
-    made, stalls, since, asked, last_start = more or _FRESH
+    if len(row) == 11:
+        row += _FRESH
+    (
+        name, data, opts, priority, added_at, started, deferred, parent, ready_at, job_id, source,
+        made, stalls, since, asked, last_start,
+    ) = row  # fmt: skip
     # Started since it became ready, as far as we know: Node made it ready again.
     stood_since = max(int(ready_at or added_at or now), int(last_start or 0))
     return Lease(

@@ -18,7 +18,8 @@ from headrace.storage.redis.crowd import Crowd, Errand
 from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import Link, ReplyError, Told, packed
+from headrace.storage.redis.link import Link, ReplyError, Told
+from headrace.storage.redis.packing import bulk, opened
 from headrace.storage.redis.loading import AT_FIRST, bring, load
 from headrace.storage.redis.meaning import meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
@@ -53,6 +54,7 @@ class RedisStore:
             )
         self._finder = Finder(address, prefix)
         self._declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
+        self._heads: dict[tuple[str, int], bytes] = {}
         self._line: Line | None = None
         self._bell: Bell | None = None
         self._blocking: Blocking | None = None
@@ -190,8 +192,7 @@ class RedisStore:
             self._tell(told, self._sent(self._line, errands, requests))
         else:
             bring(link, errands, self._brought)
-            whole = requests[0] if len(requests) == 1 else b"".join(requests)
-            link.send(whole, len(requests), partial(self._answered, link, errands, requests, told))
+            link.send(b"".join(requests), len(requests), partial(self._answered, link, errands, requests, told))
 
     def _answered(
         self,
@@ -201,7 +202,7 @@ class RedisStore:
         told: Told,
         replies: list[Any] | BaseException,
     ) -> None:
-        if isinstance(replies, list) and _undone(replies) and self._line is not None:
+        if type(replies) is list and ReplyError in map(type, replies) and _undone(replies) and self._line is not None:
             self._tell(told, self._again(self._line, link, errands, requests, replies))
         else:
             told(replies)
@@ -218,17 +219,23 @@ class RedisStore:
         task.add_done_callback(tell)
 
     def _requests(self, errands: Sequence[Errand]) -> list[bytes]:
-        now = "" if self._clock is None else str(self._clock())
-        declared, prefix = self._declared, self._keys.prefix
+        now = b"" if self._clock is None else str(self._clock()).encode()
         return [
-            packed("FCALL", script(name).name, len(declared), *declared, prefix, now, *words) for name, words in errands
+            (self._heads.get((name, len(words))) or self._head(name, len(words))) + bulk((now, *words))
+            for name, words in errands
         ]
+
+    def _head(self, name: str, count: int) -> bytes:
+        """What all calls of a script begin with that have so many words of their own; kept, as it is most of each."""
+        words = "FCALL", script(name).name, len(self._declared), *self._declared, self._keys.prefix
+        head = self._heads[name, count] = opened(len(words) + 1 + count) + bulk(words)
+        return head
 
     async def _sent(self, line: Line, errands: Sequence[Errand], requests: list[bytes]) -> list[Any]:
         link = await line.link()
         bring(link, errands, self._brought)
         replies = await link.ask(b"".join(requests), len(requests))
-        return await self._again(line, link, errands, requests, replies) if _undone(replies) else replies
+        return await self._again(line, link, errands, requests, replies)
 
     async def _again(
         self, line: Line, link: Link, errands: Sequence[Errand], requests: list[bytes], replies: list[Any]

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from headrace.core import cron
 from headrace.core.schedule_errors import BadSchedule
 from headrace.storage.redis.call import pack
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 ADVANCE: Final = "advance"
 
@@ -48,10 +48,10 @@ _texts: Final = msgspec.json.Decoder(dict[str, Raw])
 
 def advances(reply: Any) -> tuple[str, tuple[Word, ...]] | None:
     """What is still to be done for the schedulers of jobs that a claim handed out."""
-    _, _, now, *more = reply
-    if not more:
+    if len(reply) == 3:
         return None
-    steps = [step for found in more[0] if (step := _step(found, now)) is not None]
+    _, _, now, due = reply
+    steps = [step for found in due if (step := _step(found, now)) is not None]
     return (ADVANCE, (pack(steps),)) if steps else None
 
 
