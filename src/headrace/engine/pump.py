@@ -194,16 +194,12 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        slots = self._concurrency
-        free = slots - self._busy
+        free = self._concurrency - self._busy
         if free <= self._asked or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        if self._held - self._busy > (HELD_MAX - 1) * slots:
-            free = HELD_MAX * slots - self._held
-        if self.pace.rate is not None:
-            free = self.pace.fit(free)
-        free -= self._asked
-        return free if free <= self._share else self._share
+        if (room := HELD_MAX * self._concurrency - self._held) < free:
+            free = room
+        return min(self.pace.fit(free) - self._asked, self._share)
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
@@ -232,11 +228,9 @@ class Pump:
         self._record(finished, settled)
 
     def _begin(self, leases: tuple[Lease, ...]) -> None:
-        count = len(leases)
-        self._busy += count
-        self._held += count
-        if self.pace.rate is not None:
-            self.pace.note(count)
+        self._busy += len(leases)
+        self._held += len(leases)
+        self.pace.note(len(leases))
         for lease in leases:
             run = Run(lease, self._storage, self._home)
             self._leases.add(run)
@@ -272,10 +266,9 @@ class Pump:
             self._leases.drop(run)
             if (refusal := settled.refusals[at]) is not None:
                 tell_refused(run, refusal)
-                continue
-            self.processed += 1
-            if (settlement := run.settlement) is not None and settlement.to == "failed":
+            elif (settlement := run.settlement) is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
+        self.processed += settled.refusals.count(None)
         if self._is_empty or self._ask() > 0:
             self._free_slot.ring()
 

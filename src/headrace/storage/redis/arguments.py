@@ -14,8 +14,8 @@ from headrace.core.tallies import bucket
 from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.packing import Word
 from headrace.storage.redis.options import FLAGS, opts_json
+from headrace.storage.redis.packing import Word
 
 _PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition

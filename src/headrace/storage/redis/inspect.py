@@ -15,8 +15,8 @@ from headrace.core.servers import ServerFacts
 from headrace.storage.redis.address import Address, address_of
 from headrace.storage.redis.finder import Finder
 from headrace.storage.redis.link import ReplyError
-from headrace.storage.redis.packing import packed
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 NAME: Final = "headrace-doctor"
 ASK_S: Final = 5.0

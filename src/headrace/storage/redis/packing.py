@@ -5,7 +5,9 @@ from typing import Final, TypeAlias
 
 Word: TypeAlias = str | bytes | int
 
-_LENGTHS: Final = tuple([b"$%d" % length for length in range(256)])  # to write a number takes longer than a short word
+SHORT: Final = 256  # bytes; what is shorter has a length that is written already, as that takes longer than the word
+
+_LENGTHS: Final = tuple([b"$%d" % length for length in range(SHORT)])
 
 
 def packed(*words: Word) -> bytes:
@@ -21,10 +23,11 @@ def opened(count: int) -> bytes:
 def bulk(words: Sequence[Word]) -> bytes:
     """Words that follow each other: `ValueError` for a text that is none."""
     parts: list[bytes] = []
+    put = parts.append
     for word in words:
         raw = word if type(word) is bytes else str(word).encode()
         length = len(raw)
-        parts.append(_LENGTHS[length] if length < 256 else b"$%d" % length)
-        parts.append(raw)
-    parts.append(b"")
+        put(_LENGTHS[length] if length < SHORT else b"$%d" % length)
+        put(raw)
+    put(b"")
     return b"\r\n".join(parts)

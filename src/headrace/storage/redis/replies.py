@@ -68,7 +68,9 @@ def _lease(row: list[Any], sources: tuple[Any, ...], token: str, now: int, keys:
         made, stalls, since, asked, last_start,
     ) = row  # fmt: skip
     # Started since it became ready, as far as we know: Node made it ready again.
-    stood_since = max(int(ready_at or added_at or now), int(last_start or 0))
+    stood_since = int(ready_at or added_at or now)
+    if last_start and int(last_start) > stood_since:
+        stood_since = int(last_start)
     return Lease(
         sources[source - 1].queue,
         job_id,

@@ -19,10 +19,10 @@ from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
 from headrace.storage.redis.link import Link, ReplyError, Told
-from headrace.storage.redis.packing import bulk, opened
 from headrace.storage.redis.loading import AT_FIRST, bring, load
 from headrace.storage.redis.meaning import meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
+from headrace.storage.redis.requests import Requests
 from headrace.storage.redis.script import script
 
 NAME: Final = "headrace-commands"
@@ -46,15 +46,14 @@ class RedisStore:
 
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))
-        self._clock = clock
         address = address_of(url)
         if address.kind == "cluster" and tag_of(prefix) is None:
             raise Misuse(
                 f"on a cluster all keys of a store must be on one node: write prefix='{{{prefix}}}', not {prefix!r}"
             )
         self._finder = Finder(address, prefix)
-        self._declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
-        self._heads: dict[tuple[str, int], bytes] = {}
+        declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
+        self._requests = Requests(declared, prefix, clock)
         self._line: Line | None = None
         self._bell: Bell | None = None
         self._blocking: Blocking | None = None
@@ -175,7 +174,7 @@ class RedisStore:
 
     async def _errands(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
-        return await self._sent(line, errands, self._requests(errands))
+        return await self._sent(line, errands, self._requests.of(errands))
 
     def _send(self, errands: Sequence[Errand], told: Told) -> None:
         """As `_errands`, for `told`: with no task where the connection is there and Redis is as we left it."""
@@ -183,7 +182,7 @@ class RedisStore:
             told(Unavailable(problem="it is not open"))
             return
         try:
-            requests = self._requests(errands)
+            requests = self._requests.of(errands)
         except (TypeError, ValueError) as error:  # a word that cannot be packed
             told(error)
             return
@@ -217,19 +216,6 @@ class RedisStore:
         task = asyncio.ensure_future(work)
         self._under_way.add(task)
         task.add_done_callback(tell)
-
-    def _requests(self, errands: Sequence[Errand]) -> list[bytes]:
-        now = b"" if self._clock is None else str(self._clock()).encode()
-        return [
-            (self._heads.get((name, len(words))) or self._head(name, len(words))) + bulk((now, *words))
-            for name, words in errands
-        ]
-
-    def _head(self, name: str, count: int) -> bytes:
-        """What all calls of a script begin with that have so many words of their own; kept, as it is most of each."""
-        words = "FCALL", script(name).name, len(self._declared), *self._declared, self._keys.prefix
-        head = self._heads[name, count] = opened(len(words) + 1 + count) + bulk(words)
-        return head
 
     async def _sent(self, line: Line, errands: Sequence[Errand], requests: list[bytes]) -> list[Any]:
         link = await line.link()
