@@ -17,7 +17,8 @@ from headrace.core.outcomes import Done
 from headrace.storage.protocol import granted
 from headrace.storage.redis import RedisStore
 from headrace.storage.redis.address import address_of
-from headrace.storage.redis.link import Link, connect, packed
+from headrace.storage.redis.link import Link, connect
+from headrace.storage.redis.packing import packed
 from tests.servers import valkey
 
 SECONDS: Final = 1.5  # for each figure

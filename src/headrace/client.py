@@ -35,7 +35,8 @@ class Client:
         self.loaders: dict[tuple[str, str], Callable[[str], Any]] = {}  # the results of known tasks, by queue and name
         self._make = self._make_ours = _maker(settings)
         self._storage = self._make()
-        self._is_open = False
+        self.opened: Storage | None = None
+        """The store, if it is open."""
         self._opening = asyncio.Lock()
         self._watches: dict[str, Watch] = {}
         self._requests = count()
@@ -45,11 +46,11 @@ class Client:
     async def open(self) -> Storage:
         """The store, opened. Idempotent. `UnsafeStore` in production, if its server is not fit for that."""
         async with self._opening:
-            if not self._is_open:
+            if self.opened is None:
                 await self._storage.open()
                 await self._refuse_unsafe()
                 self._request_prefix = os.urandom(8).hex()
-                self._is_open = True
+                self.opened = self._storage
         return self._storage
 
     async def close(self) -> None:
@@ -58,8 +59,8 @@ class Client:
             watches, self._watches = self._watches, {}
             for watch in watches.values():
                 await watch.close()
-            if self._is_open:
-                self._is_open = False
+            if self.opened is not None:
+                self.opened = None
                 await self._storage.close()
         self._opening = asyncio.Lock()  # the next loop may be another
 
@@ -73,7 +74,7 @@ class Client:
 
     async def run(self, command: Command[A]) -> A:
         """The store's answer; a refusal is raised."""
-        store = self._storage if self._is_open else await self.open()
+        store = self.opened or await self.open()
         reply = await store.run(command)
         if isinstance(reply, Refused):
             raise reply
@@ -83,7 +84,7 @@ class Client:
         """Store new jobs, all or none. The request carries an id, so that a store can know it again."""
         if len(jobs) > ADD_MAX:
             check_number(jobs)
-        store = self._storage if self._is_open else await self.open()
+        store = self.opened or await self.open()
         reply = await store.run(Add(jobs, self.request_id()))
         if isinstance(reply, Refused):
             raise reply
@@ -111,15 +112,10 @@ class Client:
         """The store, open or not."""
         return self._storage
 
-    @property
-    def opened(self) -> Storage | None:
-        """The store, if it is open."""
-        return self._storage if self._is_open else None
-
     def use_store(self, make: Callable[[], Storage]) -> Callable[[], Storage]:
         """Take stores from `make` from now on; gives what made them before. `Misuse` while one is open."""
         loop = self.home.loop
-        if self._is_open and loop is not None and loop.is_running():
+        if self.opened is not None and loop is not None and loop.is_running():
             raise Misuse("the app is in use; close it before it gets another store")
         before, self._make = self._make, make
         self._rebound()
@@ -144,7 +140,7 @@ class Client:
     def _rebound(self) -> None:
         """The loop has ended, or we are another process now: whatever was bound to it is left behind."""
         self._storage = self._make()
-        self._is_open = False
+        self.opened = None
         self._opening = asyncio.Lock()
         self._watches = {}
 

@@ -11,7 +11,8 @@ from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.finder import Finder
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import Link, packed
+from headrace.storage.redis.link import Link
+from headrace.storage.redis.packing import packed
 
 TOPICS = (ready("q"),)
 LONG_MS = 60_000

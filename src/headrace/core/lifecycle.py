@@ -129,8 +129,9 @@ def reception(new: NewJob, owner: State | None, *, is_until_finished: bool) -> R
 def settle(lease: Lease, outcome: Outcome, chance: float) -> Settlement:
     """What this outcome makes of this job; `chance` in [0, 1) draws the jitter of its backoff."""
     match outcome:
-        case Done(result):
-            return _settlement(lease, "completed", is_counted=True, result=result, keep=lease.options.keep_completed)
+        case Done():  # of nearly every job
+            keep = lease.options.keep_completed
+            return _settlement(lease, "completed", is_counted=True, result=outcome.result, keep=keep)
         case Failed(failure, is_retryable, asked_ms):
             return _after_failure(lease, failure, is_retryable, asked_ms, chance)
         case Postponed(delay_ms):

@@ -24,15 +24,13 @@ class Bell:
         """Wake one; it rings again if there is more to do than it can take."""
         if self._sleepers and not self._is_ringing:
             self._is_ringing = True
-            _wake(self._sleepers.pop())
+            sleeper = self._sleepers.pop()
+            if not sleeper.done():
+                sleeper.set_result(None)
 
     def ring_all(self) -> None:
         """Wake all."""
         for sleeper in self._sleepers:
-            _wake(sleeper)
+            if not sleeper.done():
+                sleeper.set_result(None)
         self._sleepers.clear()
-
-
-def _wake(sleeper: "asyncio.Future[None]") -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)

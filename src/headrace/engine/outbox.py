@@ -38,8 +38,9 @@ class Outbox:
         if self._single:
             self._single -= 1
             limit = 1
-        taken, self._runs = self._runs[:limit], self._runs[limit:]
-        return taken
+        taken = self._runs
+        self._runs = taken[limit:]
+        return taken[:limit] if self._runs else taken
 
     def keep(self, runs: list[Run], error: BaseException) -> Run | None:
         """These were not recorded, for this reason. Gives the run that is let go, if it has come to that."""

@@ -12,7 +12,7 @@ are bounded too, so that a store that is away stops the claims, and what cannot 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from headrace.core import topics
@@ -67,7 +67,6 @@ class Pump:
         self._leases = leases
         self._runner = runner
         self._worker = worker
-        self._concurrency = concurrency
         self._lease_ms = lease_ms
         self._on_failed = on_failed
         turns = getattr(storage, "turns_at_once", 1)
@@ -88,6 +87,7 @@ class Pump:
         self._is_handing_back = False
         self._quiet = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
+        self.resize(concurrency)
 
     @property
     def running(self) -> int:
@@ -106,6 +106,7 @@ class Pump:
     def resize(self, concurrency: int) -> None:
         """Run so many jobs at once; of those beyond, none is stopped."""
         self._concurrency = concurrency
+        self._share = min(-(-concurrency // len(self._claimers)), CHUNK_MAX)
         self._free_slot.ring()
 
     def start(self) -> None:
@@ -179,10 +180,9 @@ class Pump:
     async def _record_on(self) -> None:
         """A recorder: batch after batch, until the pump is drained."""
         while not (self._is_draining and self._is_empty):
-            finished = self._outbox.take(CHUNK_MAX)
-            if self._outbox:
-                self._outcome.ring()
-            if finished:
+            if finished := self._outbox.take(CHUNK_MAX):
+                if self._outbox:
+                    self._outcome.ring()
                 await self._settle(finished)
             else:
                 await self._rest(self._outcome)
@@ -194,11 +194,12 @@ class Pump:
         self._ring_all()
 
     def _ask(self) -> int:
-        is_full = self._busy + self._asked >= self._concurrency
-        if is_full or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
+        free = self._concurrency - self._busy
+        if free <= self._asked or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        free = self.pace.fit(min(self._concurrency - self._busy, HELD_MAX * self._concurrency - self._held))
-        return min(free - self._asked, -(-self._concurrency // len(self._claimers)), CHUNK_MAX)
+        if (room := HELD_MAX * self._concurrency - self._held) < free:
+            free = room
+        return min(self.pace.fit(free) - self._asked, self._share)
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
@@ -261,13 +262,13 @@ class Pump:
 
     def _record(self, finished: list[Run], settled: Settled) -> None:
         self._held -= len(finished)
-        for run, refusal in zip(finished, settled.refusals, strict=True):
+        for at, run in enumerate(finished):
             self._leases.drop(run)
-            if refusal is not None:
+            if (refusal := settled.refusals[at]) is not None:
                 tell_refused(run, refusal)
             elif (settlement := run.settlement) is not None and settlement.to == "failed":
                 self._on_failed(run.lease, settlement.failure)
-        self.processed += len(finished) - sum(refusal is not None for refusal in settled.refusals)
+        self.processed += settled.refusals.count(None)
         if self._is_empty or self._ask() > 0:
             self._free_slot.ring()
 
@@ -289,11 +290,10 @@ class Pump:
         for loop in self._loops:
             loop.cancel()
 
-    async def _rest(self, bell: Bell) -> None:
+    def _rest(self, bell: Bell) -> Awaitable[None]:
         if (self._thirst.is_dry or self.is_paused) and self._is_empty:
             self._quiet.set()
-        await bell.rest()
-        self._quiet.clear()
+        return bell.rest()
 
     def _ring_all(self) -> None:
         self._free_slot.ring_all()

@@ -4,6 +4,8 @@ import asyncio
 from contextvars import ContextVar
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+
 from headrace.core.commands import Settlement
 from headrace.core.jobs import JobRef, Lease
 from headrace.engine.home import Home
@@ -12,43 +14,27 @@ from headrace.storage.protocol import Storage
 Why: TypeAlias = Literal["cancelled", "crashed", "lease-lost", "put-back", "timeout"]
 
 
-class Run:
+class Run(Struct, eq=False):
     """A claimed job until its outcome is recorded. Belongs to the loop of its worker."""
 
-    __slots__ = (
-        "children",
-        "has_added",
-        "has_begun",
-        "home",
-        "is_over",
-        "lease",
-        "reason",
-        "settlement",
-        "storage",
-        "task",
-        "tries",
-        "why",
-    )
-
-    def __init__(self, lease: Lease, storage: Storage, home: Home) -> None:
-        self.lease = lease
-        self.storage = storage
-        self.home = home
-        self.task: asyncio.Task[None] | None = None
-        self.has_begun = False
-        self.has_added = False
-        """Whether the handler has added children."""
-        self.children: set[JobRef] | None = None
-        """The children that the job has had, once somebody had to know."""
-        self.why: Why | None = None
-        """Why the handler was told to stop, if it was."""
-        self.reason = ""
-        """What was said when somebody asked to cancel the job."""
-        self.settlement: Settlement | None = None
-        """What is to be recorded, once that is known."""
-        self.is_over = False
-        """Nothing that the handler still does counts."""
-        self.tries = 0
+    lease: Lease
+    storage: Storage
+    home: Home
+    task: asyncio.Task[None] | None = None
+    has_begun: bool = False
+    has_added: bool = False
+    """Whether the handler has added children."""
+    children: set[JobRef] | None = None
+    """The children that the job has had, once somebody had to know."""
+    why: Why | None = None
+    """Why the handler was told to stop, if it was."""
+    reason: str = ""
+    """What was said when somebody asked to cancel the job."""
+    settlement: Settlement | None = None
+    """What is to be recorded, once that is known."""
+    is_over: bool = False
+    """Nothing that the handler still does counts."""
+    tries: int = 0
 
     def stop(self, why: Why, reason: str = "") -> None:
         """Tell the handler to stop.

@@ -14,8 +14,8 @@ from headrace.core.tallies import bucket
 from headrace.storage.redis.call import pack as _pack
 from headrace.storage.redis.failures import trace_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, opts_json
+from headrace.storage.redis.packing import Word
 
 _PLAIN_MAX: Final = 12  # what every job has, and a child
 REQUEST_MS: Final = 10 * 60 * 1000  # how long the answer to an Add is kept for its repetition
@@ -30,8 +30,7 @@ def add(command: Add, keys: Keys) -> tuple[Word, ...]:
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
-    token, worker = command.token.encode(), command.worker.encode()
-    return token, command.lease_ms, worker, command.limit, _sources(command.sources)
+    return command.token.encode(), *_usual(command.lease_ms, command.worker, command.limit, command.sources)
 
 
 def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
@@ -113,10 +112,11 @@ def _plain(job: NewJob, keys: Keys) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=256)
-def _sources(sources: tuple[Source, ...]) -> bytes:
+@lru_cache(maxsize=1024)
+def _usual(lease_ms: int, worker: str, limit: int, sources: tuple[Source, ...]) -> tuple[bytes, ...]:
+    """What a worker says again and again."""
     named = [(source.queue, None if source.names is None else dict.fromkeys(source.names, True)) for source in sources]
-    return _pack(named)
+    return b"%d" % lease_ms, worker.encode(), b"%d" % limit, _pack(named)
 
 
 def _settlements(settlements: Iterable[Settlement]) -> list[list[object]]:

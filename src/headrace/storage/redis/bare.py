@@ -10,8 +10,9 @@ from typing import Any, Final, Self
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.address import address_of
 from headrace.storage.redis.finder import Finder
-from headrace.storage.redis.link import Link, ReplyError, packed
+from headrace.storage.redis.link import Link, ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 NAME: Final = "headrace-bench"
 MOMENT_S: Final = 0.25

@@ -12,8 +12,9 @@ from headrace.storage.redis.ear import Claimers, Ear
 from headrace.storage.redis.finder import Finder
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import ReplyError, packed
+from headrace.storage.redis.link import ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 from headrace.storage.redis.watch import Watch
 
 EARS_MAX: Final = 64  # connections on which one task waits for markers; the queues beyond share the last one

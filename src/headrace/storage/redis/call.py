@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from headrace.core.jobs import JobRecord, JobRef
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 CHANGED: Final = "changed"
 """What a script answers instead of writing when a job is not the one that was seen."""
@@ -20,7 +21,7 @@ Sequel: TypeAlias = Callable[[Any], tuple[str, tuple[Word, ...]] | None]
 """By the answer of a script, what else is to be done: a script and its arguments."""
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True):
     """The script of a command, what that is given after the prefix and the instant, and what its answer means.
 
     The reply is given when the `sequel` has been done.
@@ -49,7 +50,7 @@ class Look(NamedTuple):
     see: Callable[[Any, Any, Keys], Any]
 
 
-class Considered(NamedTuple):
+class Considered(Struct, frozen=True):
     """The call of a command in which Python decides something by what is there: records of jobs, or what `look` sees.
 
     `looks_at` says by which; often by none. The script writes only if they are still as they were seen.

@@ -11,15 +11,17 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from headrace.core.errors import Unavailable
-from headrace.storage.redis.link import ReplyError, Told, Word
+from headrace.storage.redis.link import ReplyError, Told
+from headrace.storage.redis.packing import Word
 
 TOGETHER_MAX: Final = 25  # Adds in one call; while the server does these, we take in the next
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
 TURN: Final = "turn"
-PAIR: Final = frozenset({"settle", "claim"})
+PAIRS: Final = frozenset({("settle", "claim"), ("claim", "settle")})
 
 Errand: TypeAlias = tuple[str, tuple[Word, ...]]
-_Asked: TypeAlias = tuple[Sequence[Errand], "asyncio.Future[list[Any]]"]
+_Asked: TypeAlias = tuple[Sequence[Errand], str, "asyncio.Future[list[Any]]"]
+"""With the script, if it may go with others."""
 
 
 class Crowd:
@@ -41,9 +43,13 @@ class Crowd:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # a system call, before Python 3.12
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
-        self._asked.append((errands, answer))
-        if len(self._asked) == TOGETHER_MAX or (len(self._asked) == 2 and _is_pair(*self._asked)):
-            self._leave()  # there is nothing to wait for
+        asked, kind = self._asked, _kind(errands)
+        asked.append((errands, kind, answer))
+        count = len(asked)
+        if count == 2 and (asked[0][1], kind) in PAIRS:
+            self._leave([asked])  # there is nothing to wait for
+        elif count == TOGETHER_MAX:
+            self._leave(_groups(asked))
         elif not self._is_leaving:
             self._is_leaving = True
             self._loop.call_soon(self._end_turn)
@@ -52,44 +58,35 @@ class Crowd:
     def _end_turn(self) -> None:
         self._is_leaving = False
         if self._asked:
-            self._leave()
+            self._leave(_groups(self._asked))
 
-    def _leave(self) -> None:
-        asked, self._asked = self._asked, []
-        groups = _groups(asked)
-        calls = [_joined(group) for group in groups]
-        self._send([errand for call in calls for errand in call], partial(_answer, groups, calls))
+    def _leave(self, groups: list[list[_Asked]]) -> None:
+        self._asked = []
+        for group in groups:
+            self._send(group[0][0] if len(group) == 1 else [_joined(group)], partial(_answer, group))
 
 
-def _answer(groups: list[list[_Asked]], calls: list[Sequence[Errand]], replies: list[Any] | BaseException) -> None:
-    """Give each errand its answer. A connection calls this as it reads: nothing may raise here."""
-    at = 0
-    for group, call in zip(groups, calls, strict=True):
-        parted = replies if isinstance(replies, BaseException) else _parted(group, replies[at : at + len(call)])
-        at += len(call)
-        for place, (_, answer) in enumerate(group):
-            if answer.done():
-                continue  # who was cancelled takes nobody along
-            if isinstance(parted, BaseException):
+def _answer(group: list[_Asked], replies: list[Any] | BaseException) -> None:
+    """Give each errand of a group its answer. A connection calls this as it reads: nothing may raise here."""
+    parted = replies if isinstance(replies, BaseException) else _parted(group, replies)
+    if isinstance(parted, BaseException):
+        for _, _, answer in group:
+            if not answer.done():  # who was cancelled takes nobody along
                 answer.set_exception(parted)
-            else:
-                answer.set_result(parted[place])
-
-
-def _is_pair(one: _Asked, other: _Asked) -> bool:
-    return len(one[0]) == len(other[0]) == 1 and {one[0][0][0], other[0][0][0]} == PAIR
+        return
+    for place, (_, _, answer) in enumerate(group):
+        if not answer.done():
+            answer.set_result(parted[place])
 
 
 def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
     """What goes to one script each, in its order."""
-    if len(asked) == 1 or (len(asked) == 2 and _is_pair(*asked)):
-        return [asked]  # nearly always
     groups: list[list[_Asked]] = []
     before = ""
     for each in asked:
-        kind = _kind(each)
+        kind = each[1]
         is_one_more = kind == before == "add" and len(groups[-1]) < TOGETHER_MAX
-        if is_one_more or {before, kind} == PAIR:
+        if is_one_more or (before, kind) in PAIRS:
             groups[-1].append(each)
             before = kind if is_one_more else ""
             continue
@@ -98,9 +95,8 @@ def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
     return groups
 
 
-def _kind(asked: _Asked) -> str:
+def _kind(errands: Sequence[Errand]) -> str:
     """The script, if it may go with others."""
-    errands = asked[0]
     if len(errands) > 1:
         return ""
     ((script, words),) = errands
@@ -109,16 +105,13 @@ def _kind(asked: _Asked) -> str:
     return script
 
 
-def _joined(group: list[_Asked]) -> Sequence[Errand]:
-    if len(group) == 1:
-        return group[0][0]
-    scripts = [errands[0] for errands, _ in group]
-    name = scripts[0][0]
-    if name in PAIR:
-        if name == "claim":
-            scripts.reverse()  # the Settle first
-        name = TURN
-    return [(name, tuple([word for _, words in scripts for word in words]))]
+def _joined(group: list[_Asked]) -> Errand:
+    calls = [errands[0] for errands, _, _ in group]
+    first, words = calls[0]
+    if first == "add":
+        return first, tuple([word for _, words in calls for word in words])
+    others = calls[1][1]
+    return TURN, words + others if first == "settle" else others + words  # the Settle first
 
 
 def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavailable:
@@ -128,7 +121,7 @@ def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavai
     (reply,) = replies
     if isinstance(reply, ReplyError):
         return [[reply]] * len(group)
-    first = group[0][0][0][0]
+    first = group[0][1]
     if not isinstance(reply, list) or (first == "add" and len(reply) != len(group)) or not reply:
         return Unavailable(problem=f"an answer to {len(group)} commands that is none")
     if first == "add":  # its script always answers to several

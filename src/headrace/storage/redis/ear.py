@@ -9,8 +9,9 @@ from headrace.core.commands import Claim
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import ReplyError, packed
+from headrace.storage.redis.link import ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 BLOCK_S: Final = 5.0  # one blocking read; a connection that says nothing for longer is dead
 GRACE_S: Final = 2.0

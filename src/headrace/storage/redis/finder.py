@@ -8,8 +8,9 @@ from typing import Any, Final, TypeAlias
 
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.address import Address, Place
-from headrace.storage.redis.link import CONNECT_S, Link, ReplyError, connect, packed
+from headrace.storage.redis.link import CONNECT_S, Link, ReplyError, connect
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 SLOTS: Final = 16_384
 ASK_S: Final = 1.0  # for one Sentinel or node to say where to go; then the next is asked

@@ -14,8 +14,9 @@ from headrace.core.errors import Unavailable
 from headrace.core.servers import ServerFacts
 from headrace.storage.redis.address import Address, address_of
 from headrace.storage.redis.finder import Finder
-from headrace.storage.redis.link import ReplyError, packed
+from headrace.storage.redis.link import ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 NAME: Final = "headrace-doctor"
 ASK_S: Final = 5.0

@@ -1,6 +1,6 @@
 """One connection. Whoever asks is answered in turn; what is asked meanwhile is on its way already.
 
-hiredis packs and reads, asyncio moves the bytes: a round trip costs a third of what it costs with a whole client.
+hiredis reads, asyncio moves the bytes: a round trip costs a third of what it costs with a whole client.
 """
 
 import asyncio
@@ -18,25 +18,19 @@ from hiredis import ReplyError
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.address import Place
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 30.0  # without a byte of the answer; a script of ours is done in milliseconds
 DOUBT_S: Final = 2.0  # without a byte of the answer, until somebody is told
 SILENCE_S: Final = 5  # without a sign of life from the peer's system, where ours can tell
 
-Word: TypeAlias = str | bytes | int
-
 _INCOMPLETE: Final = object()
 Told: TypeAlias = Callable[[list[Any] | BaseException], None]
 """Is given the replies, or why there are none. It must not raise."""
 _Question: TypeAlias = tuple[Told, int, float]
 
-__all__ = ["Link", "ReplyError", "Told", "Word", "connect", "packed"]
-
-
-def packed(*words: Word) -> bytes:
-    """A command as Redis reads it."""
-    return cast("bytes", hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows tuples of one only
+__all__ = ["Link", "ReplyError", "Told", "connect"]
 
 
 class Link(asyncio.Protocol):

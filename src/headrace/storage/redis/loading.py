@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.crowd import Errand
-from headrace.storage.redis.link import Link, ReplyError, packed
+from headrace.storage.redis.link import Link, ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 from headrace.storage.redis.script import TOGETHER, library, script
 
 AT_FIRST: Final = ("add", *TOGETHER)

@@ -8,8 +8,8 @@ from headrace.core.jobs import FINISHED, Failure, JobRecord, JobRef, Parent, Pol
 from headrace.storage.redis.call import Look, Sights, pack
 from headrace.storage.redis.failures import cancel_of, deferred_of, failure_of, history_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
 from headrace.storage.redis.options import FLAGS, options_of
+from headrace.storage.redis.packing import Word
 
 
 def record(ref: JobRef, found: list[Any], keys: Keys) -> JobRecord:

@@ -71,10 +71,15 @@ def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
 
 def _lease(row: tuple[Any, ...], queues: list[str], token: str, now: int, keys: Keys) -> Lease:
     job_id, name, data, opts, priority, added_at, rest = row
-    started, deferred, parent, ready_at, source, *more = rest or _FIRST
-    made, stalls, since, asked, last_start = more or _FRESH
+    if not rest:
+        rest = _FIRST
+    elif len(rest) == len(_STARTED):
+        rest += _FRESH
+    started, deferred, parent, ready_at, source, made, stalls, since, asked, last_start = rest
     # Started since it became ready, as far as we know: Node made it ready again.
-    stood_since = max(int(ready_at or added_at or now), int(last_start or 0))
+    stood_since = int(ready_at or added_at or now)
+    if last_start and int(last_start) > stood_since:
+        stood_since = int(last_start)
     return Lease(
         queues[source - 1],
         job_id,
@@ -93,8 +98,9 @@ def _lease(row: tuple[Any, ...], queues: list[str], token: str, now: int, keys: 
     )
 
 
-_FIRST: Final = (1, None, None, None, 1)
+_STARTED: Final = (1, None, None, None, 1)
 _FRESH: Final = (None,) * 5
+_FIRST: Final = _STARTED + _FRESH
 
 READERS: Final[dict[type, Reader]] = {
     Add: first_added,

@@ -18,10 +18,11 @@ from headrace.storage.redis.crowd import Crowd, Errand
 from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import Link, ReplyError, Told, packed
+from headrace.storage.redis.link import Link, ReplyError, Told
 from headrace.storage.redis.loading import AT_FIRST, bring, load
 from headrace.storage.redis.meaning import meaning, place_of
 from headrace.storage.redis.records import AT_JOBS
+from headrace.storage.redis.requests import Requests
 from headrace.storage.redis.script import script
 
 NAME: Final = "headrace-commands"
@@ -45,14 +46,14 @@ class RedisStore:
 
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))
-        self._clock = clock
         address = address_of(url)
         if address.kind == "cluster" and tag_of(prefix) is None:
             raise Misuse(
                 f"on a cluster all keys of a store must be on one node: write prefix='{{{prefix}}}', not {prefix!r}"
             )
         self._finder = Finder(address, prefix)
-        self._declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
+        declared = (self._keys.queues, self._keys.nothing) if address.kind == "cluster" else (self._keys.queues,)
+        self._requests = Requests(declared, prefix, clock)
         self._line: Line | None = None
         self._bell: Bell | None = None
         self._blocking: Blocking | None = None
@@ -173,7 +174,7 @@ class RedisStore:
 
     async def _errands(self, line: Line, errands: Sequence[Errand]) -> list[Any]:
         """What some scripts answer to their arguments, in one round trip."""
-        return await self._sent(line, errands, self._requests(errands))
+        return await self._sent(line, errands, self._requests.of(errands))
 
     def _send(self, errands: Sequence[Errand], told: Told) -> None:
         """As `_errands`, for `told`: with no task where the connection is there and Redis is as we left it."""
@@ -181,7 +182,7 @@ class RedisStore:
             told(Unavailable(problem="it is not open"))
             return
         try:
-            requests = self._requests(errands)
+            requests = self._requests.of(errands)
         except (TypeError, ValueError) as error:  # a word that cannot be packed
             told(error)
             return
@@ -190,8 +191,7 @@ class RedisStore:
             self._tell(told, self._sent(self._line, errands, requests))
         else:
             bring(link, errands, self._brought)
-            whole = requests[0] if len(requests) == 1 else b"".join(requests)
-            link.send(whole, len(requests), partial(self._answered, link, errands, requests, told))
+            link.send(b"".join(requests), len(requests), partial(self._answered, link, errands, requests, told))
 
     def _answered(
         self,
@@ -201,7 +201,7 @@ class RedisStore:
         told: Told,
         replies: list[Any] | BaseException,
     ) -> None:
-        if isinstance(replies, list) and _undone(replies) and self._line is not None:
+        if type(replies) is list and ReplyError in map(type, replies) and _undone(replies) and self._line is not None:
             self._tell(told, self._again(self._line, link, errands, requests, replies))
         else:
             told(replies)
@@ -217,18 +217,11 @@ class RedisStore:
         self._under_way.add(task)
         task.add_done_callback(tell)
 
-    def _requests(self, errands: Sequence[Errand]) -> list[bytes]:
-        now = "" if self._clock is None else str(self._clock())
-        declared, prefix = self._declared, self._keys.prefix
-        return [
-            packed("FCALL", script(name).name, len(declared), *declared, prefix, now, *words) for name, words in errands
-        ]
-
     async def _sent(self, line: Line, errands: Sequence[Errand], requests: list[bytes]) -> list[Any]:
         link = await line.link()
         bring(link, errands, self._brought)
         replies = await link.ask(b"".join(requests), len(requests))
-        return await self._again(line, link, errands, requests, replies) if _undone(replies) else replies
+        return await self._again(line, link, errands, requests, replies)
 
     async def _again(
         self, line: Line, link: Link, errands: Sequence[Errand], requests: list[bytes], replies: list[Any]

@@ -15,8 +15,9 @@ from typing import Any, Final
 from headrace.core.errors import Unavailable
 from headrace.storage.redis.finder import Finder
 from headrace.storage.redis.line import Line
-from headrace.storage.redis.link import Link, ReplyError, packed
+from headrace.storage.redis.link import Link, ReplyError
 from headrace.storage.redis.meaning import meaning
+from headrace.storage.redis.packing import packed
 
 BLOCK_MS: Final = 5_000  # one blocking read; a connection that says nothing for longer is dead
 GRACE_S: Final = 2.0

@@ -10,7 +10,7 @@ from headrace.storage.match import matches
 from headrace.storage.merge import is_object, merged
 from headrace.storage.redis.call import NOTHING_SEEN, Call, Considered, Sights, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 _REFUSALS: Final[dict[str, type[Refused]]] = {
     refusal.code: refusal for refusal in (LeaseLost, NoSuchJob, NoMatch, NotAnObject)

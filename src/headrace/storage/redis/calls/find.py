@@ -11,7 +11,7 @@ from headrace.core.jobs import FINISHED, JobRecord, JobRef, State
 from headrace.storage.match import matches
 from headrace.storage.redis.call import Call, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 from headrace.storage.redis.records import record
 
 TRAIL_MAX: Final = 50  # jobs seen last that a cursor in the line of waiting jobs names

@@ -7,7 +7,7 @@ from headrace.core.errors import Held, LockLost, Refused
 from headrace.core.topics import lock
 from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 
 def acquire(command: Acquire, _: Keys) -> tuple[Word, ...]:

@@ -19,7 +19,7 @@ from headrace.core.errors import Conflict, Refused
 from headrace.core.log import Entry, Gap
 from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 
 def publish(command: Publish, _: Keys) -> tuple[Word, ...]:

@@ -11,7 +11,7 @@ from headrace.core.lifecycle import FAMILY_STARTS, STARTS
 from headrace.storage.redis.call import NOTHING_SEEN, Considered, Sights, pack
 from headrace.storage.redis.calls.remove import judged, looks_at, refused
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 _json: Final = msgspec.json.Encoder().encode
 

@@ -15,7 +15,7 @@ from headrace.core.jobs import STATES, JobRef, Keep, State
 from headrace.core.limits import Capacity, Limits, Rate
 from headrace.storage.redis.call import Call, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 _KEEPS: Final[dict[State, str]] = {"completed": "keep_completed", "failed": "keep_failed"}
 

@@ -6,7 +6,7 @@ from headrace.core.commands import Count, Counted, Get, Got
 from headrace.core.jobs import STATES
 from headrace.storage.redis.call import Call, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 from headrace.storage.redis.records import record
 
 

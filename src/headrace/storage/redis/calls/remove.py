@@ -10,7 +10,7 @@ from headrace.core.jobs import JobRef
 from headrace.storage.match import matches
 from headrace.storage.redis.call import NOTHING_SEEN, Considered, Sights, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 
 def looks_at(command: Remove | Move) -> tuple[JobRef, ...]:

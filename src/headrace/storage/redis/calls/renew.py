@@ -8,7 +8,7 @@ from headrace.core.lifecycle import cancel_reason
 from headrace.storage.redis.call import Call, pack
 from headrace.storage.redis.failures import deferred_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 
 def renew(command: Renew, _: Keys) -> tuple[Word, ...]:

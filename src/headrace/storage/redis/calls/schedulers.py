@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from headrace.core import cron
 from headrace.core.schedule_errors import BadSchedule
 from headrace.storage.redis.call import pack
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 ADVANCE: Final = "advance"
 
@@ -48,7 +48,7 @@ _texts: Final = msgspec.json.Decoder(dict[str, Raw])
 
 def advances(reply: Any) -> tuple[str, tuple[Word, ...]] | None:
     """What is still to be done for the schedulers of jobs that a claim handed out."""
-    now, chains = reply[1:3]
+    now, chains = reply[1], reply[2]
     if not chains:
         return None
     steps = [step for found in chains if (step := _step(found, now)) is not None]

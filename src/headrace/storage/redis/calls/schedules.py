@@ -25,7 +25,7 @@ from headrace.core.schedules import Pause, Plan, ScheduleRecord, slot_job
 from headrace.storage.redis.arguments import add
 from headrace.storage.redis.call import Call, Considered, Look, pack
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 from headrace.storage.redis.replies import added
 
 _json: Final = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from headrace.core.commands import Tallied, Tally, TallyRecord
 from headrace.core.tallies import BUCKETS, MINUTE_MS
 from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 
 def tally(command: Tally, _: Keys) -> tuple[Word, ...]:

@@ -8,7 +8,7 @@ from headrace.core.jobs import JobRef
 from headrace.storage.redis.call import Call
 from headrace.storage.redis.failures import reason_of
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 from headrace.storage.redis.records import record
 
 

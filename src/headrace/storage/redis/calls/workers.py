@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from headrace.core.commands import Beat, Beaten, Leave, Left, WorkerList, WorkerRecord, Workers
 from headrace.storage.redis.call import Call
 from headrace.storage.redis.keys import Keys
-from headrace.storage.redis.link import Word
+from headrace.storage.redis.packing import Word
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(WorkerRecord).decode
