@@ -31,6 +31,11 @@ def port_of(url: str) -> int:
     return urlsplit(url).port or 0
 
 
+def path_of(url: str) -> str:
+    """Which names the database: one that was given may be another than the first."""
+    return urlsplit(url).path
+
+
 async def opened(url: str, prefix: str) -> str:
     """The state of a job that was added by way of `url`."""
     store = RedisStore(url, prefix=prefix)
@@ -44,7 +49,7 @@ async def opened(url: str, prefix: str) -> str:
 
 async def test_workers_work_by_tls(valkey_url: str, papers: Certificates, prefix: str) -> None:
     with between(port_of(valkey_url), papers.context()) as proxy:
-        url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}"
+        url = f"rediss://127.0.0.1:{proxy.port}{path_of(valkey_url)}?ssl_ca_certs={papers.authority}"
         async with Choir(url, valkey_url, prefix=prefix) as choir:
             await choir.sing()
             proxy.cut()
@@ -58,14 +63,14 @@ async def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
     options = f"?ssl_ca_certs={papers.stranger}" if trusted == "stranger" else ""
     refused = pytest.raises(CannotOpen, match=r"not trusted.*ssl_ca_certs")
     with between(port_of(valkey_url), papers.context()) as proxy, refused:
-        await opened(f"rediss://127.0.0.1:{proxy.port}/0{options}", prefix)
+        await opened(f"rediss://127.0.0.1:{proxy.port}{path_of(valkey_url)}{options}", prefix)
 
 
 async def test_a_certificate_for_another_host_is_refused_unless_the_url_says_otherwise(
     valkey_url: str, papers: Certificates, prefix: str
 ) -> None:
     with between(port_of(valkey_url), papers.context()) as proxy:
-        url = f"rediss://localhost:{proxy.port}/0?ssl_ca_certs={papers.authority}"
+        url = f"rediss://localhost:{proxy.port}{path_of(valkey_url)}?ssl_ca_certs={papers.authority}"
         with pytest.raises(CannotOpen, match="not trusted"):
             await opened(url, prefix)
         assert await opened(f"{url}&ssl_check_hostname=false", prefix) == "waiting"
@@ -73,7 +78,10 @@ async def test_a_certificate_for_another_host_is_refused_unless_the_url_says_oth
 
 async def test_nothing_is_verified_if_the_url_says_so(valkey_url: str, papers: Certificates, prefix: str) -> None:
     with between(port_of(valkey_url), papers.context()) as proxy:
-        assert await opened(f"valkeys://127.0.0.1:{proxy.port}/0?ssl_cert_reqs=none", prefix) == "waiting"
+        assert (
+            await opened(f"valkeys://127.0.0.1:{proxy.port}{path_of(valkey_url)}?ssl_cert_reqs=none", prefix)
+            == "waiting"
+        )
 
 
 @pytest.mark.parametrize("option", ["ssl_cert_reqs=none", "ssl_check_hostname=false", "ssl_cert_reqs=optional", ""])
@@ -81,7 +89,9 @@ async def test_production_refuses_a_server_elsewhere_that_is_not_verified(
     valkey_url: str, papers: Certificates, prefix: str, option: str
 ) -> None:
     with between(port_of(valkey_url), papers.context()) as proxy:
-        url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}&{option}".rstrip("&")
+        url = f"rediss://127.0.0.1:{proxy.port}{path_of(valkey_url)}?ssl_ca_certs={papers.authority}&{option}".rstrip(
+            "&"
+        )
         facts = await inspect(url, prefix)
     assert facts.problem == ""
     elsewhere = structs.replace(facts, is_local=False, is_open=False)
@@ -93,7 +103,7 @@ async def test_a_server_that_asks_for_a_certificate_is_shown_one(
     valkey_url: str, papers: Certificates, prefix: str
 ) -> None:
     with between(port_of(valkey_url), papers.context(asks=True)) as proxy:
-        url = f"rediss://127.0.0.1:{proxy.port}/0?ssl_ca_certs={papers.authority}"
+        url = f"rediss://127.0.0.1:{proxy.port}{path_of(valkey_url)}?ssl_ca_certs={papers.authority}"
         with pytest.raises(CannotOpen):
             await opened(url, prefix)
         shown = f"{url}&ssl_certfile={papers.certificate}&ssl_keyfile={papers.key}"
