@@ -1,4 +1,4 @@
--- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers drained usual hints
+-- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers drained usual hints texts
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
@@ -22,7 +22,8 @@ local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
 local token, lease_ms = ARGV[before + 1], tonumber(ARGV[before + 2])
 local worker, limit = ARGV[before + 3], tonumber(ARGV[before + 4])
 local now = clock(ARGV[2])
-local rest_of_lease = lease_rest(now + lease_ms, token)
+local started_at, ends_at = clock_text(ARGV[2]), text_of(now + lease_ms)
+local rest_of_lease = lease_rest(ends_at, token)
 local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
 local found = { -1, now, false }
 local last = #found
@@ -81,7 +82,7 @@ end
 
 local function start(K, id, job, source, started, is_prioritized)
   local key, started_before = K .. id, job[STARTED]
-  local number = started_before and started_before + 1 or 1
+  local number = started_before and text_of(started_before + 1) or '1'
   if not started_before and not job[DEFERRED] and string.find(job[OPTIONS] or '', '"expires_ms"', 1, true) then
     job[DEFERRED] = why_late(key, now)
     if job[DEFERRED] then
@@ -90,16 +91,16 @@ local function start(K, id, job, source, started, is_prioritized)
   end
   local rest = false
   if source > 1 or started_before or job[DEFERRED] or job[PARENT] or job[READY] then
-    rest = { number, job[DEFERRED], job[PARENT], job[READY], source }
+    rest = { tonumber(number), job[DEFERRED], job[PARENT], job[READY], source }
   end
   if started_before or job[DEFERRED] then
     for _, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
       rest[#rest + 1] = value
     end
   end
-  redis.call('HSET', key, 'processedOn', now, 'ats', number, 'pb', worker, 'hrl',
-    number == 1 and first_lease or number .. rest_of_lease)
-  lock(key, token, now, lease_ms, is_frozen)
+  redis.call('HSET', key, 'processedOn', started_at, 'ats', number, 'pb', worker, 'hrl',
+    started_before and number .. rest_of_lease or first_lease)
+  lock(key, token, ends_at, lease_ms, is_frozen)
   if string.byte(id) == REPEAT and string.sub(id, 1, 7) == 'repeat:' then
     chains[#chains + 1] = chain_of(K, sources[source][1], id, job[OPTIONS])
   end

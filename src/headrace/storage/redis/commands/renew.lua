@@ -1,4 +1,4 @@
--- uses: clock queues leased
+-- uses: clock queues leased texts
 -- flags: allow-oom
 -- Renew: leases that go on, and what became of the others.
 --
@@ -7,6 +7,7 @@
 
 local lease_ms, is_frozen = tonumber(ARGV[3]), ARGV[2] ~= ''
 local now = clock(ARGV[2])
+local ends_at = text_of(now + lease_ms)
 local lost = {}
 local asked = {}
 
@@ -18,8 +19,8 @@ local function renew(i, K, id, token)
   end
   local job = redis.call('HMGET', key, 'ats', 'hrc', 'defa', 'hrd')
   redis.call('SREM', K .. 'stalled', id)
-  redis.call('HSET', key, 'hrl', job[1] .. lease_rest(now + lease_ms, token))
-  lock(key, token, now, lease_ms, is_frozen)
+  redis.call('HSET', key, 'hrl', job[1] .. lease_rest(ends_at, token))
+  lock(key, token, ends_at, lease_ms, is_frozen)
   if job[2] and string.match(job[2], '^(%d+):') == job[1] then
     asked[#asked + 1] = { i - 1, job[3], job[4], job[2] }
   end

@@ -1,4 +1,4 @@
--- uses: clock queues events wake lease tally outcome parents retain dedup cancel lines metrics rest drained usual hints
+-- uses: clock queues events wake lease tally outcome parents retain dedup cancel lines metrics rest drained usual hints texts
 -- flags: allow-oom
 -- Settle: what became of leased jobs. Each stands or falls alone, guarded by its lease.
 --
@@ -15,6 +15,7 @@ local SHARE = 4 -- when at least one of so many active jobs is settled, their li
 local prefix = ARGV[1]
 local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
+local finished_at = clock_text(ARGV[2])
 local queues = {} -- queue key -> what is written once a queue
 local in_order = {} -- the same, as they came
 local completed = {} -- jobs for which others wait
@@ -79,14 +80,14 @@ local function write_active(K, queue)
 end
 
 local function complete(K, queue, key, id, value, made)
-  redis.call('HSET', key, 'returnvalue', value, 'finishedOn', now, 'atm', made)
+  redis.call('HSET', key, 'returnvalue', value, 'finishedOn', finished_at, 'atm', text_of(made))
   emit(K, 'completed', id, 'returnvalue', value, 'prev', 'active')
   queue.completions = queue.completions + 1
   return queue.completed
 end
 
 local function fail(K, queue, key, id, reason, made, cause)
-  redis.call('HSET', key, 'failedReason', reason, 'finishedOn', now, 'atm', made)
+  redis.call('HSET', key, 'failedReason', reason, 'finishedOn', finished_at, 'atm', text_of(made))
   if cause == cause_of(reason) then
     emit(K, 'failed', id, 'failedReason', reason, 'prev', 'active')
   else
@@ -124,7 +125,7 @@ local function finish(K, queue, id, key, settlement, more, result, job, made, re
   queue.is_finishing = true
   if settlement[KEEP] ~= 0 then
     local count = #list
-    list[count + 1], list[count + 2] = now, id
+    list[count + 1], list[count + 2] = finished_at, id
   end
   if settlement[KEEP] or settlement[KEEP_MS] then
     bounded[#bounded + 1] = { K = K, key = key, target = settlement[TO], count = settlement[KEEP], age_ms = settlement[KEEP_MS] }

@@ -1,6 +1,8 @@
+-- uses: texts
 -- The instant of this script in milliseconds: Redis's own, unless a test gave one.
 
 local instant
+local instant_text
 
 local function clock(given)
   if not instant then
@@ -8,4 +10,9 @@ local function clock(given)
     instant = time and time[1] * 1000 + math.floor(time[2] / 1000) or tonumber(given)
   end
   return instant
+end
+
+local function clock_text(given)
+  instant_text = instant_text or text_of(clock(given))
+  return instant_text
 end

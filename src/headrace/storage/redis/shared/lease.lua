@@ -4,7 +4,7 @@
 
 -- What follows the number of starts; the same for all jobs of one claim.
 local function lease_rest(ends_at, token)
-  return string.format(':%d:%s', ends_at, token)
+  return ':' .. ends_at .. ':' .. token
 end
 
 -- The number of starts, the end and the token of a lease; nothing if the job was started by somebody else since.
@@ -15,11 +15,12 @@ local function lease_parts(text, started)
   end
 end
 
-local function lock(key, token, now, lease_ms, is_frozen)
+-- `ends_at` is a text.
+local function lock(key, token, ends_at, lease_ms, is_frozen)
   if is_frozen then
     redis.call('SET', key .. ':lock', token)
   elseif lease_ms > 0 then
-    redis.call('SET', key .. ':lock', token, 'PXAT', now + lease_ms)
+    redis.call('SET', key .. ':lock', token, 'PXAT', ends_at)
   else -- a lease that ends now; a time to live of nothing would be an error
     redis.call('DEL', key .. ':lock')
   end

@@ -1,4 +1,4 @@
--- uses: clock queues store limits requests
+-- uses: clock queues store limits requests texts
 -- Adds of jobs against which nothing can speak: no id of their own, no family, no dedup key, of one queue that does not
 -- bound what waits. Those that follow each other draw their numbers together.
 
@@ -34,13 +34,13 @@ end
 
 -- Stores the jobs after one number, which differ in their data, and gives the last number.
 local function store_alike(K, job, number, now)
-  local name, opts, priority, delay = job[3], job[5], job[6], job[7]
+  local name, opts, priority, delay, added_at = job[3], job[5], text_of(job[6]), text_of(job[7]), clock_text(ARGV[2])
   local data, has_lines = job[DATA], limits_of(K).per_key
   know(job[1])
   for i = 1, #data do
     number = number + 1
     local id = string.format('%d', number)
-    redis.call('HSET', K .. id, 'name', name, 'data', data[i], 'opts', opts, 'timestamp', now, 'delay', delay,
+    redis.call('HSET', K .. id, 'name', name, 'data', data[i], 'opts', opts, 'timestamp', added_at, 'delay', delay,
       'priority', priority)
     if has_lines then
       enroll(K, id)
