@@ -14,7 +14,7 @@ from headrace.storage.redis.calls.annotate import annotate
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.script import library, script
 from tests.conformance.clock import FrozenClock
-from tests.conformance.desk import Desk, ids, new, ref
+from tests.conformance.desk import Desk, done, ids, new, ref
 from tests.servers import valkey
 
 
@@ -46,6 +46,15 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
     added = await asyncio.gather(*(desk.add(new()) for _ in range(100)))
     assert sorted(int(job.id) for (job,) in added) == list(range(1, 101))
     assert keys.info("clients")["connected_clients"] <= before + 8
+
+
+async def test_there_may_be_more_queues_than_a_library_remembers(desk: Desk) -> None:
+    names = [f"q{number}" for number in range(1_100)]
+    await desk.add(*(new(queue=name) for name in names))
+    leases = await desk.claim(*names, limit=len(names))
+    assert [lease.queue for lease in leases] == names
+    assert await desk.settle(*map(done, leases)) == (None,) * len(names)
+    assert [await desk.counts(name) for name in (names[0], names[-1])] == [{"completed": 1}] * 2
 
 
 @pytest.mark.usefixtures("server_of_ours")

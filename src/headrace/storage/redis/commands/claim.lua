@@ -4,8 +4,8 @@
 --
 -- ARGV: prefix, now or '', then after `before` of them the token, lease in ms, worker, limit, the sources as MessagePack:
 -- [queue, names or nil], names being a map of each name to true.
--- Answer, a table as it is dear to give many: {ms until asking again makes sense or -1, now, chains of BullMQ's job schedulers
--- or false; and of each job its id, name, data, opts, priority, timestamp, and false or, if there is more to say than that it
+-- Answer, in one table as each costs Redis some: {ms until asking again makes sense or -1, now, chains of BullMQ's job
+-- schedulers or false; and of each job its id, name, data, opts, priority, timestamp, and false or, if there is more to say than that it
 -- is a first start of the first source, {starts with this one, defa, parentKey, hrs, number of the source [, MORE]}}.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
