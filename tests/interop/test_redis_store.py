@@ -48,6 +48,18 @@ async def test_many_callers_share_a_few_connections(desk: Desk, keys: Any) -> No
     assert keys.info("clients")["connected_clients"] <= before + 8
 
 
+@pytest.mark.parametrize("ended", [(599, 600), (600, 1), (1, 300, 598, 2), (300, 1), tuple(range(581, 601))])
+async def test_the_list_of_active_jobs_keeps_its_order(
+    desk: Desk, keys: Any, prefix: str, ended: tuple[int, ...]
+) -> None:
+    await desk.add(*(new() for _ in range(600)))
+    leases = [lease for _ in range(6) for lease in await desk.claim(limit=100)]
+    before = keys.lrange(f"{prefix}:q:active", 0, -1)
+    assert await desk.settle(*(done(leases[number - 1]) for number in ended)) == (None,) * len(ended)
+    left = {str(number) for number in range(1, 601)} - set(map(str, ended))
+    assert keys.lrange(f"{prefix}:q:active", 0, -1) == [job for job in before if job in left]
+
+
 async def test_there_may_be_more_queues_than_a_library_remembers(desk: Desk) -> None:
     names = [f"q{number}" for number in range(1_100)]
     await desk.add(*(new(queue=name) for name in names))

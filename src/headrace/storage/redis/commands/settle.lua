@@ -10,7 +10,7 @@
 local STARTED, MADE, PARENT_KEY, DEID, DEFERRED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
 local CHUNK = 1000
-local SHARE = 4 -- when at least one of so many active jobs is settled, their list is read and written as a whole
+local SHARE = 4 -- so many active jobs are read and written for each that is settled, if there are several
 
 local prefix = ARGV[1]
 local is_frozen = ARGV[2] ~= ''
@@ -27,7 +27,7 @@ local bounded = {}
 local function meet_queue(K, name)
   local queue = {
     K = K, name = name, count = 0, length = 0, gone = {}, locks = {}, completed = {}, completions = 0,
-  } -- and for some `active`, `is_active`, `since`, `is_finishing`, `failed`, `failures`
+  } -- and for some `newest`, `is_new`, `since`, `is_finishing`, `failed`, `failures`
   queues[K], in_order[#in_order + 1] = queue, queue
   return queue
 end
@@ -39,23 +39,26 @@ local function look_at_active(queue)
   end
   local length = redis.call('LLEN', K .. 'active')
   queue.length, hints_of(K).active = length, length
-  if queue.count > 1 and length <= SHARE * queue.count then
-    queue.active, queue.is_active = redis.call('LRANGE', K .. 'active', 0, -1), {}
-    for _, id in ipairs(queue.active) do
-      queue.is_active[id] = true
+  if queue.count > 1 then
+    queue.newest, queue.is_new = redis.call('LRANGE', K .. 'active', 0, SHARE * queue.count - 1), {}
+    for _, id in ipairs(queue.newest) do
+      queue.is_new[id] = true
     end
-  elseif length > LONG then
+  end
+  if length > LONG then
     local oldest = redis.call('LINDEX', K .. 'active', -1)
     queue.since = tonumber(redis.call('HGET', K .. oldest, 'processedOn') or now)
   end
 end
 
--- The newest stand at the left. An old job is nearer to the right end.
+-- The newest stand at the left, and most that end are among them. Of the others an old job is nearer to the right end.
 local function leave_active(K, queue, id)
-  if queue.active then
-    local was_active = queue.is_active[id]
-    queue.is_active[id] = nil
-    return was_active
+  if queue.newest then
+    local is_new = queue.is_new[id]
+    queue.is_new[id] = nil
+    if is_new or #queue.newest == queue.length then
+      return is_new
+    end
   end
   local direction = 1
   if queue.since then
@@ -65,17 +68,20 @@ local function leave_active(K, queue, id)
   return redis.call('LREM', K .. 'active', direction, id) == 1
 end
 
--- Those that stay, in their order.
-local function write_active(K, queue)
+-- Those that stay of the newest, in their order.
+local function write_newest(K, queue)
   local stay = {}
-  for _, id in ipairs(queue.active) do
-    if queue.is_active[id] then
-      stay[#stay + 1] = id
+  for i = #queue.newest, 1, -1 do
+    if queue.is_new[queue.newest[i]] then
+      stay[#stay + 1] = queue.newest[i]
     end
   end
-  redis.call('DEL', K .. 'active')
+  if #stay == #queue.newest then
+    return
+  end
+  redis.call('LTRIM', K .. 'active', #queue.newest, -1)
   for first = 1, #stay, CHUNK do
-    redis.call('RPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
+    redis.call('LPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
   end
 end
 
@@ -170,8 +176,8 @@ local function write_together(K, queue)
   end
   know_again(queue.name) -- what was held was claimed
   redis.call('DEL', unpack(queue.locks))
-  if queue.active then
-    write_active(K, queue)
+  if queue.newest then
+    write_newest(K, queue)
   end
   if #queue.completed > 0 then
     redis.call('ZADD', K .. 'completed', unpack(queue.completed))
