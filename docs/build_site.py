@@ -4,6 +4,7 @@
 * A link to a file of the repository that is no page leads to a page that shows the file.
 * Every command's `--help` is a page of the reference.
 * Diagrams, which a browser could draw only with a script from elsewhere, are shown as their arrows.
+* An option of a command is marked, so that `docs/site.css` can keep a line from ending between its dashes and its name.
 """
 
 import io
@@ -60,6 +61,8 @@ _FENCED: Final = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.DOTALL | re.MULTILIN
 _DIAGRAM: Final = re.compile(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _NAMED: Final = re.compile(r'state "([^"]+)" as (\w+)')
 _ARROW: Final = re.compile(r"^ *(\S+) --> (\S+): (.*)$", re.MULTILINE)
+_INLINE_CODE: Final = re.compile(r"(?<!</span>)<code>[^<]*</code>")
+_OPTION: Final = re.compile(r"(?<![\w-])--?\w[\w-]*")
 _LANGUAGES: Final = {".py": "python", ".sql": "sql", ".toml": "toml"}
 
 
@@ -81,6 +84,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Point links at the pages that show files, and write diagrams as their arrows."""
     return _pointed(_DIAGRAM.sub(_arrows, markdown), page.file.src_uri, _home(page.file.src_uri))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Mark the options in a line of prose or in a table."""
+    return _INLINE_CODE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
 
 
 def options_page() -> str:

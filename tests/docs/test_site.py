@@ -53,6 +53,16 @@ def test_a_page_fits_a_phone(site: Path) -> None:
     assert lost == []
 
 
+def test_no_line_ends_within_an_option(site: Path) -> None:
+    """The style sheet keeps together what is marked."""
+    pages = html(site)
+    assert '<code><span class="option">--help</span></code>' in pages["reference/cli.html"]
+    unmarked = [name for name, text in pages.items() if re.search(r"(?<!</span>)<code>--?\w", text)]
+    assert unmarked == []
+    assert [name for name, text in pages.items() if "site.css" not in text] == []
+    assert ".option" in (site / "site.css").read_text(encoding="utf-8")
+
+
 def test_the_reference_has_every_public_name(site: Path) -> None:
     text = "\n".join(page for name, page in html(site).items() if name.startswith("reference/api/"))
     names = [f"headrace.{name}" for name in headrace.__all__ if name != "errors"]
