@@ -68,18 +68,21 @@ local function leave_active(K, queue, id)
   return redis.call('LREM', K .. 'active', direction, id) == 1
 end
 
--- Those that stay of the newest, in their order.
+-- The list begins anew behind the last one that goes; before that come those that stay, in their order.
 local function write_newest(K, queue)
-  local stay = {}
-  for i = #queue.newest, 1, -1 do
+  local last, stay = #queue.newest, {}
+  while last > 0 and queue.is_new[queue.newest[last]] do
+    last = last - 1
+  end
+  if last == 0 then
+    return
+  end
+  for i = last - 1, 1, -1 do
     if queue.is_new[queue.newest[i]] then
       stay[#stay + 1] = queue.newest[i]
     end
   end
-  if #stay == #queue.newest then
-    return
-  end
-  redis.call('LTRIM', K .. 'active', #queue.newest, -1)
+  redis.call('LTRIM', K .. 'active', last, -1)
   for first = 1, #stay, CHUNK do
     redis.call('LPUSH', K .. 'active', unpack(stay, first, math.min(first + CHUNK - 1, #stay)))
   end
