@@ -60,6 +60,13 @@ async def test_the_list_of_active_jobs_keeps_its_order(
     assert keys.lrange(f"{prefix}:q:active", 0, -1) == [job for job in before if job in left]
 
 
+async def test_of_two_outcomes_of_a_job_the_second_is_refused_however_long_the_list(desk: Desk) -> None:
+    await desk.add(*(new() for _ in range(20)))
+    lease = (await desk.claim())[-1]
+    assert [refusal is None for refusal in await desk.settle(done(lease), done(lease))] == [True, False]
+    assert await desk.counts() == {"active": 19, "completed": 1}
+
+
 async def test_there_may_be_more_queues_than_a_library_remembers(desk: Desk) -> None:
     names = [f"q{number}" for number in range(1_100)]
     await desk.add(*(new(queue=name) for name in names))

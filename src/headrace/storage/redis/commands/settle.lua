@@ -55,8 +55,8 @@ end
 local function leave_active(K, queue, id)
   if queue.newest then
     local is_new = queue.is_new[id]
-    queue.is_new[id] = nil
-    if is_new or #queue.newest == queue.length then
+    if is_new ~= nil or #queue.newest == queue.length then
+      queue.is_new[id] = false -- it has gone, though it stands in the list yet
       return is_new
     end
   end
