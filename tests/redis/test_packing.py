@@ -1,5 +1,7 @@
 """What is sent is what a Redis client in C would send."""
 
+from typing import Any
+
 import hiredis
 import pytest
 
@@ -19,3 +21,9 @@ def test_texts_and_numbers_are_packed() -> None:
 def test_a_text_that_has_no_bytes_is_an_error() -> None:
     with pytest.raises(UnicodeEncodeError):
         packed("ECHO", "\ud800")
+
+
+@pytest.mark.parametrize("word", [None, 1.5, ["a"]])
+def test_what_is_no_word_is_an_error_and_not_sent_as_text(word: Any) -> None:
+    with pytest.raises(TypeError, match="no word of a command"):
+        packed("ECHO", word)

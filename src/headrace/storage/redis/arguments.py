@@ -54,8 +54,8 @@ def _jobs(jobs: Sequence[NewJob], keys: Keys) -> list[tuple[object, ...]]:
         kind = job.queue, job.name, job.options, job.priority, job.delay_ms
         if kind != last:
             last, data = kind, []
-            opts = opts_json(job, None)
-            entries.append((job.queue, None, job.name, data, opts, job.priority, job.delay_ms, job.options.lifo, False))
+            queue, job_id, name, _, *rest = _plain(job, keys)
+            entries.append((queue, job_id, name, data, *rest))
         data.append(job.data)
     return entries
 

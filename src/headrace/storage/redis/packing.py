@@ -21,13 +21,19 @@ def opened(count: int) -> bytes:
 
 
 def bulk(words: Sequence[Word]) -> bytes:
-    """Words that follow each other: `ValueError` for a text that is none."""
+    """Words that follow each other: `ValueError` for a text that is none, `TypeError` for what is no word."""
     parts: list[bytes] = []
     put = parts.append
     for word in words:
-        raw = word if type(word) is bytes else str(word).encode()
+        raw = word if type(word) is bytes else _raw(word)
         length = len(raw)
         put(_LENGTHS[length] if length < SHORT else b"$%d" % length)
         put(raw)
     put(b"")
     return b"\r\n".join(parts)
+
+
+def _raw(word: object) -> bytes:
+    if not isinstance(word, str | int):
+        raise TypeError(f"{word!r} is no word of a command")
+    return str(word).encode()

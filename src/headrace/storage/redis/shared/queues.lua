@@ -2,7 +2,7 @@
 -- met when somebody wants to claim from them, if there is anything.
 
 local KEPT_MAX = 1000
-local QUEUE_KEYS, KEPT = {}, { of = ARGV[1], count = 0 }
+local QUEUE_KEYS, KEPT = {}, { of = ARGV[1], count = 0 } -- made anew with another prefix
 local known = {}
 
 local function queue_key(name)
