@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from headrace.storage.redis.calls import SCRIPTS
-from headrace.storage.redis.script import PACKAGE, TOGETHER, library, script
+from headrace.storage.redis.script import PACKAGE, TOGETHER, _numbers, _piece, library, script
 
 QUOTED = re.compile(r"'[^'\n]*'|--.*")
 DECLARED = re.compile(r"\b(?:local|for) (\w+(?:, \w+)*)")
@@ -64,6 +64,14 @@ def test_a_constant_that_is_a_number_stands_where_its_name_was() -> None:
     assert "unpack(MORE)" in text  # there a list; in shared/outcome a number
     assert "settlement[7] or NO_MORE" in text
     assert not re.search(r"\b(?:PROMOTED_MAX|FIRST_JOB)\b", text)
+
+
+def test_a_number_that_two_texts_declare_for_a_third_is_refused() -> None:
+    one, other, third = (_piece(f"local {text}\n") for text in ("LEAST = 1", "LEAST = 2", "found = LEAST"))
+    assert _numbers([one, other], [one, other]) == {}
+    assert _numbers([one], [one, third]) == {"LEAST": "1"}
+    with pytest.raises(AssertionError, match="LEAST"):
+        _numbers([one, other], [one, other, third])
 
 
 def test_what_is_in_a_library_is_part_of_its_name() -> None:

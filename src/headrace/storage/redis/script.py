@@ -10,7 +10,8 @@ A library is named after what is in it. Several versions of us stand side by sid
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -114,8 +115,8 @@ def library(name: str) -> Library:
     seen: set[str] = set()
     for text in texts.values():
         _gather(text, shared, seen)
-    numbers = {name: number for piece in shared.values() for name, number in piece.numbers.items()}
     commands = {command: _piece(text) for command, text in texts.items()}
+    numbers = _numbers(shared.values(), [*shared.values(), *commands.values()])
     body = _library(
         {name: _numbered(piece, numbers) for name, piece in shared.items()},
         {name: _numbered(piece, numbers) for name, piece in commands.items()},
@@ -145,6 +146,16 @@ def _gather(text: str, found: dict[str, Piece], seen: set[str]) -> None:
 def _named(text: str, mark: str) -> list[str]:
     lines = [line for line in text.splitlines()[:3] if line.startswith(mark)]
     return " ".join(lines).removeprefix(mark).split()
+
+
+def _numbers(shared: Collection[Piece], parts: Collection[Piece]) -> dict[str, str]:
+    """The numbers that pieces declare for others, by name."""
+    declared = Counter(name for piece in shared for name in {*piece.names, *piece.numbers})
+    asked = {name for part in parts for name in part.words.difference(part.names, part.numbers)}
+    numbers = {name: number for piece in shared for name, number in piece.numbers.items() if name in asked}
+    unclear = {name for name in numbers if declared[name] > 1}
+    assert not unclear, f"two texts declare {unclear}"
+    return numbers
 
 
 def _numbered(piece: Piece, numbers: Mapping[str, str]) -> Piece:

@@ -201,7 +201,7 @@ class RedisStore:
         told: Told,
         replies: list[Any] | BaseException,
     ) -> None:
-        if type(replies) is list and ReplyError in map(type, replies) and _undone(replies) and self._line is not None:
+        if isinstance(replies, list) and _undone(replies) and self._line is not None:
             self._tell(told, self._again(self._line, link, errands, requests, replies))
         else:
             told(replies)

@@ -5,7 +5,8 @@
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
 -- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', then after `before` of them the settlements as MessagePack, see shared/outcome.
--- Answer: the positions whose lease is lost, or false. `tell_drained` is left to a caller who claims as well.
+-- Answer: the positions whose lease is lost, or false. Where a Claim follows in the same call (`claims`),
+-- `tell_drained` is left to the caller.
 
 local STARTED, MADE, PARENT_KEY, DEID, DEFERRED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6
 local LONG = 256 -- from here on it matters from which end the list of active jobs is searched
