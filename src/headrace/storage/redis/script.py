@@ -184,7 +184,7 @@ def _library(shared: dict[str, Piece], commands: dict[str, Piece]) -> str:
         outside += [name for name in piece.names if name in used]
         blocks.append(_block([name for name in piece.names if name not in used], piece, ""))
     for name, piece in commands.items():
-        run = f"function run_{name}(ARGV, before, claims)\n{_lines(piece.done)}end\n"
+        run = f"function run_{name}(ARGV, before, is_turn)\n{_lines(piece.done)}end\n"
         blocks.append(f"do\nlocal function block()\n{_block(piece.names, piece, run)}end\nblock()\nend\n")
     twice = {name for name in outside if outside.count(name) > 1}
     assert not twice, f"two texts declare {twice}"

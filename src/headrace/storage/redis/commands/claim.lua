@@ -2,8 +2,8 @@
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
--- ARGV: prefix, now or '', then after `before` of them the token, lease in ms, worker, limit, the sources as MessagePack:
--- [queue, names or nil], names being a map of each name to true.
+-- ARGV: prefix, now or '', then after `before` of them the token, and what the worker says each time, as MessagePack: [lease
+-- in ms, worker, limit, sources], of each of these [queue, names or nil], names being a map of each name to true. `is_turn` if a Settle came before it in the same call.
 -- Answer, in one table as each costs Redis some: {ms until asking again makes sense or -1, now, chains of BullMQ's job
 -- schedulers or false; and of each job its id, name, data, opts, priority, timestamp, and false or, if there is more to say than that it
 -- is a first start of the first source, {starts with this one, defa, parentKey, hrs, number of the source [, MORE]}}.
@@ -15,24 +15,12 @@ local REPEAT = 114 -- the byte of 'r'
 local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
-local DECODED_MAX = 100
-local DECODED = { count = 0 } -- sources by their text: workers ask for the same again and again
+local DECODED_MAX = 1000
+local DECODED = { count = 0 } -- by its text, what workers say again and again
 
-local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
-local token, lease_ms = ARGV[before + 1], tonumber(ARGV[before + 2])
-local worker, limit = ARGV[before + 3], tonumber(ARGV[before + 4])
-local now = clock(ARGV[2])
-local started_at, ends_at = clock_text(ARGV[2]), text_of(now + lease_ms)
-local rest_of_lease = lease_rest(ends_at, token)
-local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
-local found = { -1, now, false }
-local last = #found
-local claimed = 0
-local chains = {}
-local soonest
-local named = {}
+local LEASE_MS, WORKER, LIMIT, SOURCES = 1, 2, 3, 4
 
-local function sources_of(text)
+local function decoded(text)
   if not DECODED[text] then
     if DECODED.count >= DECODED_MAX then
       DECODED = { count = 0 }
@@ -42,7 +30,21 @@ local function sources_of(text)
   return DECODED[text]
 end
 
-local sources = sources_of(ARGV[before + 5])
+local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
+local goes_on = is_turn -- the worker was busy until now
+local token, usual_words = ARGV[before + 1], decoded(ARGV[before + 2])
+local lease_ms, worker, limit = usual_words[LEASE_MS], usual_words[WORKER], usual_words[LIMIT]
+local sources = usual_words[SOURCES]
+local now = clock(ARGV[2])
+local started_at, ends_at = clock_text(ARGV[2]), text_of(now + lease_ms)
+local rest_of_lease = lease_rest(ends_at, token)
+local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
+local found = { -1, now, false, nil, nil, nil, nil, nil, nil, nil, nil } -- with room for one job, as is more often than not
+local last = 3
+local claimed = 0
+local chains = {}
+local soonest
+local named = {}
 
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
@@ -118,6 +120,10 @@ local function start(K, id, job, source, started, is_prioritized)
   end
 end
 
+local function is_served(job, names)
+  return not names or names[job[NAME]] or job[DEFERRED]
+end
+
 -- Takes jobs by `pop(count)`, which gives ids in their order, and `put_back(passed)`, which undoes it for some.
 local function take(K, names, source, room, started, is_prioritized, pop, put_back)
   local passed, count = {}, room
@@ -128,7 +134,7 @@ local function take(K, names, source, room, started, is_prioritized, pop, put_ba
     end
     for _, id in ipairs(ids) do
       local job = #started < room and redis.call('HMGET', K .. id, unpack(FIELDS))
-      if not job or (job[NAME] and names and not names[job[NAME]] and not job[DEFERRED]) then
+      if not job or (job[NAME] and not is_served(job, names)) then
         passed[#passed + 1] = id
       elseif job[NAME] then
         start(K, id, job, source, started, is_prioritized)
@@ -172,8 +178,25 @@ local function take_prioritized(K, names, source, room, started)
   end)
 end
 
+-- One job, in one step. A job that cannot be run is put back, and left to those who can pass over it.
+local function take_one(K, names, source, started)
+  local id = redis.call('RPOPLPUSH', K .. 'wait', K .. 'active')
+  local job = id and redis.call('HMGET', K .. id, unpack(FIELDS))
+  if job and job[NAME] and is_served(job, names) then
+    start(K, id, job, source, started, false)
+    started.is_listed = true
+  elseif id then
+    redis.call('RPUSH', K .. 'wait', (redis.call('LPOP', K .. 'active')))
+    take_waiting(K, names, source, 1, started)
+  end
+end
+
 local function take_in_order(K, names, source, room, started)
-  take_waiting(K, names, source, room, started)
+  if room == 1 then
+    take_one(K, names, source, started)
+  else
+    take_waiting(K, names, source, room, started)
+  end
   if #started < room then
     take_prioritized(K, names, source, room, started)
   end
@@ -192,7 +215,7 @@ local function take_in_turn(K, names, source, room, started)
     if not job[NAME] then
       return false
     end
-    return (not names or names[job[NAME]] or job[DEFERRED]) and job or nil
+    return is_served(job, names) and job or nil
   end)
   take_turns(K, taken)
   for _, job in ipairs(taken) do
@@ -245,20 +268,25 @@ local function serve(source, queue, names)
   local wanted = limit - claimed
   local is_resting = (wanted > 0 or of.per_key) and rest_ms(K, ours, now, is_frozen)
   local room = wanted > 0 and not is_resting and room_in(K, ours, of, wanted) or 0
-  local started = { count = 0 } -- those with a deferred failure are no starts to Node
+  local started = { nil, count = 0, is_listed = false } -- those with a deferred failure are no starts to Node
   if of.per_key and not is_resting then
     take_in_turn(K, names, source, room, started)
   elseif room > 0 then
     take_in_order(K, names, source, room, started)
   end
   if #started > 0 then
-    finishing[K], hints_of(K).active = nil, redis.call('LPUSH', K .. 'active', unpack(started))
+    local hints = hints_of(K)
+    hints.active = started.is_listed and hints.active + 1 or redis.call('LPUSH', K .. 'active', unpack(started))
+    finishing[K] = nil
     if of.rate then
       spend(K, ours, of.rate, now, is_frozen, #started, started.count)
     end
     know(queue)
-    -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain.
-    woken[K] = (#started == room and (of.per_key or is_to_wake(K))) or nil
+    -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain. A worker that
+    -- goes on has not come by a marker: whoever took one looks here, so there is nothing new to say of what others left.
+    if woken[K] or not goes_on or not is_usual(K) then
+      woken[K] = (#started == room and (of.per_key or is_to_wake(K))) or nil
+    end
   end
   if #started < wanted then
     if #started == 0 then

@@ -5,7 +5,7 @@
 -- First every job moves; then parents and followers hear of those that completed, then of those that failed; then those
 -- are released that wait for nothing; then dedup keys are free, and what was kept for it is added; then retention has its due.
 -- ARGV: prefix, now or '', then after `before` of them the settlements as MessagePack, see shared/outcome.
--- Answer: the positions whose lease is lost, or false. Where a Claim follows in the same call (`claims`),
+-- Answer: the positions whose lease is lost, or false. Where a Claim follows in the same call (`is_turn`),
 -- `tell_drained` is left to the caller.
 
 local STARTED, MADE, PARENT_KEY, DEID, DEFERRED, FOLLOWED_BY = 1, 2, 3, 4, 5, 6
@@ -27,8 +27,8 @@ local bounded = {}
 
 local function meet_queue(K, name)
   local queue = {
-    K = K, name = name, count = 0, length = 0, gone = {}, locks = {}, completed = {}, completions = 0,
-  } -- and for some `newest`, `is_new`, `since`, `is_finishing`, `failed`, `failures`
+    K = K, name = name, count = 0, length = 0, gone = { nil }, locks = { nil }, completed = { nil, nil }, completions = 0,
+  } -- with room for one job; and for some `newest`, `is_new`, `since`, `is_finishing`, `failed`, `failures`
   queues[K], in_order[#in_order + 1] = queue, queue
   return queue
 end
@@ -229,8 +229,8 @@ end
 
 local settlements = cmsgpack.unpack(ARGV[before + 1])
 local lost = {}
-local keys = {}
-local locks = {}
+local keys = { nil }
+local locks = { nil }
 local count = 0
 for _, settlement in ipairs(settlements) do
   local K = queue_key(settlement[QUEUE])
@@ -283,7 +283,7 @@ retain_all()
 for _, queue in ipairs(in_order) do
   look_around(queue.K, queue)
 end
-if not claims then
+if not is_turn then
   tell_drained()
 end
 trim_events()

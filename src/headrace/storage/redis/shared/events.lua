@@ -67,16 +67,21 @@ local function is_long_unseen(K)
   return true
 end
 
+local function trim(K, stream, bound)
+  if redis.call('XLEN', stream) > bound + SLACK then
+    redis.call('XTRIM', stream, 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
+  end
+end
+
 -- Once at the end of a command, so that a batch is trimmed once and not once a job. A reader trims to the bound.
 local function trim_events()
   for K, stream in pairs(told) do
     local bound = limits_of(K).events_max
     if not bound then
-      bound = EVENTS_MAX
-      redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', bound)
+      redis.call('HSET', K .. 'meta', 'opts.maxLenEvents', EVENTS_MAX)
     end
-    if is_long_unseen(K) and redis.call('XLEN', stream) > bound + SLACK then
-      redis.call('XTRIM', stream, 'MAXLEN', '~', is_read(K) and math.max(bound, UNNUMBERED_MAX) or bound)
+    if is_long_unseen(K) then
+      trim(K, stream, tonumber(bound) or EVENTS_MAX)
     end
     told[K] = nil
   end

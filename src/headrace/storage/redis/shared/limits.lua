@@ -20,9 +20,9 @@ local function limits_of(K)
     local meta = redis.call('HMGET', K .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'hrmax', 'hrkey',
       'opts.maxLenEvents')
     limits[K] = {
-      is_paused = meta[1], concurrency = tonumber(meta[2]), max_waiting = tonumber(meta[5]),
+      is_paused = meta[1], concurrency = meta[2] and tonumber(meta[2]), max_waiting = meta[5] and tonumber(meta[5]),
       rate = meta[3] and meta[4] and { most = tonumber(meta[3]), per_ms = tonumber(meta[4]) },
-      per_key = meta[6] and per_key_of(K, meta[6]), events_max = tonumber(meta[7]),
+      per_key = meta[6] and per_key_of(K, meta[6]), events_max = meta[7], -- a text
     }
   end
   return limits[K]
