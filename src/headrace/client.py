@@ -187,8 +187,8 @@ class Door:
 
     @property
     def turns_at_once(self) -> int:
-        """How many turns of a worker the store likes to have on their way."""
-        return getattr(self._client.store, "turns_at_once", 1)
+        """How many turns of a worker, each a Settle with the next Claim, the store likes to have on their way; 0: none."""
+        return getattr(self._client.store, "turns_at_once", 0)
 
     def lend(self, store: Storage) -> None:
         """In a child process: reach a store that lives in the worker's memory through this one."""

@@ -86,14 +86,15 @@ async def test_a_job_that_is_claimed_again_takes_the_place_of_its_older_run() ->
 
 
 @simulated
-async def test_a_lease_that_is_let_go_ends_at_once() -> None:
+async def test_the_lease_of_a_run_that_crashed_ends_at_once() -> None:
     store = await memory()
     leases = Leases(store, 600_000)
     run = await held(store)
     leases.add(run)
     leases.start()
     await asyncio.sleep(1)
-    leases.let_go(run)
+    run.why = "crashed"
+    leases.lose(run)
     await asyncio.sleep(1)
     assert len(leases) == 0
     assert await store.run(Recover()) == Recovered((JobRef("q", run.lease.id),))

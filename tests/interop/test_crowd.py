@@ -76,9 +76,8 @@ async def test_a_settle_makes_room_for_the_claim_that_comes_with_it(desk: Desk, 
     await desk.add(new(), new())
     (lease,) = await desk.claim(limit=1)
     before = scripts_called(keys)
-    settled, claimed = await asyncio.gather(
-        desk.store.run(Settle((lifecycle.settle(lease, Done(), 0.0),))),
-        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
+    settled, claimed = await desk.store.run(
+        Settle((lifecycle.settle(lease, Done(), 0.0),)), Claim((Source("q"),), 1, "next", 30_000, "w")
     )
     assert scripts_called(keys) - before == 1
     assert granted(settled).refusals == (None,)
@@ -95,9 +94,8 @@ async def test_a_queue_is_met_beside_a_settle_that_is_refused(desk: Desk, keys: 
     keys.delete(f"{prefix}:q:1:lock")
     keys.hset(f"{prefix}:q:2", mapping={"name": "task", "data": "{}", "opts": "{}", "timestamp": 1, "priority": 0})
     keys.lpush(f"{prefix}:q:wait", "2")
-    settled, claimed = await asyncio.gather(
-        desk.store.run(Settle((lifecycle.settle(lease, Done(), 0.0),))),
-        desk.store.run(Claim((Source("q"),), 1, "next", 30_000, "w")),
+    settled, claimed = await desk.store.run(
+        Settle((lifecycle.settle(lease, Done(), 0.0),)), Claim((Source("q"),), 1, "next", 30_000, "w")
     )
     assert granted(settled).refusals != (None,)
     assert ids(granted(claimed).leases) == ["2"]
@@ -163,14 +161,22 @@ async def test_what_is_complete_leaves_before_the_turn_ends() -> None:
     for _ in range(TOGETHER_MAX):
         sent.crowd.ask((("add", ("",)),))
     assert [len(errands) for errands, _ in sent.calls] == [1]
-    sent.crowd.ask((("settle", ("",)),))
-    assert len(sent.calls) == 1
-    sent.crowd.ask((("claim", ("",)),))
-    assert [errands for errands, _ in sent.calls[1:]] == [[("turn", ("", ""))]]
     sent.crowd.ask((("add", ("",)),))
-    assert (len(sent.calls), sent.crowd.is_gathering) == (2, True)
+    assert (len(sent.calls), sent.crowd.is_gathering) == (1, True)
     await asyncio.sleep(0)
-    assert (len(sent.calls), sent.crowd.is_gathering) == (3, False)
+    assert (len(sent.calls), sent.crowd.is_gathering) == (2, False)
+
+
+async def test_what_is_no_add_leaves_at_once_behind_the_adds_before_it() -> None:
+    sent = Sent()
+    sent.crowd.ask((("add", ("one",)),))
+    sent.crowd.ask((("turn", ("two",)),))
+    sent.crowd.ask((("claim", ("three",)),))
+    assert [list(errands) for errands, _ in sent.calls] == [
+        [("add", ("one",))], [("turn", ("two",))], [("claim", ("three",))],
+    ]  # fmt: skip
+    await asyncio.sleep(0)
+    assert len(sent.calls) == 3
 
 
 async def test_an_answer_of_another_size_is_none_for_all_who_asked() -> None:

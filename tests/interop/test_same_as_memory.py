@@ -66,15 +66,20 @@ def commands(draws: Draws) -> list[Command[Any]]:
     return sorted(several, key=looks_first)[: 1 + sum(not looks_first(each) for each in several)]
 
 
-def as_done(asked: list[Command[Any]]) -> list[int]:
-    """The places of commands in the order in which they are done: a Settle before the Claim that it follows."""
-    places, is_paired = list(range(len(asked))), False
-    for at, command in enumerate(asked):
-        before = asked[at - 1] if at and not is_paired else None
-        is_paired = {type(before), type(command)} == {Claim, Settle}
-        if is_paired and isinstance(command, Settle):
-            places[at - 1], places[at] = at, at - 1
-    return places
+def as_turns(asked: list[Command[Any]]) -> list[list[Command[Any]]]:
+    """The same as calls: a Claim goes with the Settle before it, as a worker's does."""
+    calls: list[list[Command[Any]]] = []
+    for command in asked:
+        if isinstance(command, Claim) and calls and len(calls[-1]) == 1 and isinstance(calls[-1][0], Settle):
+            calls[-1].append(command)
+        else:
+            calls.append([command])
+    return calls
+
+
+async def replies(store: RedisStore, call: list[Command[Any]]) -> tuple[Any, ...]:
+    reply = await store.run(*call)
+    return reply if len(call) > 1 else (reply,)
 
 
 async def compare(seed: int, valkey_url: str, prefix: str, clock: FrozenClock) -> None:
@@ -89,9 +94,9 @@ async def compare(seed: int, valkey_url: str, prefix: str, clock: FrozenClock) -
         for step in range(STEPS):
             asked = commands(draws)
             clock.advance(draws.draw.choice([1, 2, 6, 21]))
-            done = {place: await memory.run(asked[place]) for place in as_done(asked)}
-            expected = [done[place] for place in range(len(asked))]
-            assert await asyncio.gather(*map(redis.run, asked)) == expected, f"step {step}: {asked}"
+            expected = [await memory.run(command) for command in asked]
+            answered = await asyncio.gather(*(replies(redis, call) for call in as_turns(asked)))
+            assert [reply for each in answered for reply in each] == expected, f"step {step}: {asked}"
             for reply in expected:
                 draws.learn(reply)
             for seen in (

@@ -51,7 +51,7 @@ def test_functions_and_constants_are_made_once_and_the_rest_in_each_call() -> No
     assert "if next(woken) ~= nil then woken = emptied(woken) end" in begun
     assert "instant = nil" in begun
     assert "DEADLINES = ARGV[1]" in anew  # in capitals, but of a prefix
-    run = text.partition("function run_claim(ARGV, before, claims)\n")[2]
+    run = text.partition("function run_claim(ARGV, before, is_turn)\n")[2]
     for part in ("MORE = { 'atm'", "function serve("):
         assert text.count(part) == 1
         assert part not in begun + run
@@ -103,5 +103,5 @@ def test_what_a_library_uses_is_in_it(name: str) -> None:
 
 
 def test_a_function_of_what_is_run_by_another_looks_only_at_what_both_are_given() -> None:
-    run = re.compile(r"^function run_\w+\(ARGV, before, claims\)\n.*?^end$", re.MULTILINE | re.DOTALL)
+    run = re.compile(r"^function run_\w+\(ARGV, before, is_turn\)\n.*?^end$", re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"ARGV\[(\d+)\]", run.sub("", library("work").text))) <= {"1", "2"}

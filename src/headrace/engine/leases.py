@@ -1,5 +1,6 @@
 """The leases that this worker holds, and their renewal, well before they end, also while a handler blocks the loop."""
 
+import logging
 from typing import Final
 
 from headrace.core.commands import Hold, Renew, Renewed
@@ -9,6 +10,8 @@ from headrace.storage.protocol import Storage
 
 PAGE: Final = 1_000  # leases in one Renew
 RENEWALS: Final = 3  # in the time of one lease
+
+_log: Final = logging.getLogger("headrace")
 
 
 class Leases:
@@ -39,7 +42,17 @@ class Leases:
         if self._held.get(key) is run:
             del self._held[key]
 
-    def let_go(self, run: Run) -> None:
+    def lose(self, run: Run) -> None:
+        """Nothing is recorded of this run: its lease was lost, or its process."""
+        if run.why == "crashed":
+            self._let_end(run)
+        else:
+            _log.warning(
+                "%s/%s: the lease is lost; what became of this run is not recorded", run.lease.queue, run.lease.id
+            )
+            self.drop(run)
+
+    def _let_end(self, run: Run) -> None:
         """Let this lease end now: what the run came to is unknown, and the janitor gives the job back as stalled."""
         self.drop(run)
         self._let_go.append(Hold(run.lease.queue, run.lease.id, run.lease.token))

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from headrace.core.commands import Settle
 from headrace.core.errors import HeadraceError, LeaseLost, Refused
 from headrace.engine.run import Run
 
@@ -55,6 +56,11 @@ class Outbox:
         self._runs[:0] = runs
         self._single = len(self._runs)
         return None
+
+
+def settle_all(runs: list[Run]) -> Settle:
+    """The command that records what these came to."""
+    return Settle(tuple([run.settlement for run in runs if run.settlement is not None]))
 
 
 def tell_refused(run: Run, refusal: Refused) -> None:

@@ -1,10 +1,11 @@
 """The hot loop: outcomes that are ready go to the store, and with them the claim for the slots that are free.
 
 Jobs run as tasks of their own; when one ends it leaves its settlement in hand and wakes a *recorder* and the *claimer*.
-The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs. Both
-leave in the same turn, and a store takes them as one step if it can; but jobs that were claimed begin as soon as the
-claim is answered, while the disk is busy with the outcomes. Where a store says so (`turns_at_once`), several claimers
-share the slots: some jobs run while others are on their way. Nobody can cancel a loop that waits for fresh leases.
+The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs. Jobs that
+were claimed begin as soon as the claim is answered, while the disk is busy with the outcomes. Where a store takes both as
+one step (`turns_at_once`), a claimer takes outcomes along, and recorders have only what no claim leaves with. Several
+claimers share the slots there: some jobs run while others are on their way. Nobody can cancel a loop that waits for
+fresh leases.
 
 A slot is free when its handler has ended: nothing is claimed ahead of the slots. The outcomes in hand and on their way
 are bounded too, so that a store that is away stops the claims, and what cannot be recorded stays in hand.
@@ -13,18 +14,19 @@ are bounded too, so that a store that is away stops the claims, and what cannot 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from headrace.core import topics
-from headrace.core.commands import Claim, Settle, Settled, Settlement, Source
+from headrace.core.commands import Claim, Settled, Settlement, Source
 from headrace.core.commands.workers import WorkerState
+from headrace.core.errors import Refused
 from headrace.core.jobs import Failure, Lease
 from headrace.core.lifecycle import settle
 from headrace.core.outcomes import PutBack
 from headrace.engine.bell import Bell
 from headrace.engine.home import Home
 from headrace.engine.leases import Leases
-from headrace.engine.outbox import Outbox, tell_refused
+from headrace.engine.outbox import Outbox, settle_all, tell_refused
 from headrace.engine.pace import Pace
 from headrace.engine.run import Run
 from headrace.engine.runner import Runner
@@ -63,28 +65,25 @@ class Pump:
         """Outcomes recorded."""
         self._storage = storage
         self._home = home
-        self._turns = Turns(sources)
+        self._turns = Turns(sources, worker, lease_ms)
         self._leases = leases
         self._runner = runner
-        self._worker = worker
-        self._lease_ms = lease_ms
         self._on_failed = on_failed
-        turns = getattr(storage, "turns_at_once", 1)
-        self._claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(turns)]
-        self._recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
+        turns = getattr(storage, "turns_at_once", 0)
+        self._takes_along = turns > 0
+        claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(max(turns, 1))]
+        recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
+        self._claimers, self._loops = len(claimers), [*claimers, *recorders]
         self._free_slot, self._outcome = Bell(), Bell()
-        ready = [topics.ready(source.queue) for source in sources]
-        self._thirst = Thirst(storage, ready, poll_ms, self._free_slot.ring)
+        self._thirst = Thirst(storage, [topics.ready(each.queue) for each in sources], poll_ms, self._free_slot.ring)
         self.pace = Pace(self._free_slot.ring)
         """What bounds the starts of this worker, if it has a rate."""
         self._outbox = Outbox()
         self._busy = 0  # slots: jobs whose handler has not ended
         self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
         self._asked = 0  # slots for which jobs were asked, and no answer has come
-        self._claims = 0
         self._is_stale = True  # something was settled since the last claim left
-        self.is_paused = self._is_draining = False
-        self._is_handing_back = False
+        self.is_paused = self._is_draining = self._is_handing_back = False
         self._quiet = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
         self.resize(concurrency)
@@ -106,7 +105,7 @@ class Pump:
     def resize(self, concurrency: int) -> None:
         """Run so many jobs at once; of those beyond, none is stopped."""
         self._concurrency = concurrency
-        self._share = min(-(-concurrency // len(self._claimers)), CHUNK_MAX)
+        self._share = min(-(-concurrency // self._claimers), CHUNK_MAX)
         self._free_slot.ring()
 
     def start(self) -> None:
@@ -160,10 +159,6 @@ class Pump:
             self._thirst.quench()
 
     @property
-    def _loops(self) -> tuple[Ticker, ...]:
-        return (*self._claimers, *self._recorders)
-
-    @property
     def _is_empty(self) -> bool:
         """Whether nothing is in hand or on its way."""
         return not (self._held or self._asked)
@@ -174,6 +169,8 @@ class Pump:
             if (asked := self._ask()) > 0:
                 await self._claim(asked)
             else:
+                if self._outbox:
+                    self._outcome.ring()
                 await self._rest(self._free_slot)
         self._end()
 
@@ -203,29 +200,35 @@ class Pump:
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
+        finished = self._outbox.take(CHUNK_MAX) if self._takes_along else []
         self._is_stale = self._is_stale and self._held > 0
-        self._claims += 1
-        claim = Claim(self._turns.sources(), asked, f"{self._worker}:{self._claims}", self._lease_ms, self._worker)
+        claim = self._turns.claim(asked)
         self._asked += asked
         try:
-            claimed = granted(await self._storage.run(claim))
+            settled, claimed = await self._leave(finished, claim) if finished else (None, await self._storage.run(claim))
         finally:
             self._asked -= asked
-        self._turns.gave(claimed.leases)
-        self._begin(claimed.leases)
-        self._leases.catch_up(pokes)
-        if len(claimed.leases) < asked:
-            self._thirst.dry(claimed.wait_ms, news)
+        if not isinstance(claimed, Refused):
+            self._turns.gave(claimed.leases)
+            self._begin(claimed.leases)
+            self._leases.catch_up(pokes)
+            if len(claimed.leases) < asked:
+                self._thirst.dry(claimed.wait_ms, news)
+        if settled is not None:
+            self._record(finished, settled)
+        granted(claimed)
 
     async def _settle(self, finished: list[Run]) -> None:
+        self._record(finished, await self._leave(finished))
+
+    async def _leave(self, finished: list[Run], *claim: Claim) -> Any:
+        """What the store says to these outcomes, and to a claim with them."""
         self._is_stale = True
         try:
-            settlements = [run.settlement for run in finished if run.settlement is not None]
-            settled = granted(await self._storage.run(Settle(tuple(settlements))))
+            return await self._storage.run(settle_all(finished), *claim)
         except BaseException as error:
             self._keep(finished, error)
             raise
-        self._record(finished, settled)
 
     def _begin(self, leases: tuple[Lease, ...]) -> None:
         self._busy += len(leases)
@@ -246,28 +249,26 @@ class Pump:
         run.is_over = True
         self._busy -= 1
         if settlement is None:
-            if run.why == "crashed":
-                self._leases.let_go(run)
-            else:
-                _log.warning(
-                    "%s/%s: the lease is lost; what became of this run is not recorded", run.lease.queue, run.lease.id
-                )
-                self._leases.drop(run)
+            self._leases.lose(run)
             self._held -= 1
         else:
             run.settlement = settlement
             self._outbox.put(run)
-            self._outcome.ring()
+            if not self._takes_along:
+                self._outcome.ring()
         self._free_slot.ring()
 
-    def _record(self, finished: list[Run], settled: Settled) -> None:
+    def _record(self, finished: list[Run], settled: Settled | Refused) -> None:
+        if isinstance(settled, Refused):
+            self._keep(finished, settled)
+            raise settled
         self._held -= len(finished)
-        for at, run in enumerate(finished):
+        for run, refusal in zip(finished, settled.refusals, strict=True):
             self._leases.drop(run)
-            if (refusal := settled.refusals[at]) is not None:
+            if refusal is not None:
                 tell_refused(run, refusal)
-            elif (settlement := run.settlement) is not None and settlement.to == "failed":
-                self._on_failed(run.lease, settlement.failure)
+            elif run.settlement is not None and run.settlement.to == "failed":
+                self._on_failed(run.lease, run.settlement.failure)
         self.processed += settled.refusals.count(None)
         if self._is_empty or self._ask() > 0:
             self._free_slot.ring()

@@ -37,6 +37,10 @@ def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
     return (_pack(_settlements(command.settlements)),)
 
 
+def turn(commands: tuple[Settle, Claim], keys: Keys) -> tuple[Word, ...]:
+    return settle(commands[0], keys) + claim(commands[1], keys)
+
+
 def recover(command: Recover, _: Keys) -> tuple[Word, ...]:
     return (command.limit,)
 

@@ -1,8 +1,8 @@
-"""What is asked of a store in one turn of the loop goes to few scripts: a script costs more to begin than a small job.
+"""Adds that are asked of a store in one turn of the loop go to few scripts: one costs more to begin than a small job.
 
-Adds that were asked one after the other are one call, and so is a Settle with the Claim before or after it. Each stands
-or falls for itself there as it would alone, and all is done in the order in which it was asked, but that the Settle of
-such a pair comes first: what it frees the Claim may take. Whoever is cancelled while it waits leaves the others alone.
+Those that were asked one after the other are one call, in which each stands or falls for itself as it would alone. All
+is done in the order in which it was asked: what is no Add leaves at once, behind the Adds that were there before it.
+Whoever is cancelled while it waits leaves the others alone.
 """
 
 import asyncio
@@ -16,12 +16,9 @@ from headrace.storage.redis.packing import Word
 
 TOGETHER_MAX: Final = 25  # Adds in one call; while the server does these, we take in the next
 BYTES_MAX: Final = 65_536  # of one Add that goes with others; a large one would keep them waiting
-TURN: Final = "turn"
-PAIRS: Final = frozenset({("settle", "claim"), ("claim", "settle")})
 
 Errand: TypeAlias = tuple[str, tuple[Word, ...]]
-_Asked: TypeAlias = tuple[Sequence[Errand], str, "asyncio.Future[list[Any]]"]
-"""With the script, if it may go with others."""
+_Asked: TypeAlias = tuple[Sequence[Errand], "asyncio.Future[list[Any]]"]
 
 
 class Crowd:
@@ -43,13 +40,13 @@ class Crowd:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # a system call, before Python 3.12
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
-        asked, kind = self._asked, _kind(errands)
-        asked.append((errands, kind, answer))
-        count = len(asked)
-        if count == 2 and (asked[0][1], kind) in PAIRS:
-            self._leave([asked])  # there is nothing to wait for
-        elif count == TOGETHER_MAX:
-            self._leave(_groups(asked))
+        if not _is_social(errands):
+            self._leave()
+            self._send(errands, partial(_answer, [(errands, answer)]))
+            return answer
+        self._asked.append((errands, answer))
+        if len(self._asked) == TOGETHER_MAX:
+            self._leave()
         elif not self._is_leaving:
             self._is_leaving = True
             self._loop.call_soon(self._end_turn)
@@ -57,61 +54,36 @@ class Crowd:
 
     def _end_turn(self) -> None:
         self._is_leaving = False
-        if self._asked:
-            self._leave(_groups(self._asked))
+        self._leave()
 
-    def _leave(self, groups: list[list[_Asked]]) -> None:
-        self._asked = []
-        for group in groups:
-            self._send(group[0][0] if len(group) == 1 else [_joined(group)], partial(_answer, group))
+    def _leave(self) -> None:
+        if group := self._asked:
+            self._asked = []
+            self._send([_joined(group)], partial(_answer, group))
 
 
 def _answer(group: list[_Asked], replies: list[Any] | BaseException) -> None:
-    """Give each errand of a group its answer. A connection calls this as it reads: nothing may raise here."""
+    """Give each of a group its answer. A connection calls this as it reads: nothing may raise here."""
     parted = replies if isinstance(replies, BaseException) else _parted(group, replies)
-    if isinstance(parted, BaseException):
-        for _, _, answer in group:
-            if not answer.done():  # who was cancelled takes nobody along
-                answer.set_exception(parted)
-        return
-    for place, (_, _, answer) in enumerate(group):
-        if not answer.done():
+    for place, (_, answer) in enumerate(group):
+        if answer.done():  # who was cancelled takes nobody along
+            continue
+        if isinstance(parted, BaseException):
+            answer.set_exception(parted)
+        else:
             answer.set_result(parted[place])
 
 
-def _groups(asked: list[_Asked]) -> list[list[_Asked]]:
-    """What goes to one script each, in its order."""
-    groups: list[list[_Asked]] = []
-    before = ""
-    for each in asked:
-        kind = each[1]
-        is_one_more = kind == before == "add" and len(groups[-1]) < TOGETHER_MAX
-        if is_one_more or (before, kind) in PAIRS:
-            groups[-1].append(each)
-            before = kind if is_one_more else ""
-            continue
-        groups.append([each])
-        before = kind
-    return groups
-
-
-def _kind(errands: Sequence[Errand]) -> str:
-    """The script, if it may go with others."""
+def _is_social(errands: Sequence[Errand]) -> bool:
+    """Whether it may go with others."""
     if len(errands) > 1:
-        return ""
+        return False
     ((script, words),) = errands
-    if script == "add" and sum(len(word) for word in words if isinstance(word, str | bytes)) > BYTES_MAX:
-        return ""
-    return script
+    return script == "add" and sum(len(word) for word in words if isinstance(word, str | bytes)) <= BYTES_MAX
 
 
 def _joined(group: list[_Asked]) -> Errand:
-    calls = [errands[0] for errands, _, _ in group]
-    first, words = calls[0]
-    if first == "add":
-        return first, tuple([word for _, words in calls for word in words])
-    others = calls[1][1]
-    return TURN, words + others if first == "settle" else others + words  # the Settle first
+    return "add", tuple([word for ((_, words),), _ in group for word in words])
 
 
 def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavailable:
@@ -121,10 +93,6 @@ def _parted(group: list[_Asked], replies: list[Any]) -> list[list[Any]] | Unavai
     (reply,) = replies
     if isinstance(reply, ReplyError):
         return [[reply]] * len(group)
-    first = group[0][1]
-    if not isinstance(reply, list) or (first == "add" and len(reply) != len(group)) or not reply:
+    if not isinstance(reply, list) or len(reply) != len(group):
         return Unavailable(problem=f"an answer to {len(group)} commands that is none")
-    if first == "add":  # its script always answers to several
-        return [[[answer]] for answer in reply]
-    settled = reply.pop()
-    return [[reply], [settled]] if first == "claim" else [[settled], [reply]]
+    return [[[answer]] for answer in reply]  # the script always answers to several

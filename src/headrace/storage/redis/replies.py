@@ -64,6 +64,11 @@ def settled(command: Settle, reply: Any, _: Keys) -> Settled:
     return Settled(tuple(refusals))
 
 
+def turned(commands: tuple[Settle, Claim], reply: Any, keys: Keys) -> tuple[Settled, Claimed]:
+    lost = reply.pop()
+    return settled(commands[0], lost, keys), claimed(commands[1], reply, keys)
+
+
 def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
     given_back, expired, is_more = reply
     return Recovered(tuple(JobRef(*ref) for ref in given_back), tuple(JobRef(*ref) for ref in expired), is_more == 1)

@@ -13,7 +13,7 @@ from headrace.storage.redis.address import address_of
 from headrace.storage.redis.bell import Bell
 from headrace.storage.redis.blocking import Blocking
 from headrace.storage.redis.call import CHANGED, Call, Considered
-from headrace.storage.redis.calls import CALLS
+from headrace.storage.redis.calls import CALLS, TURN
 from headrace.storage.redis.crowd import Crowd, Errand
 from headrace.storage.redis.finder import Finder, tag_of
 from headrace.storage.redis.keys import Keys
@@ -29,7 +29,7 @@ NAME: Final = "headrace-commands"
 PREFIX: Final = "bull"  # as BullMQ's
 PREFIX_MAX: Final = 100  # bytes
 LOOKS_MAX: Final = 100  # times that jobs are looked at for one command, as others change them meanwhile
-HOT: Final = frozenset({Add, Settle, Claim})  # what waits for the end of the turn, as others may come
+HOT: Final = frozenset({Add, Settle, Claim})
 TRIES_MAX: Final = 4  # times that a command is sent which Redis did not begin: another server, and then its functions
 
 
@@ -42,7 +42,7 @@ class RedisStore:
     """
 
     turns_at_once = 2
-    """Of a worker: while the server does one, the jobs of the other run."""
+    """Of a worker, each a Settle with the next Claim: while the server does one, the jobs of the other run."""
 
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))
@@ -91,7 +91,11 @@ class RedisStore:
         await asyncio.sleep(0)  # lets the transports take leave of the loop
 
     def run(self, *commands: Command[Any]) -> Any:  # a coroutine; mypy and pyright disagree on what an async def gives
-        return self._alone(commands[0]) if len(commands) == 1 and type(commands[0]) in HOT else self._all(commands)
+        if len(commands) == 1 and type(commands[0]) in HOT:
+            return self._alone(CALLS[type(commands[0])], commands[0])
+        if len(commands) == 2 and type(commands[0]) is Settle and type(commands[1]) is Claim:
+            return self._alone(TURN, commands)
+        return self._all(commands)
 
     async def _all(self, commands: Sequence[Command[Any]]) -> Any:
         if self._line is None or self._bell is None:
@@ -118,17 +122,17 @@ class RedisStore:
             raise Unavailable(problem="it is not open")
         return await self._bell.wait(topics, timeout_ms)
 
-    async def _alone(self, command: Command[Any]) -> Any:
+    async def _alone(self, call: Call | Considered, command: Any) -> Any:
         """The reply to what nearly all of a store's work is, with nothing in the way."""
         line = self._line
         if line is None or self._bell is None:
             raise Unavailable(problem="it is not open")
-        if type(command) is Claim:
-            self._bell.note(command)
-        call = CALLS[type(command)]
+        if type(command) is Claim or call is TURN:
+            self._bell.note(command if call is not TURN else command[1])
         (reply,) = await self._crowd.ask(((call.script, call.arguments(command, self._keys)),))
         if isinstance(reply, ReplyError):
-            return _refusal(str(reply))
+            refusal = _refusal(str(reply))
+            return (refusal, refusal) if call is TURN else refusal
         if isinstance(call, Call) and call.sequel is not None and call.sequel(reply) is not None:
             await self._finish(line, [(call, reply)])
         return call.reply(command, reply, self._keys)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from headrace.core.commands import Add, Claim, Recover, Settle
-from headrace.storage.redis.arguments import ARGUMENTS
+from headrace.storage.redis.arguments import ARGUMENTS, turn
 from headrace.storage.redis.call import Call, Considered, Sequel
 from headrace.storage.redis.calls import (
     annotate,
@@ -21,8 +21,7 @@ from headrace.storage.redis.calls import (
     tree,
     workers,
 )
-from headrace.storage.redis.crowd import TURN
-from headrace.storage.redis.replies import READERS
+from headrace.storage.redis.replies import READERS, turned
 
 _RUNS: Final[dict[type, str]] = {Add: "add", Claim: "claim", Settle: "settle", Recover: "recover"}
 _SEQUELS: Final[dict[type, Sequel]] = {Claim: schedulers.advances}
@@ -44,4 +43,7 @@ CALLS: Final[dict[type, Call | Considered]] = {
     **schedules.CALLS,
 }
 
-SCRIPTS: Final = frozenset({call.script for call in CALLS.values()} | {schedulers.ADVANCE, TURN})
+TURN: Final = Call("turn", turn, turned, schedulers.advances)
+"""Of a Settle with the Claim behind it: one step of a worker."""
+
+SCRIPTS: Final = frozenset({call.script for call in (*CALLS.values(), TURN)} | {schedulers.ADVANCE})
