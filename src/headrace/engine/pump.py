@@ -1,11 +1,10 @@
 """The hot loop: outcomes that are ready go to the store, and with them the claim for the slots that are free.
 
 Jobs run as tasks of their own; when one ends it leaves its settlement in hand and wakes a *recorder* and the *claimer*.
-The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs. Jobs that
-were claimed begin as soon as the claim is answered, while the disk is busy with the outcomes. Where a store takes both as
-one step (`turns_at_once`), a claimer takes outcomes along, and recorders have only what no claim leaves with. Several
-claimers share the slots there: some jobs run while others are on their way. Nobody can cancel a loop that waits for
-fresh leases.
+The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs; these begin
+as soon as the claim is answered, while the disk is busy with the outcomes. Where a store takes both as one step
+(`turns_at_once`), a claimer takes outcomes along, and recorders have only what no claim leaves with. Several claimers
+share the slots there: some jobs run while others are on their way. Nobody can cancel a loop that waits for fresh leases.
 
 A slot is free when its handler has ended: nothing is claimed ahead of the slots. The outcomes in hand and on their way
 are bounded too, so that a store that is away stops the claims, and what cannot be recorded stays in hand.
@@ -194,8 +193,7 @@ class Pump:
         free = self._concurrency - self._busy
         if free <= self._asked or self._thirst.is_dry or self.is_paused or self._is_draining or self._outbox.is_careful:
             return 0
-        if (room := HELD_MAX * self._concurrency - self._held) < free:
-            free = room
+        free = min(free, HELD_MAX * self._concurrency - self._held)
         return min(self.pace.fit(free) - self._asked, self._share)
 
     async def _claim(self, asked: int) -> None:
@@ -205,7 +203,9 @@ class Pump:
         claim = self._turns.claim(asked)
         self._asked += asked
         try:
-            settled, claimed = await self._leave(finished, claim) if finished else (None, await self._storage.run(claim))
+            settled, claimed = (
+                await self._leave(finished, claim) if finished else (None, await self._storage.run(claim))
+            )
         finally:
             self._asked -= asked
         if not isinstance(claimed, Refused):
@@ -275,8 +275,7 @@ class Pump:
 
     def _keep(self, finished: list[Run], error: BaseException) -> None:
         """These outcomes were not recorded: they stay in hand."""
-        lost = self._outbox.keep(finished, error)
-        if lost is not None:
+        if (lost := self._outbox.keep(finished, error)) is not None:
             self._held -= 1
             self._leases.drop(lost)
 

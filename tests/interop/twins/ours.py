@@ -1,6 +1,5 @@
 """The other side: the same operations as Headrace does them. Jobs and their options are given in BullMQ's words."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -8,11 +7,12 @@ import headrace
 from headrace.core import lifecycle
 from headrace.core.backoff import Exponential, Fixed
 from headrace.core.codec import encode
-from headrace.core.commands import Annotate, Configure, Move, Remove
+from headrace.core.commands import Annotate, Claim, Claimed, Configure, Move, Remove, Settle, Source
 from headrace.core.errors import Refused
 from headrace.core.jobs import Dedup, Failure, JobRef, Keep, Lease, NewJob, Options, Parent, Policy
 from headrace.core.limits import Rate
 from headrace.core.outcomes import AwaitsChildren, Failed, Outcome, Postponed, PutBack
+from headrace.storage.protocol import granted
 from tests.conformance.desk import Desk, done
 from tests.interop.node import Node
 from tests.interop.twins.picture import PREFIX
@@ -108,7 +108,10 @@ class Ours:
         await self._node.flow(tree)
 
     async def fetch(self, queue: str, token: str) -> None:
-        for lease in await self._desk.claim(queue, limit=1, token=token, worker="node", lease_ms=LOCK_MS):
+        self._take(await self._desk.run(_next(queue, token)))
+
+    def _take(self, claimed: Claimed) -> None:
+        for lease in claimed.leases:
             self._leases[JobRef(lease.queue, lease.id)] = lease
 
     def _lease(self, queue: str, id: str) -> Lease:
@@ -131,8 +134,10 @@ class Ours:
         await self._checked(await self._desk.settle(done(lease, encode(result))))
 
     async def complete_on(self, queue: str, id: str, token: str, result: Any) -> None:
-        settled = self._desk.settle(done(self._lease(queue, id), encode(result)))
-        await self._checked((await asyncio.gather(settled, self.fetch(queue, token)))[0])
+        outcome = Settle((done(self._lease(queue, id), encode(result)),))
+        settled, claimed = await self._desk.store.run(outcome, _next(queue, token))
+        self._take(granted(claimed))
+        await self._checked(granted(settled).refusals)
 
     async def fail(self, queue: str, id: str, token: str, reason: str, is_final: bool) -> None:
         lease = self._lease(queue, id)
@@ -215,3 +220,7 @@ class Ours:
 
     async def unschedule(self, queue: str, id: str) -> None:
         await self._node.unschedule(queue, id)
+
+
+def _next(queue: str, token: str) -> Claim:
+    return Claim((Source(queue),), 1, token, LOCK_MS, "node")

@@ -127,8 +127,10 @@ class RedisStore:
         line = self._line
         if line is None or self._bell is None:
             raise Unavailable(problem="it is not open")
-        if type(command) is Claim or call is TURN:
-            self._bell.note(command if call is not TURN else command[1])
+        if call is TURN:
+            self._bell.note(command[1])
+        elif type(command) is Claim:
+            self._bell.note(command)
         (reply,) = await self._crowd.ask(((call.script, call.arguments(command, self._keys)),))
         if isinstance(reply, ReplyError):
             refusal = _refusal(str(reply))

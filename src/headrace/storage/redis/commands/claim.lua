@@ -1,4 +1,4 @@
--- uses: clock queues classes events wake lease rest place turns rate defer deadlines schedulers drained usual hints texts
+-- uses: clock queues classes events wake lease rest promote place turns rate defer deadlines schedulers drained usual hints texts
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
@@ -12,7 +12,6 @@ local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa',
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
 local NAME, DATA, OPTIONS, PRIORITY, ADDED, STARTED, DEFERRED, PARENT, READY = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local REPEAT = 114 -- the byte of 'r'
-local PROMOTED_MAX = 1000 -- due jobs promoted from one queue
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
 local DECODED_MAX = 1000
@@ -49,25 +48,6 @@ local named = {}
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
   soonest = soonest and math.min(soonest, ms) or ms
-end
-
-local function promote(K)
-  if is_usual(K) then
-    return
-  end
-  local due = redis.call('ZRANGEBYSCORE', K .. 'delayed', 0, (now + 1) * 4096 - 1, 'LIMIT', 0, PROMOTED_MAX)
-  if #due == 0 then
-    return
-  end
-  redis.call('ZREM', K .. 'delayed', unpack(due))
-  for _, id in ipairs(due) do
-    local priority = redis.call('HGET', K .. id, 'priority')
-    if priority then
-      redis.call('HSET', K .. id, 'delay', 0)
-      push_back(K, id, tonumber(priority), now)
-      emit_ready(K, id, tonumber(priority), 'delayed')
-    end
-  end
 end
 
 -- How many of the jobs wanted may be taken from a queue that does not rest.
@@ -299,7 +279,7 @@ end
 for _, entry in ipairs(sources) do
   if not named[entry[1]] then
     named[entry[1]] = true
-    promote(queue_key(entry[1]))
+    promote(queue_key(entry[1]), now)
   end
 end
 for source, entry in ipairs(sources) do
