@@ -187,7 +187,7 @@ class Door:
 
     @property
     def turns_at_once(self) -> int:
-        """How many turns of a worker, each a Settle with the next Claim, the store likes to have on their way; 0: none."""
+        """How many turns of a worker, a Settle with the next Claim, the store likes to have on their way; 0 if none."""
         return getattr(self._client.store, "turns_at_once", 0)
 
     def lend(self, store: Storage) -> None:
