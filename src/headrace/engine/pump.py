@@ -1,7 +1,7 @@
 """The hot loop: outcomes that are ready go to the store, and with them the claim for the slots that are free.
 
 Jobs run as tasks of their own; when one ends it leaves its settlement in hand and wakes a *recorder* and the *claimer*.
-The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs, and these
+The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs, which
 begin as soon as the claim is answered, while the disk is busy with the outcomes. Where a store takes both as one step
 (`turns_at_once`), a claimer takes outcomes along, and recorders have only what no claim leaves with. Several claimers
 share the slots there: some jobs run while others are on their way. Nobody can cancel a loop that waits for fresh leases.
