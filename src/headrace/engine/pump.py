@@ -4,7 +4,7 @@ Jobs run as tasks of their own; when one ends it leaves its settlement in hand a
 The recorder takes everything that ended in the same turn of the event loop, the claimer asks for as many jobs, which
 begin as soon as the claim is answered, while the disk is busy with the outcomes. Where a store takes both as one step
 (`turns_at_once`), a claimer takes outcomes along, and recorders have only what no claim leaves with. Several claimers
-share the slots there: some jobs run while others are on their way. Nobody can cancel a loop that waits for fresh leases.
+share the slots there: some jobs run while others are under way. Nobody can cancel a loop that waits for fresh leases.
 
 A slot is free when its handler has ended: nothing is claimed ahead of the slots. The outcomes in hand and on their way
 are bounded too, so that a store that is away stops the claims, and what cannot be recorded stays in hand.
