@@ -13,7 +13,7 @@ from headrace.storage.redis.failures import deferred_of
 from headrace.storage.redis.keys import Keys
 from headrace.storage.redis.options import options_of
 
-ROW: Final = 7  # values of a job that was claimed
+ROW: Final = 6  # values of a job that was claimed
 
 Reader: TypeAlias = Callable[[Any, Any, Keys], Any]
 
@@ -50,7 +50,8 @@ def added(command: Add, reply: Any, _: Keys) -> Added | Refused:
 
 def claimed(command: Claim, reply: Any, keys: Keys) -> Claimed:
     values = iter(reply)
-    wait_ms, now, _ = islice(values, 3)
+    now, more = islice(values, 2)
+    wait_ms = more[0] if more else -1
     queues, token = [source.queue for source in command.sources], command.token
     rows = zip(*[values] * ROW, strict=True)
     return Claimed(tuple([_lease(row, queues, token, now, keys) for row in rows]), None if wait_ms < 0 else wait_ms)
@@ -75,12 +76,12 @@ def recovered(_: Recover, reply: Any, __: Keys) -> Recovered:
 
 
 def _lease(row: tuple[Any, ...], queues: list[str], token: str, now: int, keys: Keys) -> Lease:
-    job_id, name, data, opts, priority, added_at, rest = row
+    job_id, name, data, opts, added_at, rest = row
     if not rest:
         rest = _FIRST
     elif len(rest) == len(_STARTED):
         rest += _FRESH
-    started, deferred, parent, ready_at, source, made, stalls, since, asked, last_start = rest
+    started, deferred, parent, ready_at, source, priority, made, stalls, since, asked, last_start = rest
     # Started since it became ready, as far as we know: Node made it ready again.
     stood_since = int(ready_at or added_at or now)
     if last_start and int(last_start) > stood_since:
@@ -103,7 +104,7 @@ def _lease(row: tuple[Any, ...], queues: list[str], token: str, now: int, keys: 
     )
 
 
-_STARTED: Final = (1, None, None, None, 1)
+_STARTED: Final = (1, None, None, None, 1, None)
 _FRESH: Final = (None,) * 5
 _FIRST: Final = _STARTED + _FRESH
 

@@ -48,8 +48,8 @@ _texts: Final = msgspec.json.Decoder(dict[str, Raw])
 
 def advances(reply: Any) -> tuple[str, tuple[Word, ...]] | None:
     """What is still to be done for the schedulers of jobs that a claim handed out."""
-    now, chains = reply[1], reply[2]
-    if not chains:
+    now, more = reply[0], reply[1]
+    if not more or not (chains := more[1]):
         return None
     steps = [step for found in chains if (step := _step(found, now)) is not None]
     return (ADVANCE, (pack(steps),)) if steps else None

@@ -4,9 +4,10 @@
 --
 -- ARGV: prefix, now or '', then after `before` of them the token, and what the worker says each time, as MessagePack: [lease
 -- in ms, worker, limit, sources], of each of these [queue, names or nil], names being a map of each name to true. `is_turn` if a Settle came before it in the same call.
--- Answer, in one table as each costs Redis some: {ms until asking again makes sense or -1, now, chains of BullMQ's job
--- schedulers or false; and of each job its id, name, data, opts, priority, timestamp, and false or, if there is more to say than that it
--- is a first start of the first source, {starts with this one, defa, parentKey, hrs, number of the source [, MORE]}}.
+-- Answer, in one table as each costs Redis some: now; false or, if there is more to say, {ms until asking again makes sense or
+-- -1, chains of BullMQ's job schedulers or false}; and of each job its id, name, data, opts, timestamp, and false or, if
+-- there is more to say than that it is a first start of the first source, {starts with this one, defa, parentKey, hrs, number
+-- of the source, priority [, MORE]}.
 
 local FIELDS = { 'name', 'data', 'opts', 'priority', 'timestamp', 'ats', 'defa', 'parentKey', 'hrs' }
 local MORE = { 'atm', 'stc', 'hrd', 'hrc', 'processedOn' } -- of a job that was started before, or is to fail
@@ -38,8 +39,8 @@ local now = clock(ARGV[2])
 local started_at, ends_at = clock_text(ARGV[2]), text_of(now + lease_ms)
 local rest_of_lease = lease_rest(ends_at, token)
 local first_lease = '1' .. rest_of_lease -- of a job that was never started, as most
-local found = { -1, now, false, nil, nil, nil, nil, nil, nil, nil, nil } -- with room for one job, as is more often than not
-local last = 3
+local found = { now, false, nil, nil, nil, nil, nil, nil, nil } -- with room for one job and what Settle says
+local last = 2
 local claimed = 0
 local chains = {}
 local soonest
@@ -72,8 +73,8 @@ local function start(K, id, job, source, started, is_prioritized)
     end
   end
   local rest = false
-  if source > 1 or started_before or job[DEFERRED] or job[PARENT] or job[READY] then
-    rest = { tonumber(number), job[DEFERRED], job[PARENT], job[READY], source }
+  if source > 1 or started_before or job[DEFERRED] or job[PARENT] or job[READY] or job[PRIORITY] ~= '0' then
+    rest = { tonumber(number), job[DEFERRED], job[PARENT], job[READY], source, job[PRIORITY] }
   end
   if started_before or job[DEFERRED] then
     for _, value in ipairs(redis.call('HMGET', key, unpack(MORE))) do
@@ -92,8 +93,8 @@ local function start(K, id, job, source, started, is_prioritized)
     tell(K, 'event', 'active', 'jobId', id, 'prev', 'waiting')
   end
   found[last + 1], found[last + 2], found[last + 3], found[last + 4] = id, job[NAME], job[DATA], job[OPTIONS]
-  found[last + 5], found[last + 6], found[last + 7] = job[PRIORITY], job[ADDED], rest
-  last, claimed = last + 7, claimed + 1
+  found[last + 5], found[last + 6] = job[ADDED], rest
+  last, claimed = last + 6, claimed + 1
   started[#started + 1] = id
   if not job[DEFERRED] then
     started.count = started.count + 1
@@ -292,6 +293,8 @@ for K in pairs(gathered) do
 end
 trim_events()
 wake()
-found[1] = claimed < limit and soonest or -1
-found[3] = #chains > 0 and chains
+soonest = claimed < limit and soonest or nil
+if soonest or #chains > 0 then
+  found[2] = { soonest or -1, #chains > 0 and chains }
+end
 return found
