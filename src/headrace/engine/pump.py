@@ -73,7 +73,7 @@ class Pump:
         claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(max(turns, 1))]
         recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
         self._claimers, self._loops = len(claimers), [*claimers, *recorders]
-        self._free_slot, self._outcome = Bell(), Bell()
+        self._free_slot, self._outcome = Bell(lingers=self._takes_along), Bell()
         self._thirst = Thirst(storage, [topics.ready(each.queue) for each in sources], poll_ms, self._free_slot.ring)
         self.pace = Pace(self._free_slot.ring)
         """What bounds the starts of this worker, if it has a rate."""
