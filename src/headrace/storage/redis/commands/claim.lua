@@ -44,7 +44,6 @@ local last = 2
 local claimed = 0
 local chains = {}
 local soonest
-local named = {}
 
 local function ask_again_in(ms)
   ms = math.max(0, math.ceil(ms))
@@ -277,14 +276,11 @@ local function serve(source, queue, names)
   end
 end
 
-for _, entry in ipairs(sources) do
-  if not named[entry[1]] then
-    named[entry[1]] = true
-    promote(queue_key(entry[1]), now)
-  end
+for n = 1, #sources do
+  promote(queue_key(sources[n][1]), now)
 end
-for source, entry in ipairs(sources) do
-  serve(source, entry[1], entry[2])
+for n = 1, #sources do
+  serve(n, sources[n][1], sources[n][2])
 end
 for K in pairs(gathered) do
   if not woken[K] then

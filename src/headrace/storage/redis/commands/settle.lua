@@ -17,7 +17,7 @@ local prefix = ARGV[1]
 local is_frozen = ARGV[2] ~= ''
 local now = clock(ARGV[2])
 local finished_at = clock_text(ARGV[2])
-local queues = {} -- queue key -> what is written once a queue
+local queues = {} -- by name, what is written once a queue
 local in_order = {} -- the same, as they came
 local completed = {} -- jobs for which others wait
 local failed = {}
@@ -25,11 +25,11 @@ local awaiting = {}
 local keyed = {}
 local bounded = {}
 
-local function meet_queue(K, name)
+local function meet_queue(name)
   local queue = {
-    K = K, name = name, count = 0, length = 0, gone = { nil }, locks = { nil }, completed = { nil, nil }, completions = 0,
+    K = queue_key(name), name = name, count = 0, length = 0, gone = { nil }, locks = { nil }, completed = { nil, nil }, completions = 0,
   } -- with room for one job; and for some `newest`, `is_new`, `since`, `is_finishing`, `failed`, `failures`
-  queues[K], in_order[#in_order + 1] = queue, queue
+  queues[name], in_order[#in_order + 1] = queue, queue
   return queue
 end
 
@@ -232,24 +232,25 @@ local lost = {}
 local keys = { nil }
 local locks = { nil }
 local count = 0
-for _, settlement in ipairs(settlements) do
-  local K = queue_key(settlement[QUEUE])
-  local queue = queues[K] or meet_queue(K, settlement[QUEUE])
+for n = 1, #settlements do
+  local settlement = settlements[n]
+  local queue = queues[settlement[QUEUE]] or meet_queue(settlement[QUEUE])
   queue.count = queue.count + (#settlement - MORE) / 3
   for i = FIRST_JOB, #settlement, 3 do
-    local key = K .. settlement[i]
+    local key = queue.K .. settlement[i]
     count = count + 1
     keys[count], locks[count] = key, key .. ':lock'
   end
 end
-for _, queue in ipairs(in_order) do
-  look_at_active(queue)
+for n = 1, #in_order do
+  look_at_active(in_order[n])
 end
-local held_by = #locks > 0 and redis.call('MGET', unpack(locks)) or {}
+local held_by = count > 0 and redis.call('MGET', unpack(locks)) or {}
 count = 0
-for _, settlement in ipairs(settlements) do
-  local K, token = queue_key(settlement[QUEUE]), settlement[TOKEN]
-  local queue = queues[K]
+for n = 1, #settlements do
+  local settlement = settlements[n]
+  local queue, token = queues[settlement[QUEUE]], settlement[TOKEN]
+  local K = queue.K
   for i = FIRST_JOB, #settlement, 3 do
     local id = settlement[i]
     count = count + 1
@@ -260,8 +261,8 @@ for _, settlement in ipairs(settlements) do
     end
   end
 end
-for _, queue in ipairs(in_order) do
-  write_together(queue.K, queue)
+for n = 1, #in_order do
+  write_together(in_order[n].K, in_order[n])
 end
 write_tallies(now)
 if #completed > 0 then
@@ -273,15 +274,17 @@ if #failed > 0 then
     call_off(free, now)
   end
 end
-for _, parent in ipairs(awaiting) do
-  release_if_free(parent, now, parent.is_forced, parent.asked)
+for n = 1, #awaiting do
+  release_if_free(awaiting[n], now, awaiting[n].is_forced, awaiting[n].asked)
 end
-for _, job in ipairs(keyed) do
-  end_key(job[1], job[2], job[3], job[4], now)
+for n = 1, #keyed do
+  end_key(keyed[n][1], keyed[n][2], keyed[n][3], keyed[n][4], now)
 end
-retain_all()
-for _, queue in ipairs(in_order) do
-  look_around(queue.K, queue)
+if #bounded > 0 then
+  retain_all()
+end
+for n = 1, #in_order do
+  look_around(in_order[n].K, in_order[n])
 end
 if not is_turn then
   tell_drained()
