@@ -73,7 +73,7 @@ class Pump:
         claimers = [Ticker(f"pump-claim-{number}", self._claim_on) for number in range(max(turns, 1))]
         recorders = [Ticker(f"pump-record-{number}", self._record_on) for number in range(RECORDERS)]
         self._claimers, self._loops = len(claimers), [*claimers, *recorders]
-        self._free_slot, self._outcome = Bell(lingers=self._takes_along), Bell()
+        self._free_slot, self._outcome = Bell(lingers=turns > 0), Bell()
         self._thirst = Thirst(storage, [topics.ready(each.queue) for each in sources], poll_ms, self._free_slot.ring)
         self.pace = Pace(self._free_slot.ring)
         """What bounds the starts of this worker, if it has a rate."""
@@ -179,7 +179,7 @@ class Pump:
             if finished := self._outbox.take(CHUNK_MAX):
                 if self._outbox:
                     self._outcome.ring()
-                await self._settle(finished)
+                self._record(finished, await self._leave(finished))
             else:
                 await self._rest(self._outcome)
         self._end()
@@ -203,11 +203,10 @@ class Pump:
         claim = self._turns.claim(asked)
         self._asked += asked
         try:
-            settled, claimed = (
-                await self._leave(finished, claim) if finished else (None, await self._storage.run(claim))
-            )
+            reply: Any = await (self._leave(finished, claim) if finished else self._storage.run(claim))
         finally:
             self._asked -= asked
+        settled, claimed = reply if finished else (None, reply)
         if not isinstance(claimed, Refused):
             self._turns.gave(claimed.leases)
             self._begin(claimed.leases)
@@ -217,9 +216,6 @@ class Pump:
         if settled is not None:
             self._record(finished, settled)
         granted(claimed)
-
-    async def _settle(self, finished: list[Run]) -> None:
-        self._record(finished, await self._leave(finished))
 
     async def _leave(self, finished: list[Run], *claim: Claim) -> Any:
         """What the store says to these outcomes, and to a claim with them."""
@@ -281,8 +277,7 @@ class Pump:
 
     def _abandon(self) -> None:
         for run in self._leases.runs():
-            if not run.is_over:
-                self._finish(run, settle(run.lease, PutBack(), 0.0))
+            self._finish(run, settle(run.lease, PutBack(), 0.0))
 
     def _give_up(self) -> None:
         if not self._is_empty:
