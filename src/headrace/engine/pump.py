@@ -274,6 +274,7 @@ class Pump:
         if (lost := self._outbox.keep(finished, error)) is not None:
             self._held -= 1
             self._leases.drop(lost)
+            self._free_slot.ring()  # claims were held up
 
     def _abandon(self) -> None:
         for run in self._leases.runs():
