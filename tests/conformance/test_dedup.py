@@ -297,6 +297,45 @@ async def test_the_newest_of_one_add_replaces_those_before(desk: Desk) -> None:
     assert await desk.ids("delayed") == ["i2"]
 
 
+@pytest.mark.parametrize("how", ["replaces", "reschedules"])
+@pytest.mark.parametrize("is_at_once", [False, True])
+async def test_a_job_that_a_replacement_lets_go_on_is_delayed_for_those_behind_it_in_the_add(
+    desk: Desk, clock: FrozenClock, how: str, is_at_once: bool
+) -> None:
+    waiting = keyed(key="waiting", id="waiting", delay_ms=50, queue="f", has_children=True)
+    below = keyed(delay_ms=100, parent=child("waiting", of_queue="f").parent)
+    duplicates = keyed(replaces=True), keyed(key="waiting", id="newest", delay_ms=70, queue="f", **{how: True})
+    if is_at_once:
+        await add(desk, waiting, below, *duplicates)
+    else:
+        await add(desk, waiting, below)
+        await add(desk, *duplicates)
+    (delayed,) = await desk.found("f", "delayed")
+    assert delayed.due_at == clock.now + 70
+    last = {
+        "replaces": [("waiting", "removed", "delayed"), ("newest", "delayed", None)],
+        "reschedules": [("waiting", "delayed", "delayed")],
+    }
+    assert [(key, change.state, change.was) for key, change in await desk.events("f")] == [
+        ("waiting", "waiting-children", None),
+        ("waiting", "delayed", "waiting-children"),
+        ("waiting", "deduplicated", None),
+        *last[how],
+    ]
+
+
+@pytest.mark.parametrize("again", [new(id="rescue", queue="f"), keyed(key="rescue", queue="f")], ids=["id", "key"])
+async def test_a_job_that_goes_with_one_that_is_replaced_is_gone_for_those_behind_it_in_the_add(
+    desk: Desk, again: NewJob
+) -> None:
+    follows = (Follow("q", "first", "on_failure"),)
+    await add(desk, keyed(id="first", delay_ms=100))
+    await add(desk, keyed(key="rescue", id="rescue", queue="f", has_children=True, follows=follows))
+    added = await add(desk, keyed(replaces=True), again)
+    assert (added.existing, added.duplicates) == ((), ())
+    assert await desk.counts("f") == {"waiting": 1}
+
+
 async def test_a_duplicate_that_reschedules_lets_the_delay_begin_anew(desk: Desk, clock: FrozenClock) -> None:
     await add(desk, keyed(delay_ms=100, data="1"))
     clock.advance(60)

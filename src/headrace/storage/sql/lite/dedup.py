@@ -24,13 +24,17 @@ _new_job: Final = msgspec.json.Decoder(NewJob)
 
 @dataclass(slots=True)
 class Taken:
-    """A key that is taken: by which job, in which state that is (None: it is gone), and how long it lasts."""
+    """A key that is taken: by which job, in which state that is (None: it is gone), and how long it lasts.
+
+    `is_awaited` if that job has a parent or followers, which go on, or go as well, when it is removed.
+    """
 
     owner: int
     ref: JobRef
     expires_at: int | None
     is_forever: bool
     state: State | None
+    is_awaited: bool
 
     @property
     def is_until_finished(self) -> bool:
@@ -86,7 +90,9 @@ class Keys:
         expires_at, is_forever = _lasting(self._ledger, dedup)
         if before is not None:
             expires_at, is_forever = before.expires_at, before.is_forever
-        self._taken[job.queue, dedup.key] = Taken(key, ref, expires_at, is_forever, first_state(job))
+        self._taken[job.queue, dedup.key] = Taken(
+            key, ref, expires_at, is_forever, first_state(job), job.parent is not None
+        )
         return [(self._ledger.made_head(job.queue).id, dedup.key, key, job.id, expires_at, is_forever)]
 
     def _change(self, sql: str, step: dict[str, Any]) -> None:

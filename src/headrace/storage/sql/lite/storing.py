@@ -146,6 +146,8 @@ def store(ledger: Ledger, jobs: Sequence[NewJob]) -> tuple[Added, Entered]:
             if does == "replaces":
                 replaced.append((at, owner))
                 known.pop(owner, None)
+                if before.is_awaited:  # its end has moved others, or taken them along
+                    known, keys = taken(ledger, jobs), Keys(ledger, jobs)
                 owner = None
             elif does == "kept":
                 kept.append(at)

@@ -1,7 +1,8 @@
 -- Dedup keys: who has them, and until when.
 
--- step: taken: [queue, name …] that are taken, with the state of the job that has each
-select d.queue, d.name, d.owner, d.id, d.expires_at, d.is_forever, r.state
+-- step: taken: [queue, name …] that are taken, with the state of the job that has each, and whether others await its end
+select d.queue, d.name, d.owner, d.id, d.expires_at, d.is_forever, r.state,
+       r.parent is not null or exists (select 1 from edges e where e.child = d.owner and e.bond is not null)
 from json_each(:pairs) p
 join dedups d on d.queue = p.value ->> 0 and d.name = p.value ->> 1
 left join records r on r.key = d.owner
