@@ -55,6 +55,23 @@ async def test_outcomes_are_recorded_though_nothing_is_claimed_any_more() -> Non
 
 
 @simulated
+async def test_a_claim_after_news_goes_alone() -> None:
+    store = await turned()
+    await add(store, *["noop"] * 100)
+    worker = Worker(store, registry(noop), concurrency=2)
+
+    async def hear(commands: tuple[Any, ...]) -> None:
+        if len(store.turns) in (10, 20):
+            worker._pump._thirst.news += 1  # as if somebody had told that a queue has something
+
+    store.before = hear
+    await worker.run_until_idle()
+    assert worker.processed == 100
+    claims = [call for call in store.turns[10:] if isinstance(call[-1], Claim)]
+    assert [len(call) for call in claims[:16]].count(1) == 2
+
+
+@simulated
 async def test_outcomes_of_a_turn_that_came_to_nothing_stay_in_hand() -> None:
     store, faults = await turned(), 5
 

@@ -9,7 +9,7 @@ import pytest
 from headrace.core import lifecycle
 from headrace.core.commands import Add, Added, Claim, Configure, Count, Get, Settle, Source
 from headrace.core.errors import NoSuchParent, QueueFull, Unavailable
-from headrace.core.outcomes import Done
+from headrace.core.outcomes import Done, PutBack
 from headrace.storage.protocol import granted
 from headrace.storage.redis.crowd import BYTES_MAX, TOGETHER_MAX, Crowd, Errand
 from headrace.storage.redis.link import Told
@@ -84,6 +84,23 @@ async def test_a_settle_makes_room_for_the_claim_that_comes_with_it(desk: Desk, 
     assert ids(granted(claimed).leases) == ["2"]
     record = await desk.record(ref("1"))
     assert record.state == "completed"
+
+
+async def test_who_was_woken_wakes_the_next_and_who_goes_on_only_for_what_is_new(
+    desk: Desk, keys: Any, prefix: str
+) -> None:
+    marker = f"{prefix}:q:marker"
+    await desk.add(*[new()] * 4)
+    keys.delete(marker)  # as who waits takes it away
+    (lease,) = await desk.claim(limit=1)
+    assert keys.delete(marker) == 1
+    done = Settle((lifecycle.settle(lease, Done(), 0.0),))
+    _, claimed = await desk.store.run(done, Claim((Source("q"),), 1, "next", 30_000, "w"))
+    (lease,) = granted(claimed).leases
+    assert keys.exists(marker) == 0
+    back = Settle((lifecycle.settle(lease, PutBack(), 0.0),))
+    await desk.store.run(back, Claim((Source("q"),), 1, "last", 30_000, "w"))
+    assert keys.exists(marker) == 1
 
 
 async def test_a_queue_is_met_beside_a_settle_that_is_refused(desk: Desk, keys: Any, prefix: str) -> None:

@@ -81,6 +81,7 @@ class Pump:
         self._busy = 0  # slots: jobs whose handler has not ended
         self._held = 0  # jobs whose outcome is not recorded: those, and what is in hand or on its way
         self._asked = 0  # slots for which jobs were asked, and no answer has come
+        self._heard = 0  # news at the last claim
         self._is_stale = True  # something was settled since the last claim left
         self.is_paused = self._is_draining = self._is_handing_back = False
         self._quiet = asyncio.Event()
@@ -198,7 +199,9 @@ class Pump:
 
     async def _claim(self, asked: int) -> None:
         news, pokes = self._thirst.news, self._leases.pokes
-        finished = self._outbox.take(CHUNK_MAX) if self._takes_along else []
+        # A claim after news goes alone: by that a store knows that others may have to be told, who sleep yet.
+        is_news, self._heard = news != self._heard, news
+        finished = self._outbox.take(CHUNK_MAX) if self._takes_along and not is_news else []
         self._is_stale = self._is_stale and self._held > 0
         claim = self._turns.claim(asked)
         self._asked += asked

@@ -3,7 +3,8 @@
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
 -- ARGV: prefix, now or '', then after `before` of them the token, and what the worker says each time, as MessagePack: [lease
--- in ms, worker, limit, sources], of each of these [queue, names or nil], names being a map of each name to true. `is_turn` if a Settle came before it in the same call.
+-- in ms, worker, limit, sources], of each of these [queue, names or nil], names being a map of each name to true.
+-- `is_turn` if a Settle came before it in the same call, which no worker asks for that was just woken.
 -- Answer, in one table as each costs Redis some: now; false or, if there is more to say, {ms until asking again makes sense or
 -- -1, chains of BullMQ's job schedulers or false}; and of each job its id, name, data, opts, timestamp, and false or, if
 -- there is more to say than that it is a first start of the first source, {starts with this one, defa, parentKey, hrs, number
@@ -31,7 +32,7 @@ local function decoded(text)
 end
 
 local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
-local goes_on = is_turn -- the worker was busy until now
+local goes_on = is_turn
 local token, usual_words = ARGV[before + 1], decoded(ARGV[before + 2])
 local lease_ms, worker, limit = usual_words[LEASE_MS], usual_words[WORKER], usual_words[LIMIT]
 local sources = usual_words[SOURCES]
@@ -263,7 +264,7 @@ local function serve(source, queue, names)
     end
     know(queue)
     -- The next idle worker may find more; when all that is left was passed over, it would only wake in vain. A worker that
-    -- goes on has not come by a marker: whoever took one looks here, so there is nothing new to say of what others left.
+    -- goes on has taken no marker away, so that all are awake who should be, unless something became ready just now.
     if woken[K] or not goes_on or not is_usual(K) then
       woken[K] = (#started == room and (of.per_key or is_to_wake(K))) or nil
     end
