@@ -15,6 +15,7 @@ from tests.faults.ground import Ground
 from tests.faults.site import Site, site
 from tests.faults.test_kill_storm import check, some_jobs, until_done
 
+AHEAD_MAX = 5_000  # jobs; beyond, adding waits for the workers
 PAGE = 60  # more at a time than the workers do between two pages, so that a kill finds them at work
 
 
@@ -32,7 +33,8 @@ class Adder:
             jobs = some_jobs(self._dice, PAGE, number)
             number += len(jobs)
             try:
-                self.refs += await self._here.add_jobs(*jobs)
+                if await self._here.unfinished() < AHEAD_MAX:
+                    self.refs += await self._here.add_jobs(*jobs)
             except Unavailable:
                 self.unanswered += 1
             await asyncio.sleep(self._pause_s)
