@@ -94,8 +94,9 @@ async def test_a_cancellation_reaches_another_process_soon(ground: Ground, kind:
 async def test_a_frozen_worker_that_wakes_after_its_lease_cannot_record_its_outcome(ground: Ground) -> None:
     async with site(ground) as here:
         frozen = await here.mill()
-        (ref,) = await here.add("nap", '{"ms":500}')
+        (ref,) = await here.add("nap", '{"ms":1000}')
         await here.until(ref, "active")
+        await asyncio.sleep(0.2)  # who is frozen in the middle of a transaction keeps SQLite from all others
         frozen.send(signal.SIGSTOP)
         awake = await here.mill()
         job = await here.until(ref, "completed")
