@@ -30,7 +30,7 @@ def add(command: Add, keys: Keys) -> tuple[Word, ...]:
 
 
 def claim(command: Claim, _: Keys) -> tuple[Word, ...]:
-    return command.token.encode(), _usual(command.lease_ms, command.worker, command.limit, command.sources)
+    return command.token.encode(), command.limit, _usual(command.lease_ms, command.worker, command.sources)
 
 
 def settle(command: Settle, _: Keys) -> tuple[Word, ...]:
@@ -117,10 +117,10 @@ def _plain(job: NewJob, keys: Keys) -> tuple[object, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _usual(lease_ms: int, worker: str, limit: int, sources: tuple[Source, ...]) -> bytes:
+def _usual(lease_ms: int, worker: str, sources: tuple[Source, ...]) -> bytes:
     """What a worker says again and again."""
     named = [(source.queue, None if source.names is None else dict.fromkeys(source.names, True)) for source in sources]
-    return _pack((lease_ms, worker, limit, named))
+    return _pack((lease_ms, worker, named))
 
 
 def _settlements(settlements: Iterable[Settlement]) -> list[list[object]]:

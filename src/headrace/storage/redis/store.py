@@ -42,7 +42,10 @@ class RedisStore:
     """
 
     turns_at_once = 2
-    """Of a worker, each a Settle with the next Claim: while the server does one, the jobs of the other run."""
+    """Of a worker, each a Settle with the next Claim: while the server does one, the jobs of the other run.
+
+    A claim after `wait` has told of something goes alone: only then are others looked for who sleep yet.
+    """
 
     def __init__(self, url: str, *, prefix: str = PREFIX, clock: Clock | None = None, name: str = NAME) -> None:
         self._keys = Keys(_checked(prefix))

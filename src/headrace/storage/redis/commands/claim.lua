@@ -2,8 +2,8 @@
 -- flags: allow-oom
 -- Claim: up to `limit` ready jobs, each leased to one worker.
 --
--- ARGV: prefix, now or '', then after `before` of them the token, and what the worker says each time, as MessagePack: [lease
--- in ms, worker, limit, sources], of each of these [queue, names or nil], names being a map of each name to true.
+-- ARGV: prefix, now or '', then after `before` of them the token, the limit, and what the worker says each time, as
+-- MessagePack: [lease in ms, worker, sources], of each of these [queue, names or nil], names being a map of each to true.
 -- `is_turn` if a Settle came before it in the same call, which no worker asks for that was just woken.
 -- Answer, in one table as each costs Redis some: now; false or, if there is more to say, {ms until asking again makes sense or
 -- -1, chains of BullMQ's job schedulers or false}; and of each job its id, name, data, opts, timestamp, and false or, if
@@ -16,10 +16,10 @@ local NAME, DATA, OPTIONS, PRIORITY, ADDED, STARTED, DEFERRED, PARENT, READY = 1
 local REPEAT = 114 -- the byte of 'r'
 local PASSED_MAX = 5000 -- jobs passed over because their name is not served
 
-local DECODED_MAX = 1000
+local DECODED_MAX = 256
 local DECODED = { count = 0 } -- by its text, what workers say again and again
 
-local LEASE_MS, WORKER, LIMIT, SOURCES = 1, 2, 3, 4
+local LEASE_MS, WORKER, SOURCES = 1, 2, 3
 
 local function decoded(text)
   if not DECODED[text] then
@@ -33,9 +33,8 @@ end
 
 local prefix, is_frozen = ARGV[1], ARGV[2] ~= ''
 local goes_on = is_turn
-local token, usual_words = ARGV[before + 1], decoded(ARGV[before + 2])
-local lease_ms, worker, limit = usual_words[LEASE_MS], usual_words[WORKER], usual_words[LIMIT]
-local sources = usual_words[SOURCES]
+local token, limit, usual_words = ARGV[before + 1], tonumber(ARGV[before + 2]), decoded(ARGV[before + 3])
+local lease_ms, worker, sources = usual_words[LEASE_MS], usual_words[WORKER], usual_words[SOURCES]
 local now = clock(ARGV[2])
 local started_at, ends_at = clock_text(ARGV[2]), text_of(now + lease_ms)
 local rest_of_lease = lease_rest(ends_at, token)
